@@ -1,0 +1,85 @@
+//! Tenant names: the slug a tenant is known by, for ever (contract README 2).
+
+use std::fmt;
+
+use serde::{Deserialize, Deserializer, Serialize};
+
+/// Names nobody may take: they would pass for the house itself.
+const RESERVED: [&str; 13] = [
+    "admin",
+    "api",
+    "account",
+    "www",
+    "root",
+    "system",
+    "platform",
+    "guildhall",
+    "motecloud",
+    "truthlocks",
+    "agentbot",
+    "atelier",
+    "spendguard",
+];
+
+/// A tenant's slug: `^[a-z0-9][a-z0-9-]{1,38}[a-z0-9]$` without `--`. Reserved names pass here and are refused only
+/// where a tenant is made.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(transparent)]
+pub struct Slug(String);
+
+/// A text that is no slug.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NotASlug;
+
+impl fmt::Display for NotASlug {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("must be 3 to 40 characters of a-z, 0-9 and single inner hyphens")
+    }
+}
+
+impl Slug {
+    pub fn parse(text: &str) -> Result<Self, NotASlug> {
+        let legal = (3..=40).contains(&text.len())
+            && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
+            && !text.starts_with('-')
+            && !text.ends_with('-')
+            && !text.contains("--");
+        if legal { Ok(Self(text.to_owned())) } else { Err(NotASlug) }
+    }
+
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Whether this name is kept for the house.
+    pub fn is_reserved(&self) -> bool {
+        RESERVED.contains(&self.0.as_str())
+    }
+}
+
+impl fmt::Display for Slug {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl<'de> Deserialize<'de> for Slug {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Self::parse(&String::deserialize(deserializer)?).map_err(serde::de::Error::custom)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn slugs_are_three_to_forty_of_the_plain_alphabet() {
+        for good in ["abc", "agent-alpha", "a1b", &"a".repeat(40)] {
+            assert!(Slug::parse(good).is_ok(), "{good}");
+        }
+        for bad in ["", "a", "ab", &"a".repeat(41), "Agent", "-abc", "abc-", "a--b", "a_b", "аbc", "ab ", "a.b", "ａbc"] {
+            assert!(Slug::parse(bad).is_err(), "{bad}");
+        }
+    }
+}

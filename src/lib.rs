@@ -1,0 +1,4 @@
+//! Guildhall: the edge-hosted back office for autonomous agents.
+
+pub mod domain;
+pub mod objects;
