@@ -1,0 +1,33 @@
+#!/usr/bin/env bash
+# Builds the Worker for the edge.
+#   scripts/build.sh              the build that is deployed, into build/
+#   scripts/build.sh test         the same with the route that panics on purpose, into .test/worker/
+# Skipped when nothing it is made of has changed.
+source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
+
+KIND="${1:-deploy}"
+case "$KIND" in
+  deploy) out=build features=() ;;
+  test) out=.test/worker features=(--features panic-route) ;;
+  *) fail "unknown kind of build: $KIND" ;;
+esac
+
+# worker-build fetches the tools it is not given from places other than the package registries.
+export WASM_BINDGEN_BIN="$TOOLS/bin/wasm-bindgen"
+export WASM_OPT_BIN="$ROOT/node_modules/.bin/wasm-opt"
+export ESBUILD_BIN="$ROOT/node_modules/.bin/esbuild"
+for tool in "$WASM_BINDGEN_BIN" "$WASM_OPT_BIN" "$ESBUILD_BIN" "$TOOLS/bin/worker-build"; do
+  [ -x "$tool" ] || fail "$tool is missing: run scripts/setup.sh"
+done
+
+sources="$(checksum_of src schema/objects Cargo.toml Cargo.lock .cargo scripts/build.sh package-lock.json) $KIND"
+if [ -f "$out/index.js" ] && [ -f "$out/index_bg.wasm" ] && [ "$(cat "$out/.stamp" 2>/dev/null)" = "$sources" ]; then
+  exit 0
+fi
+
+rm -f "$out/.stamp"
+step "build the Worker ($KIND)" "$TOOLS/bin/worker-build" --release --out-dir "$out" --locked "${features[@]}"
+echo "$sources" >"$out/.stamp"
+raw_bytes="$(cat "$out/index.js" "$out/index_bg.wasm" | wc -c)"
+gzip_bytes="$(cat "$out/index.js" "$out/index_bg.wasm" | gzip -9 | wc -c)"
+printf '  %-62s %d KB, gzip %d KB\n' "size of the bundle" $((raw_bytes / 1000)) $((gzip_bytes / 1000))
