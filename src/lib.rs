@@ -1,4 +1,5 @@
 //! Guildhall: the edge-hosted back office for autonomous agents.
 
+pub mod crypto;
 pub mod domain;
 pub mod objects;

@@ -1,0 +1,329 @@
+//! The keys that sign our tokens, and the tokens they sign: JWTs with EdDSA (contract README 3).
+//!
+//! Invariant: claims leave this module only from a token signed by a published key of ours, with our `iss`, the
+//! asked-for `aud`, and an `iat` and `exp` that hold now. Everything else is refused: other algorithms, none at all,
+//! unknown keys, missing claims.
+
+use std::borrow::Cow;
+
+use jwt_compact::{Algorithm, AlgorithmExt, Header, UntrustedToken, ValidationError};
+use serde::{Deserialize, Serialize};
+
+use super::ed25519::PublicKey;
+use super::signing_key::{Jwks, SigningKey, VerificationKey};
+use super::token::{Claims, TOKEN_TTL_MS_MAX, TokenError, TokenKind};
+use crate::domain::time::{DAY_MS, SECOND_MS, Timestamp};
+
+/// How far clocks may disagree.
+const LEEWAY_MS: u64 = 30 * SECOND_MS;
+
+/// A retired key stays published until its last token has expired, plus a day.
+const RETIRED_KEY_MS: u64 = TOKEN_TTL_MS_MAX + DAY_MS;
+
+/// A key that no longer signs but still verifies.
+#[derive(Debug, Clone)]
+struct OlderKey {
+    key: VerificationKey,
+    retired_at: Option<Timestamp>,
+}
+
+impl OlderKey {
+    fn is_published(&self, now: Timestamp) -> bool {
+        self.retired_at.is_none_or(|retired_at| now < retired_at.plus_ms(RETIRED_KEY_MS))
+    }
+}
+
+/// The keys of one deployment: the one that signs, and those that signed before. Building one costs a scalar
+/// multiplication: keep it for the life of the instance.
+#[derive(Debug, Clone)]
+pub struct KeyRing {
+    issuer: String,
+    current: SigningKey,
+    older: Vec<OlderKey>,
+}
+
+impl KeyRing {
+    /// A ring with one key; `issuer` is `PUBLIC_ORIGIN`.
+    pub fn new(issuer: &str, current: SigningKey) -> Self {
+        Self { issuer: issuer.to_owned(), current, older: Vec::new() }
+    }
+
+    /// Adds a key that was rotated out; without a moment it stays published.
+    #[must_use]
+    pub fn with_older(mut self, key: VerificationKey, retired_at: Option<Timestamp>) -> Self {
+        self.older.push(OlderKey { key, retired_at });
+        self
+    }
+
+    /// The key that signs now.
+    pub const fn current(&self) -> &SigningKey {
+        &self.current
+    }
+
+    /// All keys by which tokens are verified at this moment.
+    pub fn to_jwks(&self, now: Timestamp) -> Jwks {
+        Jwks { keys: self.published(now).map(VerificationKey::to_jwk).collect() }
+    }
+
+    fn published(&self, now: Timestamp) -> impl Iterator<Item = &VerificationKey> {
+        let older = self.older.iter().filter(move |older| older.is_published(now)).map(|older| &older.key);
+        std::iter::once(self.current.verification()).chain(older)
+    }
+
+    /// Signs the claims: prefix and JWT.
+    pub fn sign<T: TokenKind>(&self, claims: &Claims<T>) -> Result<String, TokenError> {
+        let payload = SignedPayload {
+            iss: &self.issuer,
+            aud: T::AUDIENCE,
+            iat: claims.issued_at.as_s(),
+            exp: claims.expires_at.as_s(),
+            jti: claims.token_id.as_deref(),
+            custom: &claims.custom,
+        };
+        let header = Header::empty().with_key_id(self.current.verification().id()).with_token_type("JWT");
+        let jwt = EdDsa.token(&header, &jwt_compact::Claims::new(payload), &self.current).map_err(|_| TokenError::Unwritable)?;
+        Ok(format!("{}{jwt}", T::PREFIX))
+    }
+
+    /// The claims of a token of this kind, if it holds now. A token of another kind is `Audience`, so a caller that
+    /// takes several kinds can try them in turn.
+    pub fn verify<T: TokenKind>(&self, text: &str, now: Timestamp) -> Result<Claims<T>, TokenError> {
+        let jwt = text.strip_prefix(T::PREFIX).ok_or(TokenError::Malformed)?;
+        let token = UntrustedToken::new(jwt).map_err(|_| TokenError::Malformed)?;
+        if token.algorithm() != EdDsa.name() {
+            return Err(TokenError::Algorithm);
+        }
+        let key_id = token.header().key_id.as_deref().ok_or(TokenError::UnknownKey)?;
+        let key = self.published(now).find(|key| key.id() == key_id).ok_or(TokenError::UnknownKey)?;
+        let verified = EdDsa.validator::<RegisteredClaims>(key.key()).validate(&token).map_err(refusal)?;
+        let times = verified.claims();
+        let registered = &times.custom;
+        if registered.iss != self.issuer {
+            return Err(TokenError::Issuer);
+        }
+        if registered.aud != T::AUDIENCE {
+            return Err(TokenError::Audience);
+        }
+        let moment = |seconds: i64| u64::try_from(seconds).map(|s| Timestamp::from_ms(0).plus_s(s)).map_err(|_| TokenError::Claims);
+        let issued_at = moment(times.issued_at.ok_or(TokenError::Claims)?.timestamp())?;
+        let expires_at = moment(times.expiration.ok_or(TokenError::Claims)?.timestamp())?;
+        let not_before = moment(times.not_before.map_or(0, |time| time.timestamp()))?;
+        if now >= expires_at.plus_ms(LEEWAY_MS) {
+            return Err(TokenError::Expired);
+        }
+        if issued_at.max(not_before) > now.plus_ms(LEEWAY_MS) {
+            return Err(TokenError::NotYetValid);
+        }
+        // The signature holds, so what is missing now was signed by us without it.
+        let custom = token.deserialize_claims_unchecked::<T>().map_err(|_| TokenError::Claims)?.custom;
+        Ok(Claims { issued_at, expires_at, token_id: registered.jti.clone(), custom })
+    }
+}
+
+fn refusal(error: ValidationError) -> TokenError {
+    match error {
+        ValidationError::AlgorithmMismatch { .. } => TokenError::Algorithm,
+        ValidationError::InvalidSignatureLen { .. } | ValidationError::MalformedSignature(_) | ValidationError::InvalidSignature => {
+            TokenError::Signature
+        }
+        // The type is open: what else it names are faults of the claims.
+        _ => TokenError::Claims,
+    }
+}
+
+#[derive(Serialize)]
+struct SignedPayload<'a, T> {
+    iss: &'a str,
+    aud: &'static str,
+    iat: u64,
+    exp: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    jti: Option<&'a str>,
+    #[serde(flatten)]
+    custom: &'a T,
+}
+
+#[derive(Clone, Deserialize)]
+struct RegisteredClaims {
+    iss: String,
+    aud: String,
+    jti: Option<String>,
+}
+
+/// `EdDSA` of RFC 8037, with our strict verification.
+struct EdDsa;
+
+impl Algorithm for EdDsa {
+    type SigningKey = SigningKey;
+    type VerifyingKey = PublicKey;
+    type Signature = ed25519_dalek::Signature;
+
+    fn name(&self) -> Cow<'static, str> {
+        Cow::Borrowed("EdDSA")
+    }
+
+    fn sign(&self, key: &SigningKey, message: &[u8]) -> Self::Signature {
+        ed25519_dalek::Signature::from_bytes(&key.sign(message))
+    }
+
+    fn verify_signature(&self, signature: &Self::Signature, key: &PublicKey, message: &[u8]) -> bool {
+        key.verifies(message, &signature.to_bytes())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::crypto::mac;
+    use crate::crypto::token::{HumanRole, HumanSession, WalletSession};
+    use crate::crypto::wallet::{ChainId, WalletAddress};
+    use crate::domain::id::UserId;
+    use serde_json::{Value, json};
+
+    const ORIGIN: &str = "http://127.0.0.1:8787";
+
+    fn ring() -> KeyRing {
+        KeyRing::new(ORIGIN, SigningKey::from_seed(&[1; 32]))
+    }
+
+    fn now() -> Timestamp {
+        Timestamp::from_ms(1_770_000_000_500)
+    }
+
+    fn session() -> WalletSession {
+        let wallet = WalletAddress::parse("0xC02aaA39b223FE8D0A0e5C4F27eAD9083C756Cc2").unwrap();
+        WalletSession { wallet, chain_id: ChainId::ETHEREUM }
+    }
+
+    fn verify(text: &str) -> Result<Claims<WalletSession>, TokenError> {
+        ring().verify(text, now())
+    }
+
+    /// A token signed by the ring's own key, whatever it says.
+    fn forge(header: Value, claims: Value) -> String {
+        let part = |value: &Value| mac::to_base64url(value.to_string().as_bytes());
+        let signed = format!("{}.{}", part(&header), part(&claims));
+        let signature = SigningKey::from_seed(&[1; 32]).sign(signed.as_bytes());
+        format!("ags_{signed}.{}", mac::to_base64url(&signature))
+    }
+
+    fn good_header() -> Value {
+        json!({"alg": "EdDSA", "kid": ring().current().verification().id()})
+    }
+
+    fn good_claims() -> Value {
+        json!({
+            "iss": ORIGIN, "aud": "guildhall:v2", "iat": 1_770_000_000, "exp": 1_770_001_800,
+            "wallet": "0xC02aaA39b223FE8D0A0e5C4F27eAD9083C756Cc2", "chain_id": 1
+        })
+    }
+
+    fn without(mut value: Value, member: &str) -> Value {
+        value.as_object_mut().unwrap().remove(member);
+        value
+    }
+
+    fn with(mut value: Value, member: &str, is: Value) -> Value {
+        value[member] = is;
+        value
+    }
+
+    #[test]
+    fn a_token_reads_back_until_its_leeway_is_over() {
+        let claims = Claims { token_id: Some("exe_1".to_owned()), ..Claims::lasting(WalletSession::TTL_S, now(), session()) };
+        let text = ring().sign(&claims).unwrap();
+        assert!(text.starts_with("ags_eyJ"), "{text}");
+        assert_eq!(verify(&text), Ok(claims.clone()));
+        let last = claims.expires_at.plus_ms(LEEWAY_MS - 1);
+        assert_eq!(ring().verify(&text, last), Ok(claims.clone()));
+        assert_eq!(ring().verify::<WalletSession>(&text, last.plus_ms(1)), Err(TokenError::Expired));
+        let early = claims.issued_at.minus_ms(LEEWAY_MS);
+        assert!(ring().verify::<WalletSession>(&text, early).is_ok());
+        assert_eq!(ring().verify::<WalletSession>(&text, early.minus_ms(1)), Err(TokenError::NotYetValid));
+    }
+
+    #[test]
+    fn a_human_token_is_the_contract_s() {
+        let custom = HumanSession { user_id: UserId::from_bytes([7; 16]), email: "a@b.example".to_owned(), role: HumanRole::Admin };
+        let text = ring().sign(&Claims::lasting(HumanSession::TTL_S, now(), custom.clone())).unwrap();
+        let payload = mac::from_base64url(text.split('.').nth(1).unwrap()).unwrap();
+        let expected = json!({
+            "iss": ORIGIN, "aud": "guildhall:api", "iat": 1_770_000_000, "exp": 1_770_604_800,
+            "userId": "07070707-0707-0707-0707-070707070707", "email": "a@b.example", "role": "admin"
+        });
+        assert_eq!(serde_json::from_slice::<Value>(&payload).unwrap(), expected);
+        assert_eq!(ring().verify::<HumanSession>(&text, now()).unwrap().custom, custom);
+        assert_eq!(verify(&format!("ags_{text}")), Err(TokenError::Audience));
+        assert_eq!(verify(&text), Err(TokenError::Malformed));
+    }
+
+    #[test]
+    fn only_our_algorithm_and_our_published_keys_count() {
+        assert!(verify(&forge(good_header(), good_claims())).is_ok());
+        for alg in ["none", "None", "HS256", "ES256", "Ed25519", "eddsa", ""] {
+            assert_eq!(verify(&forge(with(good_header(), "alg", json!(alg)), good_claims())), Err(TokenError::Algorithm), "{alg}");
+        }
+        assert_eq!(verify(&forge(without(good_header(), "kid"), good_claims())), Err(TokenError::UnknownKey));
+        assert_eq!(verify(&forge(with(good_header(), "kid", json!("other")), good_claims())), Err(TokenError::UnknownKey));
+        assert_eq!(verify(&forge(without(good_header(), "alg"), good_claims())), Err(TokenError::Malformed));
+        let unsigned = forge(good_header(), good_claims());
+        let unsigned = unsigned.rsplit_once('.').unwrap().0;
+        assert_eq!(verify(&format!("{unsigned}.")), Err(TokenError::Signature));
+        let stranger = KeyRing::new(ORIGIN, SigningKey::from_seed(&[2; 32]));
+        let foreign = stranger.sign(&Claims::lasting(60, now(), session())).unwrap();
+        assert_eq!(verify(&foreign), Err(TokenError::UnknownKey));
+        let (_, signature) = foreign.rsplit_once('.').unwrap();
+        assert_eq!(verify(&format!("{unsigned}.{signature}")), Err(TokenError::Signature));
+    }
+
+    #[test]
+    fn every_registered_claim_is_required_and_checked() {
+        for member in ["iss", "aud", "iat", "exp", "wallet", "chain_id"] {
+            assert_eq!(verify(&forge(good_header(), without(good_claims(), member))), Err(TokenError::Claims), "{member}");
+            assert_eq!(verify(&forge(good_header(), with(good_claims(), member, Value::Null))), Err(TokenError::Claims), "{member}");
+        }
+        for (member, value, error) in [
+            ("iss", json!("http://127.0.0.1"), TokenError::Issuer),
+            ("aud", json!("guildhall:api"), TokenError::Audience),
+            ("aud", json!(["guildhall:v2"]), TokenError::Claims),
+            ("exp", json!(1_769_999_970), TokenError::Expired),
+            ("exp", json!(-1), TokenError::Claims),
+            ("exp", json!("1770001800"), TokenError::Claims),
+            ("exp", json!(1e300), TokenError::Claims),
+            ("iat", json!(1_770_000_031), TokenError::NotYetValid),
+            ("nbf", json!(1_770_000_031), TokenError::NotYetValid),
+            ("wallet", json!("0x"), TokenError::Claims),
+        ] {
+            assert_eq!(verify(&forge(good_header(), with(good_claims(), member, value.clone()))), Err(error), "{member} {value}");
+        }
+    }
+
+    #[test]
+    fn garbage_with_dots_is_refused() {
+        for bad in ["", "ags_", "ags_..", "ags_a.b.c", "ags_e30.e30.e30", "ags_eyJ.eyJ.", "ags_e30.e30.e30.e30"] {
+            assert_eq!(verify(bad), Err(TokenError::Malformed), "{bad}");
+        }
+        let unsecured = format!("ags_{}.e30.", mac::to_base64url(br#"{"alg":"none"}"#));
+        assert_eq!(verify(&unsecured), Err(TokenError::Algorithm));
+    }
+
+    #[test]
+    fn a_rotated_key_verifies_until_its_last_token_is_a_day_gone() {
+        let old = SigningKey::from_seed(&[1; 32]);
+        let retired_at = now();
+        let rotated = KeyRing::new(ORIGIN, SigningKey::from_seed(&[2; 32])).with_older(old.verification().clone(), Some(retired_at));
+        let text = ring().sign(&Claims::lasting(RETIRED_KEY_MS / SECOND_MS + 60, now(), session())).unwrap();
+        let last = retired_at.plus_ms(8 * DAY_MS - 1);
+        assert!(rotated.verify::<WalletSession>(&text, last).is_ok());
+        assert_eq!(rotated.verify::<WalletSession>(&text, last.plus_ms(1)), Err(TokenError::UnknownKey));
+        assert_eq!((rotated.to_jwks(last).keys.len(), rotated.to_jwks(last.plus_ms(1)).keys.len()), (2, 1));
+        let document = serde_json::to_value(rotated.to_jwks(now())).unwrap();
+        let ours = &document["keys"][1];
+        assert_eq!(
+            (&ours["kty"], &ours["crv"], &ours["use"], &ours["alg"]),
+            (&json!("OKP"), &json!("Ed25519"), &json!("sig"), &json!("EdDSA"))
+        );
+        assert_eq!(ours["kid"], json!(old.verification().id()));
+        assert_eq!(ours.as_object().unwrap().len(), 6);
+    }
+}
