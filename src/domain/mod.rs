@@ -1,7 +1,21 @@
 //! PURE. Decides. No worker, clock, randomness, SQL or HTTP: every input is an argument.
 
+pub mod address;
+pub mod agent;
+pub mod audit;
+pub mod digest;
+pub mod enrollment;
 pub mod entropy;
 pub mod id;
+pub mod idempotency;
+pub mod key;
+pub mod ledger;
+pub mod limit;
+pub mod member;
 pub mod money;
+pub mod plan;
+pub mod reservation;
+pub mod scope;
 pub mod slug;
 pub mod time;
+pub mod wallet;

@@ -1,0 +1,196 @@
+//! Scopes: what a key, an agent or a session may do (contract identity-and-money 2).
+//!
+//! Invariant: an action is allowed exactly when an entry matches it and no `!` entry does. Deny wins, whatever the
+//! order. What is inherited is never wider than where it came from.
+
+use std::fmt;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+/// At most so many entries in one set.
+pub const SCOPES_MAX: usize = 128;
+/// The longest part before or after the colon.
+const PART_CHARS_MAX: usize = 64;
+
+/// A text or list that is no scope.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ScopeError {
+    /// Not of the form `!?part:part`, part `*` or `[A-Za-z0-9_.-]{1,64}`.
+    Malformed,
+    /// More than [`SCOPES_MAX`] entries.
+    TooMany,
+    /// An entry stands there twice.
+    Repeated,
+}
+
+impl fmt::Display for ScopeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Malformed => "must be a scope such as data:read, data:* or !data:delete",
+            Self::TooMany => "must be at most 128 scopes",
+            Self::Repeated => "must not repeat a scope",
+        })
+    }
+}
+
+/// One entry: `resource:action`, either part possibly `*`, denied when it begins with `!`.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Scope {
+    denies: bool,
+    resource: String,
+    action: String,
+}
+
+impl Scope {
+    /// Reads `!?part:part`.
+    pub fn parse(text: &str) -> Result<Self, ScopeError> {
+        let (denies, body) = match text.strip_prefix('!') {
+            Some(body) => (true, body),
+            None => (false, text),
+        };
+        let (resource, action) = body.split_once(':').ok_or(ScopeError::Malformed)?;
+        if is_part(resource) && is_part(action) {
+            Ok(Self { denies, resource: resource.to_owned(), action: action.to_owned() })
+        } else {
+            Err(ScopeError::Malformed)
+        }
+    }
+
+    pub const fn denies(&self) -> bool {
+        self.denies
+    }
+
+    /// Whether every action this entry names is also named by `wider`, leaving aside whether either denies.
+    fn is_named_by(&self, wider: &Self) -> bool {
+        let covers = |wide: &str, narrow: &str| wide == "*" || wide == narrow;
+        covers(&wider.resource, &self.resource) && covers(&wider.action, &self.action)
+    }
+}
+
+fn is_part(part: &str) -> bool {
+    let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.' | b'-');
+    part == "*" || ((1..=PART_CHARS_MAX).contains(&part.len()) && part.bytes().all(plain))
+}
+
+impl fmt::Display for Scope {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}{}:{}", if self.denies { "!" } else { "" }, self.resource, self.action)
+    }
+}
+
+impl Serialize for Scope {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Scope {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Self::parse(&String::deserialize(deserializer)?).map_err(serde::de::Error::custom)
+    }
+}
+
+/// A set of scopes in the order its owner wrote them.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+#[serde(transparent)]
+pub struct Scopes(Vec<Scope>);
+
+impl Scopes {
+    /// A set of at most [`SCOPES_MAX`] different entries.
+    pub fn new(entries: Vec<Scope>) -> Result<Self, ScopeError> {
+        if entries.len() > SCOPES_MAX {
+            return Err(ScopeError::TooMany);
+        }
+        let distinct: std::collections::BTreeSet<&Scope> = entries.iter().collect();
+        if distinct.len() == entries.len() { Ok(Self(entries)) } else { Err(ScopeError::Repeated) }
+    }
+
+    /// `*:*`: everything.
+    pub fn all() -> Self {
+        Self(vec![Scope { denies: false, resource: "*".to_owned(), action: "*".to_owned() }])
+    }
+
+    /// The entries, in the order they were written.
+    pub fn entries(&self) -> &[Scope] {
+        &self.0
+    }
+
+    /// Whether `action` is allowed: some entry matches it and no `!` entry does.
+    pub fn allows(&self, action: &Scope) -> bool {
+        let matching = |denies: bool| self.0.iter().any(|entry| entry.denies == denies && action.is_named_by(entry));
+        matching(false) && !matching(true)
+    }
+
+    /// Whether every entry that allows is named by an entry of `parent` that allows. A set so covered, with the
+    /// parent's denials added ([`Self::inheriting_denials`]), allows nothing that the parent does not.
+    pub fn is_covered_by(&self, parent: &Self) -> bool {
+        self.0.iter().filter(|entry| !entry.denies).all(|entry| parent.0.iter().any(|wide| !wide.denies && entry.is_named_by(wide)))
+    }
+
+    /// This set and every denial of `parent`.
+    pub fn inheriting_denials(&self, parent: &Self) -> Self {
+        let mut entries = self.0.clone();
+        entries.extend(parent.0.iter().filter(|entry| entry.denies && !self.0.contains(entry)).cloned());
+        Self(entries)
+    }
+}
+
+impl<'de> Deserialize<'de> for Scopes {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Self::new(Vec::deserialize(deserializer)?).map_err(serde::de::Error::custom)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn scopes(entries: &[&str]) -> Scopes {
+        Scopes::new(entries.iter().map(|text| Scope::parse(text).unwrap()).collect()).unwrap()
+    }
+
+    fn allowed(entries: &[&str], action: &str) -> bool {
+        scopes(entries).allows(&Scope::parse(action).unwrap())
+    }
+
+    #[test]
+    fn an_action_needs_a_match_and_no_denial() {
+        assert!(allowed(&["data:read"], "data:read"));
+        assert!(allowed(&["*:*"], "data:read"));
+        assert!(allowed(&["data:*"], "data:read"));
+        assert!(allowed(&["*:read"], "data:read"));
+        assert!(!allowed(&["data:read"], "data:write"));
+        assert!(!allowed(&[], "data:read"));
+        assert!(!allowed(&["!data:read"], "data:write"));
+    }
+
+    #[test]
+    fn deny_wins_in_any_order() {
+        for entries in [["*:*", "!data:delete"], ["!data:delete", "*:*"]] {
+            assert!(!allowed(&entries, "data:delete"));
+            assert!(allowed(&entries, "data:read"));
+        }
+        assert!(!allowed(&["data:delete", "!*:delete"], "data:delete"));
+    }
+
+    #[test]
+    fn only_the_grammar_is_read() {
+        let long = "a".repeat(65);
+        for bad in ["", "data", "data:", ":read", "data:read:more", "!!data:read", "da ta:read", "dätä:read", &format!("{long}:read")] {
+            assert_eq!(Scope::parse(bad), Err(ScopeError::Malformed), "{bad}");
+        }
+        assert_eq!(Scope::parse("!a.b-c_d:*").unwrap().to_string(), "!a.b-c_d:*");
+        assert!(serde_json::from_str::<Scopes>(r#"["a:b","a:b"]"#).is_err());
+    }
+
+    #[test]
+    fn a_covered_set_with_inherited_denials_is_never_wider() {
+        let parent = scopes(&["data:*", "!data:delete"]);
+        let child = scopes(&["data:read", "data:delete"]);
+        assert!(child.is_covered_by(&parent));
+        assert!(!scopes(&["*:read"]).is_covered_by(&parent));
+        let inherited = child.inheriting_denials(&parent);
+        assert!(inherited.allows(&Scope::parse("data:read").unwrap()));
+        assert!(!inherited.allows(&Scope::parse("data:delete").unwrap()));
+    }
+}
