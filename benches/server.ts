@@ -40,6 +40,8 @@ export interface ServerPlan {
   helpers?: Service[];
   /** Modules given to helpers by name, in workerd's notation of an extension. */
   extensions?: { name: string; path: string }[];
+  /** Further doors, for setting up only. */
+  sockets?: { port: number; service: string }[];
 }
 
 export interface Toolbox {
@@ -92,6 +94,9 @@ function writeConfig(plan: ServerPlan, directory: string): string {
     copyFileSync(path, join(directory, copy));
     return `(name = ${quote(name)}, esModule = embed ${quote(copy)})`;
   });
+  const sockets = [{ port: plan.port, service: plan.service.name }, ...(plan.sockets ?? [])].map(
+    ({ port, service }) => `(name = "http-${port}", address = "127.0.0.1:${port}", http = (), service = ${quote(service)})`,
+  );
   const config = `using Workerd = import "/workerd/workerd.capnp";
 const config :Workerd.Config = (
   services = [
@@ -99,7 +104,7 @@ const config :Workerd.Config = (
     (name = "disk", disk = (path = ${quote(disk)}, writable = true)),
     (name = "internet", network = (allow = ["local"]))
   ],
-  sockets = [(name = "http", address = "127.0.0.1:${plan.port}", http = (), service = ${quote(plan.service.name)})],
+  sockets = [${sockets.join(", ")}],
   extensions = [(modules = [${extensions.join(", ")}])]
 );
 `;
