@@ -1,6 +1,6 @@
 # The commands of the house. `make help` lists them.
 .DEFAULT_GOAL := help
-.PHONY: help setup build check clean
+.PHONY: help setup build check bench clean
 MAKEFLAGS += --no-print-directory
 
 help: ## List the commands.
@@ -18,6 +18,9 @@ check: ## The inner loop: format, lints, native tests.
 	cargo clippy --all-targets -- -D warnings
 	cargo clippy --lib --target wasm32-unknown-unknown -- -D warnings
 	cargo test
+
+bench: build ## Measure the built Worker against its peer and the bare runtime; prints a table.
+	@scripts/bench.sh
 
 clean: ## Remove what was built; tools and local state stay.
 	rm -rf build .test
