@@ -1,27 +1,47 @@
-# The commands of the house. `make help` lists them.
+# The commands of the house. `make help` lists them. Each installs what it lacks and says how long that took.
 .DEFAULT_GOAL := help
-.PHONY: help setup build check bench clean
+.PHONY: help setup build dev check test sim soak bench operator deploy clean
 MAKEFLAGS += --no-print-directory
 
 help: ## List the commands.
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-setup: ## Install what is missing to build and serve (every command does it by itself).
+setup: ## Install what building and serving need (the other commands do it by themselves).
 	@scripts/setup.sh
 
 build: setup ## Build the Worker that is deployed, into build/.
 	@scripts/build.sh
 
-check: ## The inner loop: format, lints, native tests.
+dev: build ## Build, migrate and serve on http://127.0.0.1:8787; build anew when a source changes. PORT=8787
+	@scripts/node.sh scripts/serve.ts --watch --port $(or $(PORT),8787)
+
+check: ## The inner loop: format, lints, types, native tests.
 	@scripts/setup.sh test
-	cargo fmt --check
-	cargo clippy --all-targets -- -D warnings
-	cargo clippy --lib --target wasm32-unknown-unknown -- -D warnings
-	cargo test
+	@scripts/node.sh scripts/test.ts check
+
+test: ## Everything, as CI runs it; ends with 'N passed, N failed'.
+	@scripts/setup.sh test
+	@scripts/node.sh scripts/test.ts
+
+sim: ## The simulation alone; its own settings come from the environment and it prints the seed of a failure.
+	@scripts/setup.sh
+	cargo test --locked --test sim -- --nocapture
+
+soak: ## kill -9 of workerd under load. KILLS=50 CALLERS=16 SEED=1
+	@scripts/setup.sh
+	@scripts/build.sh test
+	@scripts/node.sh tests/soak/kill.ts
 
 bench: build ## Measure the built Worker against its peer and the bare runtime; prints a table.
 	@scripts/bench.sh
 
-clean: ## Remove what was built; tools and local state stay.
+operator: ## Make a user an operator. EMAIL=somebody@example.com [REMOTE=1]
+	@scripts/setup.sh
+	@scripts/node.sh scripts/operator.ts '$(EMAIL)' $(if $(REMOTE),--remote)
+
+deploy: build ## Put Guildhall into a real account. PUBLIC_ORIGIN=https://... [PLAN=1 only says what it would do]
+	@scripts/node.sh scripts/deploy.ts '$(PUBLIC_ORIGIN)' $(if $(PLAN),--plan)
+
+clean: ## Remove what was built; tools, packages and local state stay.
 	rm -rf build .test
 	cargo clean

@@ -11,6 +11,8 @@ WORKER_BUILD_VERSION=0.8.7
 export PATH="$ROOT/node_modules/.bin:$TOOLS/bin:$PATH"
 # Neither sends usage figures nor asks for its own newest version.
 export WRANGLER_SEND_METRICS=false WRANGLER_HIDE_BANNER=true NO_UPDATE_NOTIFIER=1
+# Large npm tools start in a third of the time when Node keeps what it compiled.
+export NODE_COMPILE_CACHE="$TOOLS/node-cache"
 
 fail() {
   printf '\n%s\n' "$*" >&2

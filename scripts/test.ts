@@ -1,0 +1,236 @@
+// Runs the suites, fast ones first, tells of each how long it took, and closes with one line: N passed, N failed.
+//   node scripts/test.ts          everything
+//   node scripts/test.ts check    the inner loop: format, lints, types and native tests
+// A suite that cannot be built or that ends without a count is one failure. The output of a failing suite is shown.
+
+import { spawn } from "node:child_process";
+import { createWriteStream, existsSync, mkdirSync, readFileSync, readdirSync, rmSync } from "node:fs";
+import { availableParallelism } from "node:os";
+import { join } from "node:path";
+import { gzipSync } from "node:zlib";
+import { ROOT } from "./runtime.ts";
+
+const BUNDLE_GZIP_BYTES_MAX = 700_000;
+const LOG_DIR = join(ROOT, ".test", "log");
+const SHOWN_LINES_MAX = 200;
+const WASM_TARGET = "wasm32-unknown-unknown";
+/** Native suites in the order they run; one that is not named here runs after these. */
+const NATIVE_ORDER = ["house", "laws", "guildhall", "sim"];
+/** Suites made for wasm32 only. */
+const WASM_SUITES = ["wasm"];
+
+type Count = { passed: number; failed: number };
+type Outcome = Count & { note?: string };
+type Row = Outcome & { name: string; seconds: number };
+
+const rows: Row[] = [];
+
+/** Runs a command with no input and both outputs in one log file. */
+function run(log: string, command: string, args: string[], env: Record<string, string> = {}): Promise<number> {
+  return new Promise((done) => {
+    const file = createWriteStream(log, { flags: "a" });
+    const child = spawn(command, args, { cwd: ROOT, stdio: ["ignore", "pipe", "pipe"], env: { ...process.env, ...env } });
+    child.stdout.pipe(file, { end: false });
+    child.stderr.pipe(file, { end: false });
+    child.on("error", (error) => {
+      file.end(`${error.message}\n`, () => done(127));
+    });
+    child.on("close", (code) => {
+      file.end(() => done(code ?? 1));
+    });
+  });
+}
+
+/** Runs one suite, prints its line and keeps its count. */
+async function suite(name: string, body: (log: string) => Promise<Outcome>): Promise<boolean> {
+  process.stdout.write(`  ${name.padEnd(44, ".")} `);
+  const startedMs = performance.now();
+  const log = join(LOG_DIR, `${name.replaceAll(/[^a-z0-9]+/gi, "-")}.txt`);
+  let outcome: Outcome;
+  try {
+    outcome = await body(log);
+  } catch (error) {
+    outcome = { passed: 0, failed: 1, note: String(error) };
+  }
+  const seconds = (performance.now() - startedMs) / 1000;
+  rows.push({ name, seconds, ...outcome });
+  const verdict = outcome.failed > 0 ? `${outcome.failed} FAILED, ${outcome.passed} passed` : `${outcome.passed} passed`;
+  console.log(`${verdict.padEnd(24)} ${seconds.toFixed(1).padStart(6)} s${outcome.note ? `  ${outcome.note}` : ""}`);
+  if (outcome.failed > 0 && existsSync(log)) {
+    const lines = readFileSync(log, "utf8").split("\n");
+    if (lines.length > SHOWN_LINES_MAX) console.log(`    | ... ${lines.length - SHOWN_LINES_MAX} lines more in ${log}`);
+    for (const line of lines.slice(-SHOWN_LINES_MAX)) console.log(`    | ${line}`);
+  }
+  return outcome.failed === 0;
+}
+
+/** A suite that either holds or does not. */
+function verdict(name: string, command: string, args: string[], env: Record<string, string> = {}): Promise<boolean> {
+  return suite(name, async (log) => asCount((await run(log, command, args, env)) === 0));
+}
+
+function asCount(holds: boolean): Count {
+  return { passed: holds ? 1 : 0, failed: holds ? 0 : 1 };
+}
+
+/** Sums the closing lines of Rust's test harness. */
+function countRustTests(output: string, code: number): Count {
+  const count = { passed: 0, failed: 0 };
+  for (const [, passed, failed] of output.matchAll(/^test result: \w+\. (\d+) passed; (\d+) failed/gm)) {
+    count.passed += Number(passed);
+    count.failed += Number(failed);
+  }
+  if (code !== 0 && count.failed === 0) count.failed = 1;
+  return count;
+}
+
+async function rustSuite(name: string, command: string, args: string[], env: Record<string, string> = {}): Promise<boolean> {
+  return suite(name, async (log) => {
+    const code = await run(log, command, args, env);
+    return countRustTests(readFileSync(log, "utf8"), code);
+  });
+}
+
+/** Builds every native test binary in one go and says where each is. */
+async function buildNativeTests(): Promise<Map<string, string>> {
+  const binaries = new Map<string, string>();
+  const log = join(LOG_DIR, "native-tests-build.json");
+  await suite("native tests are built", async (textLog) => {
+    const code = await run(log, "cargo", ["test", "--locked", "--no-run", "--message-format=json"]);
+    const text = readFileSync(log, "utf8");
+    for (const line of text.split("\n")) {
+      const message = parseMessage(line);
+      if (message?.reason === "compiler-message" && message.message?.rendered) {
+        await append(textLog, message.message.rendered);
+      }
+      if (message?.reason === "compiler-artifact" && message.profile?.test && message.executable && message.target) {
+        binaries.set(message.target.name, message.executable);
+      }
+    }
+    if (code !== 0 && !existsSync(textLog)) await append(textLog, text.slice(-10_000));
+    return code === 0 ? { passed: 0, failed: 0 } : { passed: 0, failed: 1 };
+  });
+  return binaries;
+}
+
+type CargoMessage = {
+  reason: string;
+  target?: { name: string };
+  profile?: { test: boolean };
+  executable?: string | null;
+  message?: { rendered: string };
+};
+
+function parseMessage(line: string): CargoMessage | undefined {
+  return line.startsWith("{") ? (JSON.parse(line) as CargoMessage) : undefined;
+}
+
+function append(path: string, text: string): Promise<void> {
+  return new Promise((done) => {
+    const file = createWriteStream(path, { flags: "a" });
+    file.end(text, () => done());
+  });
+}
+
+async function nativeSuites(): Promise<void> {
+  const binaries = await buildNativeTests();
+  const rank = (name: string): number => (NATIVE_ORDER.includes(name) ? NATIVE_ORDER.indexOf(name) : NATIVE_ORDER.length);
+  const names = [...binaries.keys()].filter((name) => !WASM_SUITES.includes(name)).sort((a, b) => rank(a) - rank(b));
+  for (const name of names) {
+    const title = name === "guildhall" ? "native: unit tests" : `native: ${name}`;
+    await rustSuite(title, binaries.get(name) ?? "", [], { CARGO_MANIFEST_DIR: ROOT });
+  }
+}
+
+async function wasmSuites(): Promise<void> {
+  for (const name of WASM_SUITES.filter((wanted) => existsSync(join(ROOT, "tests", wanted)))) {
+    await rustSuite("the same vectors in wasm32", "cargo", ["test", "--locked", "--target", WASM_TARGET, "--test", name], {
+      CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUNNER: join(ROOT, ".tools", "bin", "wasm-bindgen-test-runner"),
+    });
+  }
+}
+
+async function bundleSuites(): Promise<boolean> {
+  const deployed = await suite("the deployed Worker is built and small", async (log) => {
+    if ((await run(log, "scripts/build.sh", ["deploy"])) !== 0) return { passed: 0, failed: 1 };
+    const files = ["index.js", "index_bg.wasm"].map((file) => readFileSync(join(ROOT, "build", file)));
+    const rawBytes = files.reduce((sum, file) => sum + file.length, 0);
+    const gzipBytes = files.reduce((sum, file) => sum + gzipSync(file, { level: 9 }).length, 0);
+    const note = `${kilobytes(rawBytes)} KB, gzip ${kilobytes(gzipBytes)} of ${kilobytes(BUNDLE_GZIP_BYTES_MAX)} KB`;
+    return { ...asCount(gzipBytes <= BUNDLE_GZIP_BYTES_MAX), note };
+  });
+  return (await verdict("the Worker under test is built", "scripts/build.sh", ["test"])) && deployed;
+}
+
+function kilobytes(bytes: number): string {
+  return (bytes / 1000).toFixed(0);
+}
+
+function findTests(folder: string): string[] {
+  return readdirSync(join(ROOT, folder), { recursive: true, encoding: "utf8" })
+    .filter((name) => name.endsWith(".test.ts"))
+    .map((name) => join(folder, name))
+    .sort();
+}
+
+async function edgeSuites(): Promise<void> {
+  const tap = join(ROOT, ".test", "edge.tap");
+  const files = findTests("tests/edge");
+  await suite(`edge: ${files.length} files in real workerd`, async (log) => {
+    rmSync(tap, { force: true });
+    const code = await run(log, process.execPath, [
+      "--test",
+      `--test-concurrency=${availableParallelism()}`,
+      "--test-timeout=300000",
+      "--test-reporter=spec",
+      "--test-reporter-destination=stdout",
+      "--test-reporter=tap",
+      `--test-reporter-destination=${tap}`,
+      ...files,
+    ]);
+    const summary = existsSync(tap) ? readFileSync(tap, "utf8") : "";
+    const total = (name: string): number => Number(new RegExp(`^# ${name} (\\d+)$`, "m").exec(summary)?.[1] ?? 0);
+    const count = { passed: total("pass"), failed: total("fail") + total("cancelled") };
+    if (code !== 0 && count.failed === 0) count.failed = 1;
+    return count;
+  });
+}
+
+function printTable(seconds: number): boolean {
+  const passed = rows.reduce((sum, row) => sum + row.passed, 0);
+  const failed = rows.reduce((sum, row) => sum + row.failed, 0);
+  console.log(`\n  ${"suite".padEnd(44)} ${"passed".padStart(8)} ${"failed".padStart(8)} ${"seconds".padStart(9)}`);
+  for (const row of rows) {
+    console.log(
+      `  ${row.name.padEnd(44)} ${String(row.passed).padStart(8)} ${String(row.failed).padStart(8)} ${row.seconds.toFixed(1).padStart(9)}`,
+    );
+  }
+  console.log(`  ${"in all".padEnd(44)} ${String(passed).padStart(8)} ${String(failed).padStart(8)} ${seconds.toFixed(1).padStart(9)}\n`);
+  console.log(`${passed} passed, ${failed} failed`);
+  return failed === 0 && passed > 0;
+}
+
+async function main(): Promise<void> {
+  const everything = process.argv[2] !== "check";
+  const startedMs = performance.now();
+  rmSync(LOG_DIR, { recursive: true, force: true });
+  mkdirSync(LOG_DIR, { recursive: true });
+
+  await verdict("Rust is formatted", "cargo", ["fmt", "--check"]);
+  await verdict("TypeScript types hold", join(ROOT, "node_modules", ".bin", "tsc"), ["--noEmit", "-p", "."]);
+  await verdict("lints: native", "cargo", ["clippy", "--locked", "--all-targets", "--all-features", "--", "-D", "warnings"]);
+  await verdict("lints: wasm32", "cargo", [
+    ...["clippy", "--locked", "--lib", "--all-features", "--target", WASM_TARGET],
+    ...["--", "-D", "warnings"],
+  ]);
+  await nativeSuites();
+  if (everything) {
+    await wasmSuites();
+    if (await bundleSuites()) await edgeSuites();
+    else await suite("edge", async () => ({ passed: 0, failed: 1, note: "not run: the Worker was not built" }));
+  }
+  const good = printTable((performance.now() - startedMs) / 1000);
+  process.exitCode = good ? 0 : 1;
+}
+
+await main();
