@@ -28,6 +28,7 @@ seconds_since() {
 }
 
 # step "what it does" COMMAND...: runs the command with its output in .tools/log, shown only when it fails.
+# A function given as COMMAND runs without errexit (bash): it joins its commands with &&.
 step() {
   local what="$1" started log
   shift

@@ -30,17 +30,25 @@ has_tool() {
 
 # The tools are built outside the project's target folder, so that `make clean` keeps them and they never mix.
 install_cargo_tool() {
-  CARGO_TARGET_DIR="$TOOLS/build" cargo install "$@" --root "$TOOLS"
-  rm -rf "$TOOLS/build"
+  CARGO_TARGET_DIR="$TOOLS/build" cargo install "$@" --root "$TOOLS" && rm -rf "$TOOLS/build"
 }
 
 npm_stamp() { checksum_of package.json package-lock.json .npmrc; }
 has_npm_tools() {
   [ -x node_modules/.bin/wrangler ] && [ "$(cat node_modules/.stamp 2>/dev/null)" = "$(npm_stamp)" ]
 }
+lock_agrees() {
+  node -e '
+    const wanted = require("./package.json"), locked = require("./package-lock.json").packages[""];
+    for (const kind of ["devDependencies", "optionalDependencies"])
+      if (JSON.stringify(wanted[kind]) !== JSON.stringify(locked[kind])) {
+        console.error(`package.json and package-lock.json differ in ${kind}: run npm install and commit both`);
+        process.exit(1);
+      }'
+}
+# Not `npm ci`: it refuses a lock file without the builds for other systems that a registry does not carry.
 install_npm_tools() {
-  npm ci --no-progress
-  npm_stamp >node_modules/.stamp
+  lock_agrees && npm install --no-save --no-progress && npm_stamp >node_modules/.stamp
 }
 
 secret() { od -An -N32 -tx1 /dev/urandom | tr -d ' \n'; }
@@ -56,8 +64,7 @@ make_dev_vars() {
       for name in TOKEN_SIGNING_SEED CHALLENGE_SECRET SEAL_SECRET CSRF_SECRET; do
         echo "$name=\"$(secret)\""
       done
-    } >.dev.vars.new
-    mv .dev.vars.new .dev.vars
+    } >.dev.vars.new && mv .dev.vars.new .dev.vars
   )
 }
 
@@ -74,8 +81,8 @@ as_root() {
   fi
 }
 install_chromium() {
-  as_root apt-get update
-  as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends chromium fonts-dejavu-core
+  as_root apt-get update &&
+    as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends chromium fonts-dejavu-core
 }
 
 check_machine

@@ -217,7 +217,9 @@ async function main(): Promise<void> {
   mkdirSync(LOG_DIR, { recursive: true });
 
   await verdict("Rust is formatted", "cargo", ["fmt", "--check"]);
-  await verdict("TypeScript types hold", join(ROOT, "node_modules", ".bin", "tsc"), ["--noEmit", "-p", "."]);
+  const tsc = join(ROOT, "node_modules", ".bin", "tsc");
+  await verdict("types: scripts, tests, benches", tsc, ["--noEmit", "-p", "."]);
+  await verdict("types: the peer of the bench", tsc, ["--noEmit", "-p", "benches/peer"]);
   await verdict("lints: native", "cargo", ["clippy", "--locked", "--all-targets", "--all-features", "--", "-D", "warnings"]);
   await verdict("lints: wasm32", "cargo", [
     ...["clippy", "--locked", "--lib", "--all-features", "--target", WASM_TARGET],
