@@ -1,0 +1,28 @@
+//! Pages as pure functions: plain data in, HTML out. No clock, no store, no request.
+//!
+//! Every text from outside passes through maud's escaping; the one exception is the drawing of the house itself, which
+//! holds no data. No page carries an inline style or script, so the strict policy of [`super::asset`] holds on all.
+
+pub mod agent;
+pub mod billing;
+pub mod confirmation;
+pub mod enrollment;
+pub mod entrance;
+pub mod failure;
+pub mod form;
+pub mod front;
+pub mod invitation;
+pub mod key;
+pub mod layout;
+pub mod notice;
+pub mod operator;
+pub mod overview;
+pub mod part;
+pub mod plot;
+pub mod setting;
+pub mod tenant;
+
+#[cfg(test)]
+mod law;
+#[cfg(test)]
+mod sample;
