@@ -35,14 +35,15 @@ function testVars(url: string): Record<string, string> {
 export class Server {
   readonly url: string;
   readonly runtime: Runtime;
-  readonly #persist: string;
+  /** Folder of this server's state. */
+  readonly persist: string;
   readonly #entries: LogEntry[];
   readonly #expected: RegExp[] = [];
 
   private constructor(runtime: Runtime, persist: string, entries: LogEntry[]) {
     this.runtime = runtime;
     this.url = runtime.url;
-    this.#persist = persist;
+    this.persist = persist;
     this.#entries = entries;
   }
 
@@ -113,7 +114,10 @@ export class Server {
     return reply.json;
   }
 
-  /** Kills workerd and waits for its successor on the same state: what was acknowledged must still be there. */
+  /**
+   * Kills workerd and waits for its successor on the same state: what was acknowledged must still be there. Messages that
+   * wait in the local queue die with it, so whatever is owed must be found again in an object's outbox.
+   */
   async kill(): Promise<void> {
     this.expectError(/disconnected|Network connection lost|broken pipe|premature EOF/i);
     await this.runtime.kill();
@@ -139,7 +143,7 @@ export class Server {
 
   async #discard(): Promise<void> {
     await this.runtime.stop();
-    rmSync(this.#persist, { recursive: true, force: true });
+    rmSync(this.persist, { recursive: true, force: true });
   }
 }
 
