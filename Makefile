@@ -1,6 +1,6 @@
 # The commands of the house. `make help` lists them. Each installs what it lacks and says how long that took.
 .DEFAULT_GOAL := help
-.PHONY: help setup build dev check test sim soak bench operator deploy clean
+.PHONY: help setup build dev demo check test sim soak bench operator deploy clean
 MAKEFLAGS += --no-print-directory
 
 help: ## List the commands.
@@ -14,6 +14,9 @@ build: setup ## Build the Worker that is deployed, into build/.
 
 dev: build ## Build, migrate and serve on http://127.0.0.1:8787; build anew when a source changes. PORT=8787
 	@scripts/node.sh scripts/serve.ts --watch --port $(or $(PORT),8787)
+
+demo: setup ## Walk an agent's first day against a running server, printing every request. URL=http://127.0.0.1:8787
+	@scripts/node.sh scripts/demo.ts $(or $(URL),http://127.0.0.1:8787)
 
 check: ## The inner loop: format, lints, types, native tests.
 	@scripts/setup.sh test
