@@ -28,7 +28,7 @@ pub struct Record {
 }
 
 /// What a request has to do.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Verdict {
     /// Nothing stands in the way: run, and leave a record.
     Run,

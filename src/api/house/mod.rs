@@ -1,0 +1,4 @@
+//! What the house itself answers: health, public documents, keys, and the clock of a test deployment.
+
+pub mod document;
+pub mod health;

@@ -1,0 +1,10 @@
+//! The doors: handlers and the JSON they speak, nothing else.
+
+use crate::http::route::Route;
+
+pub mod house;
+pub mod motecloud;
+
+/// Every route there is: the map of the application.
+pub const TABLE: &[&[Route]] =
+    &[house::health::ROUTES, house::document::ROUTES, motecloud::billing::ROUTES, motecloud::wallet_session::ROUTES];

@@ -1,0 +1,102 @@
+//! Every error code there is: its status and how each root spells it (contract README 5). A code has one meaning and
+//! one status at a root; a test keeps that.
+
+use super::root::Root;
+
+macro_rules! codes {
+    ($($(#[$doc:meta])* $name:ident = $status:literal, $v1:literal, $v2:literal, $api:literal;)*) => {
+        /// A stable error code.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+        pub enum Code {
+            $($(#[$doc])* $name,)*
+        }
+
+        impl Code {
+            /// Every code, for the tests and the problem pages.
+            pub const ALL: &[Self] = &[$(Self::$name),*];
+
+            /// The HTTP status.
+            pub const fn status(self) -> u16 {
+                match self { $(Self::$name => $status,)* }
+            }
+
+            /// How `root` spells it.
+            pub const fn spelled(self, root: Root) -> &'static str {
+                match (self, root) {
+                    $((Self::$name, Root::V2) => $v2,
+                      (Self::$name, Root::Api) => $api,
+                      (Self::$name, Root::V1 | Root::Account) => $v1,)*
+                }
+            }
+        }
+    };
+}
+
+codes! {
+    /// The body is no JSON, repeats a member or nests too deep.
+    InvalidJson = 400, "INVALID_REQUEST", "invalid_json", "INVALID_JSON";
+    /// A field is missing, of another type or out of range.
+    InvalidField = 400, "INVALID_INPUT", "invalid_request", "VALIDATION_ERROR";
+    /// A path id of no known spelling.
+    InvalidId = 400, "INVALID_ID", "invalid_id", "INVALID_ID";
+    /// No credential was sent.
+    Unauthenticated = 401, "UNAUTHORIZED", "invalid_credentials", "AUTH_REQUIRED";
+    /// The credential is not good here.
+    BadCredential = 401, "UNAUTHORIZED", "invalid_credentials", "TOKEN_INVALID";
+    /// Known, but not allowed.
+    Forbidden = 403, "FORBIDDEN", "forbidden", "FORBIDDEN";
+    /// For administrators alone.
+    AdminRequired = 403, "FORBIDDEN", "forbidden", "ADMIN_REQUIRED";
+    /// A write that rides on a cookie without proof that our own page made it.
+    CsrfInvalid = 403, "CSRF_INVALID", "csrf_invalid", "CSRF_INVALID";
+    /// Unknown, or another tenant's.
+    NotFound = 404, "NOT_FOUND", "not_found", "NOT_FOUND";
+    MethodNotAllowed = 405, "METHOD_NOT_ALLOWED", "method_not_allowed", "METHOD_NOT_ALLOWED";
+    Conflict = 409, "CONFLICT", "conflict", "CONFLICT";
+    PayloadTooLarge = 413, "PAYLOAD_TOO_LARGE", "payload_too_large", "PAYLOAD_TOO_LARGE";
+    UnsupportedMediaType = 415, "UNSUPPORTED_MEDIA_TYPE", "unsupported_media_type", "UNSUPPORTED_MEDIA_TYPE";
+    RateLimited = 429, "RATE_LIMITED", "rate_limited", "RATE_LIMITED";
+    Internal = 500, "INTERNAL_ERROR", "internal_error", "INTERNAL_ERROR";
+    UpstreamError = 502, "UPSTREAM_ERROR", "upstream_error", "UPSTREAM_ERROR";
+    UpstreamNotConfigured = 503, "UPSTREAM_NOT_CONFIGURED", "upstream_not_configured", "UPSTREAM_NOT_CONFIGURED";
+    ServiceUnavailable = 503, "SERVICE_UNAVAILABLE", "service_unavailable", "SERVICE_UNAVAILABLE";
+    UpstreamTimeout = 504, "UPSTREAM_TIMEOUT", "upstream_timeout", "UPSTREAM_TIMEOUT";
+
+    IdempotencyKeyRequired = 400, "idempotency_key_required", "idempotency_key_required", "idempotency_key_required";
+    IdempotencyKeyMismatch = 400, "idempotency_key_mismatch", "idempotency_key_mismatch", "idempotency_key_mismatch";
+    IdempotencyInFlight = 409, "idempotency_in_flight", "idempotency_in_flight", "idempotency_in_flight";
+    IdempotencyConflict = 422, "idempotency_conflict", "idempotency_conflict", "idempotency_conflict";
+
+    /// Nobody said which tenant.
+    TenantRequired = 400, "TENANT_REQUIRED", "tenant_required", "TENANT_REQUIRED";
+    /// The tenant named is not the credential's.
+    TenantMismatch = 403, "FORBIDDEN", "tenant_mismatch", "FORBIDDEN";
+    TenantExists = 409, "tenant_exists", "tenant_exists", "TENANT_EXISTS";
+    TenantLimit = 409, "tenant_limit", "tenant_limit", "TENANT_LIMIT";
+    InvalidChallenge = 401, "invalid_challenge", "invalid_challenge", "invalid_challenge";
+    InvalidEnrollmentToken = 401, "invalid_enrollment_token", "invalid_enrollment_token", "invalid_enrollment_token";
+    NotControllingWallet = 403, "not_controlling_wallet", "not_controlling_wallet", "not_controlling_wallet";
+    OwnerExists = 409, "owner_exists", "owner_exists", "owner_exists";
+    /// The agent is suspended.
+    AgentSuspended = 403, "agent_not_active", "agent_not_active", "agent_not_active";
+    /// The agent named is suspended or revoked: a key for it is not to be had.
+    AgentNotActive = 409, "agent_not_active", "agent_not_active", "agent_not_active";
+    PlanLimitExceeded = 402, "PLAN_LIMIT_EXCEEDED", "plan_limit_exceeded", "PLAN_LIMIT_EXCEEDED";
+    InsufficientBalance = 402, "insufficient_balance", "insufficient_balance", "insufficient_balance";
+    SessionNotFound = 404, "session_not_found", "session_not_found", "session_not_found";
+    SessionClosed = 409, "session_closed", "session_closed", "session_closed";
+    SequenceBehind = 409, "sequence_behind", "sequence_behind", "sequence_behind";
+    MemoryFull = 409, "memory_full", "memory_full", "memory_full";
+
+    CurrencyUnsupported = 400, "currency_unsupported", "currency_unsupported", "currency_unsupported";
+    WalletLimit = 409, "wallet_limit", "wallet_limit", "wallet_limit";
+    WalletCap = 409, "wallet_cap", "wallet_cap", "wallet_cap";
+    GoNoGoIncomplete = 403, "go_no_go_incomplete", "go_no_go_incomplete", "go_no_go_incomplete";
+    FundingSourceNotAllowed = 403, "funding_source_not_allowed", "funding_source_not_allowed", "funding_source_not_allowed";
+    LiveModeForbidden = 403, "live_mode_forbidden", "live_mode_forbidden", "live_mode_forbidden";
+
+    UserExists = 409, "USER_EXISTS", "user_exists", "USER_EXISTS";
+    InvalidCredentials = 401, "UNAUTHORIZED", "invalid_credentials", "INVALID_CREDENTIALS";
+    /// A key where only a signed-in human will do.
+    SessionRequired = 403, "SESSION_REQUIRED", "session_required", "SESSION_REQUIRED";
+}

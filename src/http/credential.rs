@@ -1,0 +1,241 @@
+//! Who calls (contract README 3): reading credentials by their prefix, and checking all that can be checked without
+//! asking an object. Whether a key is known, a wallet an agent or a human a member, the tenant's object decides.
+
+use super::code::Code;
+use super::context::Ctx;
+use super::fault::Fault;
+use super::reply::Reply;
+use super::root::Root;
+use super::route::Access;
+use crate::crypto::api_key::{ApiKey, KeyKind};
+use crate::crypto::opaque_token::OpaqueToken;
+use crate::crypto::token::{HumanRole, HumanSession, TokenKind, WalletSession};
+use crate::crypto::wallet::WalletAddress;
+use crate::domain::id::UserId;
+use crate::store::user;
+
+/// The cookie of a signed-in human; `__Secure-` would keep http, and with it local development, out.
+pub const SESSION_COOKIE: &str = "next-auth.session-token";
+
+/// A signed-in human.
+#[derive(Debug, Clone)]
+pub struct Human {
+    pub user_id: UserId,
+    pub email: String,
+    pub is_admin: bool,
+    /// The hash of the cookie's secret, when a cookie it was.
+    pub session_hash: Option<String>,
+}
+
+/// A credential as it was sent, with all verified that needs no object.
+#[derive(Debug, Clone)]
+pub enum Credential {
+    None,
+    /// Proof of a wallet.
+    Wallet(WalletAddress),
+    /// A key that is well formed; its secret has not been compared yet.
+    Key(ApiKey),
+    Human(Human),
+}
+
+/// What was found in the headers.
+enum Presented {
+    Nothing,
+    Wallet(WalletAddress),
+    Key(ApiKey),
+    HumanToken(HumanSession, u64),
+    Unknown,
+}
+
+/// Resolves the credential and refuses what the route does not take: none 401, a wrong one 401, a human who is no
+/// administrator 403.
+pub async fn check(ctx: &Ctx, access: Access) -> Result<(), Fault> {
+    let credential = match access {
+        Access::Public => return Ok(()),
+        Access::WalletSession => match present_bearer(ctx)? {
+            Presented::Nothing => {
+                return Err(missing("sign in with your wallet: POST /v2/billing/agent/challenge, then /v2/billing/agent/session"));
+            }
+            Presented::Wallet(wallet) => Credential::Wallet(wallet),
+            _ => return Err(bad_credential()),
+        },
+        Access::Runtime => match present_runtime(ctx)? {
+            Presented::Nothing => return Err(missing("send X-Tenant-ID and X-Tenant-Token: mtak_..., or Authorization: Bearer ags_...")),
+            Presented::Wallet(wallet) => Credential::Wallet(wallet),
+            Presented::Key(key) if key.kind() == KeyKind::Agent => Credential::Key(key),
+            _ => return Err(bad_credential()),
+        },
+        Access::Management => match present_management(ctx)? {
+            Presented::Nothing => return Err(missing("send X-API-Key: tl_..., or Authorization: Bearer with a human's token")),
+            Presented::Key(key) if matches!(key.kind(), KeyKind::Live | KeyKind::Test) => Credential::Key(key),
+            Presented::HumanToken(session, issued_at_ms) => Credential::Human(load_human(ctx, session, issued_at_ms).await?),
+            _ => return Err(bad_credential()),
+        },
+        Access::Human => match present_bearer(ctx)? {
+            Presented::HumanToken(session, issued_at_ms) => Credential::Human(load_human(ctx, session, issued_at_ms).await?),
+            Presented::Nothing => match cookie_human(ctx).await? {
+                Some(human) => {
+                    require_own_page(ctx, &human)?;
+                    Credential::Human(human)
+                }
+                None => return Err(missing("sign in: POST /api/auth/token, or at /account")),
+            },
+            _ => return Err(bad_credential()),
+        },
+        Access::Admin => match present_bearer(ctx)? {
+            Presented::Nothing => return Err(missing("send Authorization: Bearer with an operator's token")),
+            Presented::HumanToken(session, issued_at_ms) => {
+                Credential::Human(require_admin(load_human(ctx, session, issued_at_ms).await?)?)
+            }
+            _ => return Err(bad_credential()),
+        },
+        Access::Console => Credential::Human(console_human(ctx).await?),
+        Access::OperatorConsole => Credential::Human(require_admin(console_human(ctx).await?)?),
+    };
+    ctx.set_credential(credential);
+    Ok(())
+}
+
+fn missing(how: &'static str) -> Fault {
+    Fault::new(Code::Unauthenticated, how)
+}
+
+/// One text for every credential that is not good here: what is wrong with it is nobody's business.
+pub fn bad_credential() -> Fault {
+    Fault::new(Code::BadCredential, "this credential is not good here: it may be malformed, unknown, revoked or expired")
+}
+
+fn require_admin(human: Human) -> Result<Human, Fault> {
+    if human.is_admin { Ok(human) } else { Err(Fault::new(Code::AdminRequired, "for operators alone")) }
+}
+
+fn bearer(ctx: &Ctx) -> Option<String> {
+    let header = ctx.incoming.header("Authorization")?;
+    let (scheme, token) = header.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim().to_owned())
+}
+
+fn classify(ctx: &Ctx, text: &str) -> Result<Presented, Fault> {
+    let keys = ctx.keys()?;
+    if text.starts_with(WalletSession::PREFIX) {
+        return Ok(keys
+            .ring
+            .verify::<WalletSession>(text, ctx.now)
+            .map_or(Presented::Unknown, |claims| Presented::Wallet(claims.custom.wallet)));
+    }
+    if let Some(key) = ApiKey::parse(text) {
+        return Ok(Presented::Key(key));
+    }
+    Ok(keys
+        .ring
+        .verify::<HumanSession>(text, ctx.now)
+        .map_or(Presented::Unknown, |claims| Presented::HumanToken(claims.custom, claims.issued_at.as_ms())))
+}
+
+fn present_bearer(ctx: &Ctx) -> Result<Presented, Fault> {
+    match bearer(ctx) {
+        Some(token) => classify(ctx, &token),
+        None if ctx.incoming.header("Authorization").is_some() => Ok(Presented::Unknown),
+        None => Ok(Presented::Nothing),
+    }
+}
+
+/// `/v2` runtime: the bearer and the tenant-token header both take both kinds; of two, the wallet session counts.
+fn present_runtime(ctx: &Ctx) -> Result<Presented, Fault> {
+    let bearer = present_bearer(ctx)?;
+    let header = ctx.incoming.header("X-Tenant-Token").filter(|text| !text.is_empty());
+    let header = header.map_or(Ok(Presented::Nothing), |text| classify(ctx, text.trim()))?;
+    Ok(match (bearer, header) {
+        (Presented::Nothing, header) => header,
+        (bearer, Presented::Nothing) => bearer,
+        (_, wallet @ Presented::Wallet(_)) => wallet,
+        (bearer, _) => bearer,
+    })
+}
+
+/// `/v1` management: the API-key header counts before the bearer.
+fn present_management(ctx: &Ctx) -> Result<Presented, Fault> {
+    match ctx.incoming.header("X-API-Key").filter(|text| !text.is_empty()) {
+        Some(text) => Ok(ApiKey::parse(text.trim()).map_or(Presented::Unknown, Presented::Key)),
+        None => present_bearer(ctx),
+    }
+}
+
+/// The account a token speaks of, as it stands now: a changed password, address or role counts from the next request.
+async fn load_human(ctx: &Ctx, session: HumanSession, issued_at_ms: u64) -> Result<Human, Fault> {
+    let account =
+        ctx.with_database(async |database| user::find_by_id(database, session.user_id).await).await?.ok_or_else(bad_credential)?;
+    // The token's times are whole seconds: one made in the second of the change is the new one.
+    if issued_at_ms.saturating_add(999) < account.sessions_valid_from_ms {
+        return Err(bad_credential());
+    }
+    let is_admin = session.role == HumanRole::Admin && account.is_operator(&ctx.edge.settings.admin_emails);
+    Ok(Human { user_id: account.user_id, email: account.email, is_admin, session_hash: None })
+}
+
+/// The value of a cookie.
+pub fn cookie(ctx: &Ctx, name: &str) -> Option<String> {
+    let header = ctx.incoming.header("Cookie")?;
+    header.split(';').filter_map(|pair| pair.trim().split_once('=')).find(|(known, _)| *known == name).map(|(_, value)| value.to_owned())
+}
+
+/// The human of the session cookie, if it is good.
+pub async fn cookie_human(ctx: &Ctx) -> Result<Option<Human>, Fault> {
+    let Some(token) = cookie(ctx, SESSION_COOKIE).and_then(|text| OpaqueToken::parse(&text)) else { return Ok(None) };
+    let hash = hex::encode(token.hash().as_bytes());
+    let account = ctx.with_database(async |database| user::find_by_session(database, &hash, ctx.now).await).await?;
+    Ok(account.map(|account| Human {
+        is_admin: account.is_operator(&ctx.edge.settings.admin_emails),
+        user_id: account.user_id,
+        email: account.email,
+        session_hash: Some(hash),
+    }))
+}
+
+/// Signed in at the console; else the way to the sign-in page, which the fault page of `/account` turns into a 303.
+async fn console_human(ctx: &Ctx) -> Result<Human, Fault> {
+    let human = cookie_human(ctx).await?.ok_or_else(|| missing("sign in first").with_header("Location", sign_in_location(ctx)))?;
+    Ok(human)
+}
+
+fn sign_in_location(ctx: &Ctx) -> String {
+    let next: String = worker::url::form_urlencoded::byte_serialize(ctx.incoming.path.as_bytes()).collect();
+    format!("/account?next={next}")
+}
+
+/// The token that proves a form was made by our page, for a session or, signed out, for a browser.
+pub fn csrf_token(ctx: &Ctx, session: &str) -> Result<String, Fault> {
+    Ok(hex::encode(ctx.keys()?.csrf.mac("csrf v1", &[session.as_bytes()])))
+}
+
+/// Whether `token` is the one [`csrf_token`] gave for that session.
+pub fn is_csrf_token(ctx: &Ctx, session: &str, token: &str) -> Result<bool, Fault> {
+    let sent = hex::decode(token).unwrap_or_default();
+    Ok(ctx.keys()?.csrf.verify_mac("csrf v1", &[session.as_bytes()], &sent))
+}
+
+/// A write that rides on the cookie must come from our own page: its origin, or the token of `GET /api/auth/csrf`.
+fn require_own_page(ctx: &Ctx, human: &Human) -> Result<(), Fault> {
+    if matches!(ctx.incoming.method, worker::Method::Get | worker::Method::Head) {
+        return Ok(());
+    }
+    if ctx.incoming.header("Origin").is_some_and(|origin| origin == ctx.edge.settings.public_origin) {
+        return Ok(());
+    }
+    let session = human.session_hash.as_deref().unwrap_or_default();
+    for name in ["x-csrf-token", "x-xsrf-token"] {
+        if let Some(token) = ctx.incoming.header(name)
+            && is_csrf_token(ctx, session, &token)?
+        {
+            return Ok(());
+        }
+    }
+    Err(Fault::new(Code::CsrfInvalid, "send the Origin of our own pages, or x-csrf-token with the value of GET /api/auth/csrf"))
+}
+
+/// Turns a refused credential of the console into the way to the sign-in page.
+pub fn redirect_to_sign_in(fault: &Fault, root: Root) -> Option<Reply> {
+    let is_console = root == Root::Account && fault.code == Code::Unauthenticated;
+    let location = fault.headers.iter().find(|(name, _)| *name == "Location").map(|(_, location)| location.clone());
+    location.filter(|_| is_console).map(Reply::see_other)
+}

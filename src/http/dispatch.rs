@@ -1,0 +1,252 @@
+//! One request from its first byte to its last header. The order of checks is contract README 5's: route, method, IP
+//! limit, credential, tenant or key limit, content type and size, JSON, idempotency, fields, object, state, effect.
+
+use serde_json::json;
+use worker::{Headers, Method, Response, ResponseBuilder};
+
+use super::code::Code;
+use super::context::Ctx;
+use super::credential;
+use super::fault::Fault;
+use super::reply::{Body, Reply};
+use super::request::Incoming;
+use super::root::Root;
+use super::route::{Map, Matched, Route};
+use crate::domain::id::RequestId;
+use crate::domain::limit::LimitScope;
+use crate::domain::time::Timestamp;
+use crate::edge::{Edge, PlatformEntropy};
+
+/// How a handler that renders HTML wants its faults shown.
+pub type FaultPage = fn(&Fault, &str) -> String;
+
+/// Answers one request.
+pub async fn dispatch(mut request: worker::Request, edge: Edge, map: &Map, fault_page: FaultPage) -> worker::Result<Response> {
+    let started_ms = crate::edge::platform_ms();
+    let now = crate::edge::now();
+    let request_id = RequestId::new(now, &mut PlatformEntropy);
+    let mut incoming = Incoming::new(&request);
+    let (method, path) = (incoming.method.clone(), incoming.path.clone());
+    let root = Root::of(&path);
+    let accept = incoming.header("Accept").unwrap_or_default();
+
+    let (result, ctx, route) = match map.find(&method, &path) {
+        _ if method == Method::Options => (Ok(preflight(map, &path)), None, None),
+        Matched::Nothing => (Err(Fault::not_found()), None, None),
+        Matched::OtherMethods(allowed) => {
+            let fault = Fault::new(Code::MethodNotAllowed, "this path does not take that method; see Allow")
+                .with_header("Allow", allowed.join(", "));
+            (Err(fault), None, None)
+        }
+        Matched::Found(route, params) => {
+            incoming.read_body(&mut request, route.body).await;
+            let ctx = Ctx::new(edge, now, incoming, request_id, route, params);
+            let result = run(&ctx, route).await;
+            (result, Some(ctx), Some(route))
+        }
+    };
+
+    let mut reply = result.unwrap_or_else(|fault| render_fault(fault, root, request_id, &path, &accept, ctx.as_ref(), fault_page));
+    add_common_headers(&mut reply, root, request_id, now, ctx.as_ref());
+    log_line(&reply, &method, &path, route, request_id, ctx.as_ref(), started_ms);
+    respond(reply, &method)
+}
+
+/// Runs a route: limit of the address, credential, then the handler. A fault of the body waits until the tenant's
+/// object has seen the credential and counted the limit.
+async fn run(ctx: &Ctx, route: &'static Route) -> Result<Reply, Fault> {
+    if let Some(class) = route.class.filter(|class| class.scope() == LimitScope::Ip) {
+        ctx.count_address(class).await?;
+    }
+    credential::check(ctx, route.access).await?;
+    match (route.handler)(ctx).await {
+        Err(fault) if fault.in_body => {
+            ctx.admit_before_refusal().await?;
+            Err(fault)
+        }
+        outcome => outcome,
+    }
+}
+
+fn preflight(map: &Map, path: &str) -> Reply {
+    // A method no route has lists those it does have.
+    let allow = match map.find(&Method::Trace, path) {
+        Matched::OtherMethods(methods) => methods.join(", "),
+        _ => "OPTIONS".to_owned(),
+    };
+    Reply::empty(204).with_header("Allow", allow)
+}
+
+fn wants_problem(accept: &str) -> bool {
+    let quality = |media: &str| {
+        accept
+            .split(',')
+            .filter_map(|range| {
+                let mut parts = range.split(';').map(str::trim);
+                let matches = parts.next().is_some_and(|name| name.eq_ignore_ascii_case(media));
+                let q = parts.find_map(|parameter| parameter.strip_prefix("q=")).map_or(1.0, |q| q.parse::<f32>().unwrap_or(0.0));
+                matches.then_some(q)
+            })
+            .fold(0.0, f32::max)
+    };
+    let problem = quality("application/problem+json");
+    problem > 0.0 && problem >= quality("application/json")
+}
+
+fn render_fault(
+    fault: Fault,
+    root: Root,
+    request_id: RequestId,
+    path: &str,
+    accept: &str,
+    ctx: Option<&Ctx>,
+    fault_page: FaultPage,
+) -> Reply {
+    if let Some(reply) = credential::redirect_to_sign_in(&fault, root) {
+        return reply;
+    }
+    if let (Some(cause), Some(ctx)) = (&fault.cause, ctx) {
+        ctx.note_cause(cause);
+    }
+    let status = fault.code.status();
+    let mut reply = if root == Root::Account && !wants_problem(accept) {
+        Reply::html(status, fault_page(&fault, &request_id.to_string()))
+    } else if wants_problem(accept) {
+        let origin = ctx.map(|ctx| ctx.edge.settings.public_origin.clone()).unwrap_or_default();
+        let code = fault.code.spelled(root);
+        let mut problem = json!({
+            "type": format!("{origin}/problems/{}", code.to_ascii_lowercase()), "title": title(status), "status": status,
+            "detail": fault.detail, "instance": path, "code": code, "request_id": request_id,
+        });
+        if let Some(problem) = problem.as_object_mut() {
+            for (name, value) in &fault.extra {
+                problem.entry(name.clone()).or_insert_with(|| value.clone());
+            }
+        }
+        Reply { status, headers: Vec::new(), body: Body::Text("application/problem+json", problem.to_string()) }
+    } else {
+        Reply::json_text(status, root.error_body(fault.code, &fault.detail, &fault.extra, &request_id.to_string()).to_string())
+    };
+    if status == 401 && matches!(root, Root::V1 | Root::V2) {
+        reply = reply.with_header("WWW-Authenticate", "Bearer");
+    }
+    reply.headers.extend(fault.headers);
+    reply
+}
+
+/// The title of a problem: the status in the words of RFC 9110.
+fn title(status: u16) -> &'static str {
+    match status {
+        400 => "Bad Request",
+        401 => "Unauthorized",
+        402 => "Payment Required",
+        403 => "Forbidden",
+        404 => "Not Found",
+        405 => "Method Not Allowed",
+        409 => "Conflict",
+        413 => "Content Too Large",
+        415 => "Unsupported Media Type",
+        422 => "Unprocessable Content",
+        429 => "Too Many Requests",
+        502 => "Bad Gateway",
+        503 => "Service Unavailable",
+        504 => "Gateway Timeout",
+        _ => "Internal Server Error",
+    }
+}
+
+/// Every header a client may send or wants to read (contract README 6).
+const REQUEST_HEADERS: &str = "Authorization, Content-Type, Accept, X-API-Key, X-Tenant-ID, X-Tenant-Token, Idempotency-Key, If-Match, If-None-Match, X-CSRF-Token, X-XSRF-Token";
+const RESPONSE_HEADERS: &str = "X-Request-Id, Retry-After, X-RateLimit-Limit, X-RateLimit-Remaining, X-RateLimit-Reset, X-RateLimit-Policy, RateLimit, RateLimit-Policy, Idempotent-Replayed, ETag, Location, Server-Timing, WWW-Authenticate, Allow";
+
+/// No page of ours runs or loads anything but its own files.
+const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; form-action 'self'; frame-ancestors 'none'; base-uri 'none'";
+
+fn add_common_headers(reply: &mut Reply, root: Root, request_id: RequestId, now: Timestamp, ctx: Option<&Ctx>) {
+    let mut add = |name: &'static str, value: String| reply.headers.push((name, value));
+    add("X-Request-Id", request_id.to_string());
+    add("X-Content-Type-Options", "nosniff".to_owned());
+    if matches!(root, Root::V1 | Root::V2 | Root::Api) {
+        add("Access-Control-Allow-Origin", "*".to_owned());
+        add("Access-Control-Allow-Methods", "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS".to_owned());
+        add("Access-Control-Allow-Headers", REQUEST_HEADERS.to_owned());
+        add("Access-Control-Expose-Headers", RESPONSE_HEADERS.to_owned());
+        add("Access-Control-Max-Age", "86400".to_owned());
+    }
+    if root == Root::Account {
+        add("Content-Security-Policy", CONTENT_SECURITY_POLICY.to_owned());
+        add("Referrer-Policy", "same-origin".to_owned());
+        add("X-Frame-Options", "DENY".to_owned());
+    }
+    let Some(ctx) = ctx else { return };
+    if ctx.is_replayed() {
+        reply.headers.push(("Idempotent-Replayed", "true".to_owned()));
+    }
+    for (name, value) in ctx.limit_headers(root, now) {
+        if !reply.headers.iter().any(|(known, _)| *known == name) {
+            reply.headers.push((name, value));
+        }
+    }
+    let cost = &ctx.cost;
+    let timing = format!("hop;desc=\"{}\", sql;desc=\"{}\", d1;desc=\"{}\"", cost.hops.get(), cost.statements.get(), cost.queries.get());
+    reply.headers.push(("Server-Timing", timing));
+}
+
+fn log_line(reply: &Reply, method: &Method, path: &str, route: Option<&Route>, request_id: RequestId, ctx: Option<&Ctx>, started_ms: u64) {
+    let path_is_secret = route.is_some_and(|route| route.path.contains("{token}"));
+    let line = json!({
+        "request_id": request_id, "method": method.to_string(), "path": if path_is_secret { route.map_or("", |route| route.path) } else { path },
+        "route": route.map(|route| route.name), "status": reply.status, "ms": crate::edge::platform_ms().saturating_sub(started_ms),
+        "hops": ctx.map(|ctx| ctx.cost.hops.get()), "statements": ctx.map(|ctx| ctx.cost.statements.get()), "queries": ctx.map(|ctx| ctx.cost.queries.get()),
+        "tenant": ctx.and_then(Ctx::tenant_for_log), "cause": ctx.and_then(Ctx::cause_for_log),
+    });
+    if reply.status >= 500 {
+        worker::console_error!("{line}");
+    } else {
+        worker::console_log!("{line}");
+    }
+}
+
+fn respond(reply: Reply, method: &Method) -> worker::Result<Response> {
+    let headers = Headers::new();
+    let (content_type, text) = match reply.body {
+        Body::Empty => (None, None),
+        Body::Json(text) => (Some("application/json"), Some(text)),
+        Body::Html(text) => (Some("text/html; charset=utf-8"), Some(text)),
+        Body::Text(content_type, text) => (Some(content_type), Some(text)),
+    };
+    if let Some(content_type) = content_type {
+        headers.set("Content-Type", content_type)?;
+    }
+    for (name, value) in reply.headers {
+        if name == "Set-Cookie" {
+            headers.append(name, &value)?;
+        } else {
+            headers.set(name, &value)?;
+        }
+    }
+    let builder = ResponseBuilder::new().with_status(reply.status).with_headers(headers);
+    Ok(match text {
+        Some(text) if *method != Method::Head => builder.fixed(text.into_bytes()),
+        _ => builder.empty(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_problem_is_sent_only_to_those_who_prefer_it() {
+        for (accept, wanted) in [
+            ("application/problem+json", true),
+            ("application/problem+json, application/json", true),
+            ("application/json, application/problem+json;q=0.5", false),
+            ("application/problem+json;q=0", false),
+            ("*/*", false),
+            ("", false),
+        ] {
+            assert_eq!(wants_problem(accept), wanted, "{accept}");
+        }
+    }
+}

@@ -1,0 +1,231 @@
+//! Field types that requests are read into: parsed once, at the border, with a text that says what is allowed.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::{Map, Value};
+
+/// A text of `MIN..=MAX` Unicode scalar values without control characters but tab and newline (contract README 6).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(transparent)]
+pub struct Text<const MIN: usize, const MAX: usize>(String);
+
+impl<const MIN: usize, const MAX: usize> Text<MIN, MAX> {
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let length = text.chars().count();
+        if text.chars().any(|c| c.is_control() && c != '\t' && c != '\n') {
+            return Err("must not contain control characters".to_owned());
+        }
+        if !(MIN..=MAX).contains(&length) {
+            return Err(format!("must have {MIN} to {MAX} characters"));
+        }
+        Ok(Self(text.to_owned()))
+    }
+
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    pub fn into_string(self) -> String {
+        self.0
+    }
+}
+
+impl<const MIN: usize, const MAX: usize> fmt::Display for Text<MIN, MAX> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl<'de, const MIN: usize, const MAX: usize> Deserialize<'de> for Text<MIN, MAX> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Self::parse(&String::deserialize(deserializer)?).map_err(serde::de::Error::custom)
+    }
+}
+
+impl<const MIN: usize, const MAX: usize> JsonSchema for Text<MIN, MAX> {
+    fn schema_name() -> Cow<'static, str> {
+        format!("Text_{MIN}_{MAX}").into()
+    }
+
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({"type": "string", "minLength": MIN, "maxLength": MAX, "pattern": r"^[^\x00-\x08\x0B-\x1F\x7F-\x9F]*$"})
+    }
+}
+
+/// A whole number in `MIN..=MAX`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(transparent)]
+pub struct Whole<const MIN: u64, const MAX: u64>(u64);
+
+impl<const MIN: u64, const MAX: u64> Whole<MIN, MAX> {
+    pub fn new(value: u64) -> Option<Self> {
+        (MIN..=MAX).contains(&value).then_some(Self(value))
+    }
+
+    pub const fn get(self) -> u64 {
+        self.0
+    }
+}
+
+impl<'de, const MIN: u64, const MAX: u64> Deserialize<'de> for Whole<MIN, MAX> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Self::new(u64::deserialize(deserializer)?)
+            .ok_or_else(|| serde::de::Error::custom(format!("must be a whole number from {MIN} to {MAX}")))
+    }
+}
+
+impl<const MIN: u64, const MAX: u64> JsonSchema for Whole<MIN, MAX> {
+    fn schema_name() -> Cow<'static, str> {
+        format!("Whole_{MIN}_{MAX}").into()
+    }
+
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({"type": "integer", "minimum": MIN, "maximum": MAX})
+    }
+}
+
+/// A JSON object of at most `BYTES` bytes of compact JSON.
+#[derive(Debug, Clone, PartialEq, Serialize, Default)]
+#[serde(transparent)]
+pub struct Metadata<const BYTES: usize>(Map<String, Value>);
+
+impl<const BYTES: usize> Metadata<BYTES> {
+    pub fn into_map(self) -> Map<String, Value> {
+        self.0
+    }
+
+    pub fn as_map(&self) -> &Map<String, Value> {
+        &self.0
+    }
+}
+
+impl<'de, const BYTES: usize> Deserialize<'de> for Metadata<BYTES> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let map = Map::deserialize(deserializer)?;
+        let fits = serde_json::to_string(&map).is_ok_and(|text| text.len() <= BYTES);
+        if fits {
+            Ok(Self(map))
+        } else {
+            Err(serde::de::Error::custom(format!("must be an object of at most {BYTES} bytes of compact JSON")))
+        }
+    }
+}
+
+impl<const BYTES: usize> JsonSchema for Metadata<BYTES> {
+    fn schema_name() -> Cow<'static, str> {
+        format!("Metadata_{BYTES}").into()
+    }
+
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({"type": "object"})
+    }
+}
+
+/// An e-mail address: something, an `@`, a domain with a dot; at most 254 characters. Stored in lower case.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(transparent)]
+pub struct Email(String);
+
+impl Email {
+    pub fn parse(text: &str) -> Result<Self, &'static str> {
+        const RULE: &str = "must be an e-mail address of at most 254 characters";
+        let (local, domain) = text.split_once('@').ok_or(RULE)?;
+        let labels_are_legal = domain.split('.').all(|label| {
+            (1..=63).contains(&label.len())
+                && label.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
+                && !label.starts_with('-')
+                && !label.ends_with('-')
+        });
+        let local_is_legal = (1..=64).contains(&local.len())
+            && local.bytes().all(|b| b.is_ascii_alphanumeric() || b"!#$%&'*+/=?^_`{|}~.-".contains(&b))
+            && !local.starts_with('.')
+            && !local.ends_with('.')
+            && !local.contains("..");
+        if text.len() <= 254 && local_is_legal && labels_are_legal && domain.contains('.') {
+            Ok(Self(text.to_ascii_lowercase()))
+        } else {
+            Err(RULE)
+        }
+    }
+
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for Email {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl<'de> Deserialize<'de> for Email {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Self::parse(&String::deserialize(deserializer)?).map_err(serde::de::Error::custom)
+    }
+}
+
+impl JsonSchema for Email {
+    fn schema_name() -> Cow<'static, str> {
+        "Email".into()
+    }
+
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({"type": "string", "format": "email", "maxLength": 254})
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lengths_count_characters_not_bytes() {
+        assert!(Text::<1, 3>::parse("äöü").is_ok());
+        assert!(Text::<1, 3>::parse("abcd").is_err());
+        assert!(Text::<1, 3>::parse("").is_err());
+        assert!(Text::<1, 9>::parse("a\tb\nc").is_ok());
+        assert!(Text::<1, 9>::parse("a\u{0}b").is_err());
+        assert!(Text::<1, 9>::parse("a\u{7f}b").is_err());
+    }
+
+    #[test]
+    fn an_address_needs_a_name_and_a_dotted_domain() {
+        assert_eq!(Email::parse("Ann@Example.org").unwrap().as_str(), "ann@example.org");
+        for bad in [
+            "",
+            "a",
+            "a@",
+            "@b.c",
+            "a@b",
+            "a@b..c",
+            "a b@c.d",
+            "a@-b.c",
+            "a@b.c\n",
+            "a@b@c.d",
+            ".a@b.c",
+            &format!("{}@b.cc", "a".repeat(250)),
+        ] {
+            assert!(Email::parse(bad).is_err(), "{bad}");
+        }
+    }
+}

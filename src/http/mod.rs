@@ -1,0 +1,19 @@
+//! The border: routes as data, access, idempotency, limits, faults and replies.
+
+pub mod code;
+pub mod context;
+pub mod credential;
+pub mod dispatch;
+pub mod fault;
+pub mod field;
+pub mod gate;
+pub mod idempotency;
+pub mod json;
+pub mod keys;
+pub mod limit;
+pub mod openapi;
+pub mod reply;
+pub mod request;
+pub mod root;
+pub mod route;
+pub mod tenant;

@@ -1,0 +1,65 @@
+//! What a handler answers: status, headers, body. Turned into the platform's response in one place.
+
+use serde::Serialize;
+
+use super::fault::Fault;
+
+/// A finished answer.
+#[derive(Debug)]
+pub struct Reply {
+    pub status: u16,
+    pub headers: Vec<(&'static str, String)>,
+    pub body: Body,
+}
+
+/// The bytes of an answer and what they are.
+#[derive(Debug)]
+pub enum Body {
+    Empty,
+    Json(String),
+    Html(String),
+    /// Bytes under the content type given.
+    Text(&'static str, String),
+}
+
+impl Reply {
+    /// A JSON answer. A body that cannot be serialized is a fault of ours.
+    pub fn json(status: u16, body: &impl Serialize) -> Result<Self, Fault> {
+        let text = serde_json::to_string(body).map_err(|error| Fault::internal(error.to_string()))?;
+        Ok(Self::json_text(status, text))
+    }
+
+    /// A JSON answer whose text is known.
+    pub fn json_text(status: u16, text: String) -> Self {
+        Self { status, headers: Vec::new(), body: Body::Json(text) }
+    }
+
+    pub fn empty(status: u16) -> Self {
+        Self { status, headers: Vec::new(), body: Body::Empty }
+    }
+
+    pub fn html(status: u16, text: String) -> Self {
+        Self { status, headers: Vec::new(), body: Body::Html(text) }
+    }
+
+    pub fn text(content_type: &'static str, text: impl Into<String>) -> Self {
+        Self { status: 200, headers: Vec::new(), body: Body::Text(content_type, text.into()) }
+    }
+
+    /// See other: after a form, and to the sign-in page.
+    pub fn see_other(location: impl Into<String>) -> Self {
+        Self::empty(303).with_header("Location", location)
+    }
+
+    #[must_use]
+    pub fn with_header(mut self, name: &'static str, value: impl Into<String>) -> Self {
+        self.headers.push((name, value.into()));
+        self
+    }
+
+    /// For answers that hold a credential or a balance.
+    #[must_use]
+    pub fn no_store(self) -> Self {
+        self.with_header("Cache-Control", "no-store")
+    }
+}

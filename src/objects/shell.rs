@@ -1,0 +1,95 @@
+//! What every object's shell does: read the call, run it in one transaction, answer, count, and keep the alarm.
+
+use std::cell::Cell;
+use std::time::Duration;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use worker::{Headers, Request, Response, ResponseBuilder};
+
+use super::clock;
+use super::hop::{DUE_HEADER, STATEMENTS_HEADER};
+use super::sql::{Sql, SqlError};
+use super::storage::ObjectSql;
+use crate::edge::{BadSetting, Edge};
+
+/// Why a call was not run, or not kept.
+#[derive(Debug)]
+pub enum NotRun {
+    /// The call is not of the object's type.
+    Malformed(String),
+    /// A statement failed; nothing of the call was kept.
+    Failed(SqlError),
+}
+
+impl NotRun {
+    /// The answer of the object; its client turns it into a fault of ours.
+    pub fn into_response(self) -> worker::Result<Response> {
+        match self {
+            Self::Malformed(what) => Response::error(format!("not a call: {what}"), 400),
+            Self::Failed(error) => Response::error(error.to_string(), 500),
+        }
+    }
+}
+
+/// Reads a call of type `C` and runs it in one transaction. Between its first read and its last write nothing is
+/// awaited, so the object commits the command whole or not at all.
+pub async fn run_call<C: DeserializeOwned, R>(
+    sql: &ObjectSql,
+    request: &mut Request,
+    run: impl FnOnce(&dyn Sql, C) -> Result<R, SqlError>,
+) -> Result<R, NotRun> {
+    let text = request.text().await.map_err(|error| NotRun::Malformed(error.to_string()))?;
+    let call: C = serde_json::from_str(&text).map_err(|error| NotRun::Malformed(error.to_string()))?;
+    sql.in_transaction(|sql| run(sql, call)).map_err(NotRun::Failed)
+}
+
+/// Answers with `reply`, the statements it took and, when the alarm was set anew, its time.
+pub fn answer(sql: &ObjectSql, reply: &impl Serialize, due_at_ms: Option<u64>) -> worker::Result<Response> {
+    let headers = Headers::new();
+    headers.set(STATEMENTS_HEADER, &sql.take_statements_run().to_string())?;
+    if let Some(due_at_ms) = due_at_ms {
+        headers.set(DUE_HEADER, &due_at_ms.to_string())?;
+    }
+    Ok(ResponseBuilder::new().with_headers(headers).fixed(serde_json::to_vec(reply)?))
+}
+
+/// Learns the deployment's clock in an alarm, where no request has brought the time.
+pub async fn learn_clock(env: &worker::Env) -> worker::Result<()> {
+    let edge = Edge::new(env.clone()).map_err(|BadSetting(name)| worker::Error::RustError(format!("setting {name}")))?;
+    clock::learn(&edge).await.map_err(|error| worker::Error::RustError(error.to_string()))
+}
+
+/// The object's alarm as this instance knows it, so that a call asks the storage only when it may have to be moved.
+#[derive(Debug, Default)]
+pub struct Alarm {
+    /// When it fires, in platform milliseconds; `None` when this instance does not know.
+    set_for: Cell<Option<u64>>,
+}
+
+impl Alarm {
+    /// Makes the alarm fire no later than `due_at_ms` of this deployment's clock. Answers the deadline when the alarm
+    /// was set anew: what the due index must know.
+    pub async fn keep(&self, state: &worker::State, due_at_ms: Option<u64>) -> worker::Result<Option<u64>> {
+        let Some(due_at_ms) = due_at_ms else { return Ok(None) };
+        let platform_now_ms = crate::edge::platform_ms();
+        let platform_due_ms = due_at_ms.saturating_sub(crate::edge::known_clock_offset_ms().unwrap_or(0)).max(platform_now_ms);
+        if self.set_for.get().is_some_and(|at| at <= platform_due_ms) {
+            return Ok(None);
+        }
+        let storage = state.storage();
+        let stored = storage.get_alarm().await?.and_then(|at| u64::try_from(at).ok());
+        if stored.is_some_and(|at| at <= platform_due_ms) {
+            self.set_for.set(stored);
+            return Ok(None);
+        }
+        storage.set_alarm(Duration::from_millis(platform_due_ms.saturating_sub(platform_now_ms))).await?;
+        self.set_for.set(Some(platform_due_ms));
+        Ok(Some(due_at_ms))
+    }
+
+    /// The alarm has fired and is set no more.
+    pub fn fired(&self) {
+        self.set_for.set(None);
+    }
+}
