@@ -5,32 +5,44 @@
 
 use std::fmt;
 
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::digest::Digest;
 use super::time::{MINUTE_MS, Timestamp};
 
-/// The kinds of keys a tenant's object keeps.
+/// What a key is good for, told by its prefix.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum KeyKind {
-    /// `mtak_`: an agent's runtime key; it dies with its agent.
+    /// `mtak_`: an agent's runtime key at MoteCloud; it dies with its agent.
     Agent,
-    /// `tl_live_`: management.
+    /// `mten_`: the right to enroll one wallet, once.
+    Enrollment,
+    /// `tl_live_`: management at `/v1`.
     Live,
-    /// `tl_test_`: management that may not touch live wallets.
+    /// `tl_test_`: management at `/v1` that may not touch live wallets.
     Test,
+    /// `sk_`: Agentbot.
+    Agentbot,
+    /// `atelier_`: an agent's key at Atelier; it dies with its agent.
+    Atelier,
+    /// `inv_`: the right to become a tenant's owner, once.
+    Invitation,
 }
 
 impl KeyKind {
-    pub const ALL: [Self; 3] = [Self::Agent, Self::Live, Self::Test];
+    pub const ALL: [Self; 7] = [Self::Agent, Self::Enrollment, Self::Live, Self::Test, Self::Agentbot, Self::Atelier, Self::Invitation];
 
     /// What the key's text begins with.
     pub const fn prefix(self) -> &'static str {
         match self {
             Self::Agent => "mtak_",
+            Self::Enrollment => "mten_",
             Self::Live => "tl_live_",
             Self::Test => "tl_test_",
+            Self::Agentbot => "sk_",
+            Self::Atelier => "atelier_",
+            Self::Invitation => "inv_",
         }
     }
 
@@ -38,8 +50,12 @@ impl KeyKind {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Agent => "agent",
+            Self::Enrollment => "enrollment",
             Self::Live => "live",
             Self::Test => "test",
+            Self::Agentbot => "agentbot",
+            Self::Atelier => "atelier",
+            Self::Invitation => "invitation",
         }
     }
 
@@ -51,48 +67,52 @@ impl KeyKind {
     /// Whether keys of this kind belong to an agent.
     pub const fn belongs_to_agent(self) -> bool {
         match self {
-            Self::Agent => true,
-            Self::Live | Self::Test => false,
+            Self::Agent | Self::Atelier => true,
+            Self::Enrollment | Self::Live | Self::Test | Self::Agentbot | Self::Invitation => false,
         }
     }
 }
 
-/// The number of a key within its tenant: 8 random bytes as 16 lower-case hex characters. It names the row, it is no
-/// secret.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
-#[serde(transparent)]
-pub struct KeyNumber(String);
-
-/// A text that is no key number.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct NotAKeyNumber;
-
-impl fmt::Display for NotAKeyNumber {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("must be 16 lower-case hex characters")
-    }
-}
+/// The number of a key within its tenant: 64 random bits, written and stored as 16 lower-case hex characters. It names
+/// the row, it is no secret.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct KeyNumber([u8; 8]);
 
 impl KeyNumber {
-    /// The number of 8 random bytes.
-    pub fn from_bytes(bytes: [u8; 8]) -> Self {
-        Self(hex::encode(bytes))
+    pub const fn from_bytes(bytes: [u8; 8]) -> Self {
+        Self(bytes)
     }
 
     /// Reads 16 lower-case hex characters.
-    pub fn parse(text: &str) -> Result<Self, NotAKeyNumber> {
-        let lower_hex = |b: u8| matches!(b, b'0'..=b'9' | b'a'..=b'f');
-        if text.len() == 16 && text.bytes().all(lower_hex) { Ok(Self(text.to_owned())) } else { Err(NotAKeyNumber) }
+    pub fn parse(text: &str) -> Option<Self> {
+        let lower = text.bytes().all(|b| !b.is_ascii_uppercase());
+        let mut bytes = [0; 8];
+        hex::decode_to_slice(text, &mut bytes).ok().filter(|()| lower)?;
+        Some(Self(bytes))
     }
+}
 
-    pub fn as_str(&self) -> &str {
-        &self.0
+impl fmt::Display for KeyNumber {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&hex::encode(self.0))
+    }
+}
+
+impl fmt::Debug for KeyNumber {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl Serialize for KeyNumber {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
     }
 }
 
 impl<'de> Deserialize<'de> for KeyNumber {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Self::parse(&String::deserialize(deserializer)?).map_err(serde::de::Error::custom)
+        Self::parse(&String::deserialize(deserializer)?).ok_or_else(|| serde::de::Error::custom("must be 16 lower-case hex characters"))
     }
 }
 
@@ -164,9 +184,9 @@ mod tests {
 
     #[test]
     fn only_sixteen_lower_hex_characters_are_a_number() {
-        assert_eq!(KeyNumber::parse("00ff00ff00ff00ff"), Ok(KeyNumber::from_bytes([0, 255, 0, 255, 0, 255, 0, 255])));
+        assert_eq!(KeyNumber::parse("00ff00ff00ff00ff"), Some(KeyNumber::from_bytes([0, 255, 0, 255, 0, 255, 0, 255])));
         for bad in ["", "00FF00ff00ff00ff", "00ff00ff00ff00f", "00ff00ff00ff00ff0", "zzzzzzzzzzzzzzzz"] {
-            assert_eq!(KeyNumber::parse(bad), Err(NotAKeyNumber));
+            assert_eq!(KeyNumber::parse(bad), None);
         }
     }
 }

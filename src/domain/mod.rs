@@ -6,6 +6,7 @@ pub mod audit;
 pub mod digest;
 pub mod enrollment;
 pub mod entropy;
+pub mod event;
 pub mod id;
 pub mod idempotency;
 pub mod key;

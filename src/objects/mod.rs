@@ -10,3 +10,4 @@ pub mod schema;
 pub mod shell;
 pub mod sql;
 pub mod storage;
+pub mod tenant;

@@ -1,0 +1,68 @@
+//! What happens to a tenant: the actions its audit chain records and the events its outbox hands on.
+//!
+//! Invariant: each announced action leaves exactly one event, of the same name, committed with its audit entry.
+
+macro_rules! actions {
+    ($($(#[$doc:meta])* $action:ident = $name:literal;)*) => {
+        /// An action, as the audit chain names it.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum Action {
+            $($(#[$doc])* $action,)*
+        }
+
+        impl Action {
+            pub const ALL: &[Self] = &[$(Self::$action),*];
+
+            /// The name in the chain and, when announced, of the event.
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$action => $name,)* }
+            }
+        }
+    };
+}
+
+actions! {
+    TenantCreated = "tenant.created";
+    TenantUpdated = "tenant.updated";
+    AgentRegistered = "agent.registered";
+    AgentSuspended = "agent.suspended";
+    AgentActivated = "agent.activated";
+    AgentRevoked = "agent.revoked";
+    KeyMinted = "key.minted";
+    KeyRevoked = "key.revoked";
+    EnrollmentMinted = "enrollment.minted";
+    EnrollmentRevoked = "enrollment.revoked";
+    EnrollmentRedeemed = "enrollment.redeemed";
+    OwnerInvited = "owner.invited";
+    OwnerJoined = "owner.joined";
+    MemberAdded = "member.added";
+    MemberRemoved = "member.removed";
+    WalletCreated = "wallet.created";
+    WalletFunded = "wallet.funded";
+    /// Money of a metered request was held; what becomes of it is announced, not this.
+    ReservationHeld = "reservation.held";
+    /// The rest of a hold that was captured in part went back.
+    ReservationRemainderFreed = "reservation.remainder_freed";
+    ReservationReleased = "reservation.released";
+    ReservationExpired = "reservation.expired";
+    /// A metered request was paid for.
+    QueryCharged = "query.charged";
+}
+
+impl Action {
+    /// Whether the action leaves an event in the outbox.
+    pub const fn is_announced(self) -> bool {
+        !matches!(self, Self::ReservationHeld | Self::ReservationRemainderFreed)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_two_actions_share_a_name() {
+        let names: std::collections::BTreeSet<_> = Action::ALL.iter().map(|action| action.as_str()).collect();
+        assert_eq!(names.len(), Action::ALL.len());
+    }
+}

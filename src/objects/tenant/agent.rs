@@ -1,0 +1,100 @@
+//! Agents of the tenant, as far as keys and wallets need them.
+//!
+//! Invariant: agents that are not revoked never exceed the plan's limit at the moment one is added, whichever door adds
+//! it; a wallet is at most one agent that is not revoked.
+
+use serde_json::{Map, Value};
+
+use super::desk::{Desk, Done, Step, read_as, read_json, read_optional_as, read_time};
+use super::outcome::{AgentView, Outcome};
+use super::refusal::{Refusal, Thing};
+use crate::domain::address::LoginAddress;
+use crate::domain::agent::AgentStatus;
+use crate::domain::event::Action;
+use crate::domain::id::AgentId;
+use crate::objects::sql::{Row, SqlError};
+use crate::{params, statements};
+
+statements! {
+    WRITE = "INSERT INTO agent (id, label, login, status, metadata, created_at_ms) VALUES (?1, ?2, ?3, 'active', ?4, ?5)";
+    READ = "SELECT id, label, login, status, metadata, created_at_ms FROM agent WHERE id = ?1";
+    READ_BY_LOGIN = "SELECT id, label, login, status, metadata, created_at_ms FROM agent WHERE login = ?1 AND status <> 'revoked'";
+    COUNT = "SELECT count(*) FROM agent WHERE status <> 'revoked'";
+    SET_STATUS = "UPDATE agent SET status = ?2 WHERE id = ?1";
+}
+
+/// Agents that are not revoked.
+pub(super) fn count(desk: &Desk<'_>) -> Step<u64> {
+    Ok(desk.sql.first(COUNT, &[])?.ok_or(SqlError::Shape("no count"))?.unsigned(0)?)
+}
+
+/// Refuses when the plan has no room for one more agent.
+pub(super) fn check_room(desk: &Desk<'_>) -> Step<()> {
+    let plan = desk.caller.plan;
+    let Some(limit) = plan.agents_max() else {
+        return Ok(());
+    };
+    let current = count(desk)?;
+    if current < limit { Ok(()) } else { Err(Refusal::PlanLimitExceeded { limit, current, plan }.into()) }
+}
+
+/// Adds an agent; the caller has checked that there is room.
+pub(super) fn register(desk: &mut Desk<'_>, label: &str, address: Option<&LoginAddress>, metadata: &Map<String, Value>) -> Step<AgentView> {
+    let agent_id = AgentId::new(desk.now, desk.entropy);
+    let (id, login) = (agent_id.to_string(), address.map(LoginAddress::as_str));
+    desk.sql.run(WRITE, params![id.as_str(), label, login, serde_json::to_string(metadata)?, desk.now.as_ms()])?;
+    let view = AgentView {
+        agent_id,
+        label: label.to_owned(),
+        address: address.cloned(),
+        status: AgentStatus::Active,
+        metadata: Value::Object(metadata.clone()),
+        created_at_ms: desk.now,
+    };
+    desk.record(Action::AgentRegistered, &id, None, &view)?;
+    Ok(view)
+}
+
+/// The agent of this id, revoked ones included.
+pub(super) fn find(desk: &Desk<'_>, agent_id: AgentId) -> Step<AgentView> {
+    match desk.sql.first(READ, params![agent_id.to_string()])? {
+        Some(row) => Ok(read_view(&row)?),
+        None => Err(Refusal::NotFound(Thing::Agent).into()),
+    }
+}
+
+/// The agent this wallet is, if it is one.
+pub(super) fn find_by_login(desk: &Desk<'_>, address: &LoginAddress) -> Step<Option<AgentView>> {
+    Ok(desk.sql.first(READ_BY_LOGIN, params![address.as_str()])?.map(|row| read_view(&row)).transpose()?)
+}
+
+fn read_view(row: &Row) -> Result<AgentView, SqlError> {
+    Ok(AgentView {
+        agent_id: read_as(row, 0, |text| AgentId::parse(text).ok(), "not an agent id")?,
+        label: row.text(1)?.to_owned(),
+        address: read_optional_as(row, 2, |text| LoginAddress::parse(text).ok(), "not an address")?,
+        status: read_as(row, 3, AgentStatus::parse, "not an agent status")?,
+        metadata: read_json(row, 4, "not metadata")?,
+        created_at_ms: read_time(row, 5)?,
+    })
+}
+
+/// Suspends, activates or revokes. A repeat answers the same; revoked is final, and its keys are dead from now on.
+pub(super) fn set_status(desk: &mut Desk<'_>, agent_id: AgentId, status: AgentStatus) -> Step<Done> {
+    let mut view = find(desk, agent_id)?;
+    if !view.status.may_become(status) {
+        return Err(Refusal::AgentRevoked.into());
+    }
+    if view.status != status {
+        let id = agent_id.to_string();
+        desk.sql.run(SET_STATUS, params![id.as_str(), status.as_str()])?;
+        view.status = status;
+        let action = match status {
+            AgentStatus::Active => Action::AgentActivated,
+            AgentStatus::Suspended => Action::AgentSuspended,
+            AgentStatus::Revoked => Action::AgentRevoked,
+        };
+        desk.record(action, &id, None, &view)?;
+    }
+    Ok(Outcome::Agent(view).into())
+}

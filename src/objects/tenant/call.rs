@@ -1,0 +1,165 @@
+//! What crosses the hop to a tenant's object and back, as compact JSON: the client half.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use super::command::Command;
+use super::outcome::Outcome;
+use super::refusal::Refusal;
+use crate::domain::address::LoginAddress;
+use crate::domain::digest::Digest;
+use crate::domain::id::{AgentId, KeyId, RequestId, TenantUuid, UserId, WalletId};
+use crate::domain::idempotency::{Claim, StoredReply};
+use crate::domain::key::{KeyKind, KeyNumber};
+use crate::domain::limit::{LimitClass, LimitState};
+use crate::domain::member::Role;
+use crate::domain::money::Micros;
+use crate::domain::plan::Plan;
+use crate::domain::scope::{Scope, Scopes};
+use crate::domain::slug::Slug;
+use crate::domain::time::Timestamp;
+
+/// One call: who asks, under which limits and which idempotency key, and for what. The object decides all of it in
+/// this order, in one transaction.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TenantCall {
+    /// The HTTP request this call serves. A request that takes two calls makes both under the same id.
+    pub request_id: RequestId,
+    pub caller: Proof,
+    /// The tenant the request named, slug or uuid; it must be this one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub named_tenant: Option<String>,
+    /// The scope the route demands of a caller that has scopes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub needs: Option<Scope>,
+    /// The limits that count this request: all of them or none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub limits: Vec<LimitClass>,
+    /// `RATE_LIMIT_SCALE`; 1 but for benchmarks and fuzzing.
+    #[serde(default = "scale_of_one", skip_serializing_if = "is_one")]
+    pub limit_scale: u64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub idempotency: Option<Claim>,
+    pub command: Command,
+}
+
+const fn scale_of_one() -> u64 {
+    1
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref)]
+const fn is_one(scale: &u64) -> bool {
+    *scale == 1
+}
+
+impl TenantCall {
+    /// A call without limits, idempotency key or named tenant.
+    pub const fn new(request_id: RequestId, caller: Proof, command: Command) -> Self {
+        Self { request_id, caller, named_tenant: None, needs: None, limits: Vec::new(), limit_scale: 1, idempotency: None, command }
+    }
+}
+
+/// What the sender of a request has proved before it came here, or what is still to be compared here.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Proof {
+    /// A key's text; its secret's hash is compared here, in constant time.
+    Key { kind: KeyKind, number: KeyNumber, secret_hash: Digest },
+    /// A wallet session: the address signed in. It must be an agent of the tenant.
+    Wallet { address: LoginAddress },
+    /// A signed-in human, who must be a member.
+    User { user_id: UserId },
+    /// A signed-in human who is an operator.
+    Operator { user_id: UserId },
+    /// The house itself: births, second halves of requests it admitted, due work, projections.
+    House,
+}
+
+/// Who acted, as the audit chain names them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Actor {
+    Key(KeyId),
+    Wallet(LoginAddress),
+    User(UserId),
+    Operator(UserId),
+    House,
+}
+
+impl fmt::Display for Actor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Key(id) => id.fmt(f),
+            Self::Wallet(address) => write!(f, "wallet:{address}"),
+            Self::User(id) => write!(f, "user:{id}"),
+            Self::Operator(id) => write!(f, "operator:{id}"),
+            Self::House => f.write_str("house"),
+        }
+    }
+}
+
+/// The caller as the object knows it, once its proof held.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Caller {
+    pub tenant_uuid: TenantUuid,
+    pub slug: Slug,
+    pub plan: Plan,
+    pub actor: Actor,
+    /// The agent behind a key or a wallet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub agent_id: Option<AgentId>,
+    /// The role of a member.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub role: Option<Role>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<CallerKey>,
+    pub default_wallet: WalletId,
+    /// What the default wallet had available when the call began, run-out holds counted as freed.
+    pub available_micros: Micros,
+}
+
+/// The key a caller came with.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CallerKey {
+    pub kind: KeyKind,
+    pub scopes: Scopes,
+}
+
+/// The object's answer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TenantReply {
+    pub outcome: Result<Outcome, Refusal>,
+    /// Each limit of the call as it stands now, for the headers.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub limits: Vec<LimitState>,
+    /// Whether this is the stored answer of an earlier call.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub replayed: bool,
+    /// `None` when the proof did not hold.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub caller: Option<Caller>,
+    /// The earliest deadline this call made or knows of: the alarm must stand no later.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next_due_at_ms: Option<Timestamp>,
+    /// Whether events wait to be handed on.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub outbox_pending: bool,
+}
+
+impl TenantReply {
+    /// A refusal before anything was counted.
+    pub(super) const fn refused(refusal: Refusal) -> Self {
+        Self { outcome: Err(refusal), limits: Vec::new(), replayed: false, caller: None, next_due_at_ms: None, outbox_pending: false }
+    }
+}
+
+/// What an idempotency record keeps.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Answer {
+    Outcome(Outcome),
+    Refusal(Refusal),
+    /// The final reply of a request that took two calls.
+    Reply(StoredReply),
+}

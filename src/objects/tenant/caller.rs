@@ -1,0 +1,241 @@
+//! Who calls: one statement reads the tenant, the caller and the idempotency record together; then the proof must hold.
+//!
+//! Invariant: nothing is counted, looked up or changed for a caller whose proof does not hold, and every key that is
+//! not good is refused alike.
+
+use super::call::{Actor, Caller, CallerKey, Proof, TenantCall};
+use super::command::Command;
+use super::desk::{Desk, Step, read_as, read_json, read_micros, read_optional_as, read_optional_time, read_wallet_id};
+use super::refusal::Refusal;
+use crate::domain::agent::AgentStatus;
+use crate::domain::audit::Head;
+use crate::domain::digest::Digest;
+use crate::domain::entropy::Entropy;
+use crate::domain::id::{AgentId, KeyId, Uuid};
+use crate::domain::key::{KeyKind, KeyNumber, StoredKey};
+use crate::domain::ledger::Balance;
+use crate::domain::limit::{LimitClass, LimitScope};
+use crate::domain::member::Role;
+use crate::domain::plan::Plan;
+use crate::domain::scope::Scopes;
+use crate::domain::slug::Slug;
+use crate::domain::time::{MINUTE_MS, Timestamp};
+use crate::objects::limit::Window;
+use crate::objects::sql::{Row, Sql, SqlError};
+use crate::{params, statements};
+
+statements! {
+    /// Everything a call is judged by. Parameters that do not apply are null and match nothing.
+    OPEN = "SELECT t.uuid, t.slug, t.plan, t.default_wallet_id, t.housekeeping_at_ms, head.seq, head.hash,
+            (SELECT max(seq) FROM outbox) > t.outbox_acked_seq,
+            available.balance_micros,
+            (SELECT coalesce(sum(amount_micros), 0) FROM reservation
+                WHERE status = 'reserved' AND expires_at_ms <= ?5 AND wallet_id = t.default_wallet_id),
+            k.id, k.kind, k.secret_hash, k.scopes, k.expires_at_ms, k.revoked_at_ms, k.last_used_at_ms,
+            a.id, a.status, m.role, t.controller_login = ?2,
+            i.body_hash, i.expires_at_ms, i.answer, i.parts
+        FROM tenant t
+        LEFT JOIN audit head ON head.seq = (SELECT max(seq) FROM audit)
+        LEFT JOIN account available ON available.id = t.default_wallet_id
+        LEFT JOIN api_key k ON k.number = ?1
+        LEFT JOIN agent a ON a.id = coalesce(k.agent_id, (SELECT id FROM agent WHERE login = ?2 AND status <> 'revoked'))
+        LEFT JOIN member m ON m.user_id = ?3
+        LEFT JOIN idempotency i ON i.scope_hash = ?4";
+    NOTE_USE = "UPDATE api_key SET last_used_at_ms = ?2 WHERE number = ?1";
+}
+
+/// Where the idempotency record's columns begin in the row of [`OPEN`].
+pub(super) const RECORD_COLUMN: usize = 21;
+
+/// Reads what the call is judged by; `None` when no tenant was born here.
+pub(super) fn read(sql: &dyn Sql, now: Timestamp, call: &TenantCall) -> Result<Option<Row>, SqlError> {
+    let number = match &call.caller {
+        Proof::Key { number, .. } => Some(number.to_string()),
+        _ => None,
+    };
+    let address = match &call.caller {
+        Proof::Wallet { address } => Some(address.as_str()),
+        _ => None,
+    };
+    let user = match &call.caller {
+        Proof::User { user_id } => Some(user_id.to_string()),
+        _ => None,
+    };
+    let scope_hash = call.idempotency.map(|claim| claim.scope_hash.as_bytes().to_vec());
+    sql.first(OPEN, params![number, address, user, scope_hash, now.as_ms()])
+}
+
+/// Checks the proof against the row and opens the desk for the caller.
+pub(super) fn admit<'a>(
+    sql: &'a dyn Sql,
+    now: Timestamp,
+    entropy: &'a mut dyn Entropy,
+    call: &TenantCall,
+    row: &Row,
+) -> Step<(Desk<'a>, Option<StoredKey>)> {
+    let agent = read_agent(row)?;
+    let role = read_optional_as(row, 19, Role::parse, "not a role")?;
+    let stored_key = read_key(row)?;
+    let actor = match &call.caller {
+        Proof::Key { kind, secret_hash, .. } => {
+            let (id, key) = stored_key.as_ref().ok_or(Refusal::InvalidCredentials)?;
+            let agent_lives = !matches!(agent, Some((_, AgentStatus::Revoked)));
+            if !key.is_good(*kind, secret_hash, now) || !agent_lives {
+                return Err(Refusal::InvalidCredentials.into());
+            }
+            Actor::Key(*id)
+        }
+        Proof::Wallet { address } => {
+            let controls = row.optional_unsigned(20)? == Some(1);
+            match &call.command {
+                Command::Invite(_) if !controls => return Err(Refusal::NotControllingWallet.into()),
+                Command::Invite(_) => {}
+                _ if agent.is_none() => return Err(Refusal::TenantMismatch.into()),
+                _ => {}
+            }
+            Actor::Wallet(address.clone())
+        }
+        Proof::User { user_id } if role.is_some() => Actor::User(*user_id),
+        Proof::User { .. } => return Err(Refusal::NotMember.into()),
+        Proof::Operator { user_id } => Actor::Operator(*user_id),
+        Proof::House => Actor::House,
+    };
+    let uuid = read_as(row, 0, Uuid::parse, "not a uuid")?;
+    let slug = read_as(row, 1, |text| Slug::parse(text).ok(), "not a slug")?;
+    let names_this = |name: &String| name == slug.as_str() || Uuid::parse(name) == Some(uuid);
+    if !call.named_tenant.as_ref().is_none_or(names_this) {
+        return Err(Refusal::TenantMismatch.into());
+    }
+    if matches!(agent, Some((_, AgentStatus::Suspended))) {
+        return Err(Refusal::AgentNotActive.into());
+    }
+    let key = match &stored_key {
+        Some((_, key)) => Some(CallerKey { kind: key.kind, scopes: read_json::<Scopes>(row, 13, "not scopes")? }),
+        None => None,
+    };
+    if let (Some(needed), Some(key)) = (&call.needs, &key)
+        && !key.scopes.allows(needed)
+    {
+        return Err(Refusal::Forbidden.into());
+    }
+    let available = read_micros(row, 8)?;
+    let due = read_micros(row, 9)?;
+    let caller = Caller {
+        tenant_uuid: uuid,
+        slug,
+        plan: read_as(row, 2, Plan::parse, "not a plan")?,
+        actor,
+        agent_id: agent.map(|(id, _)| id),
+        role,
+        key,
+        default_wallet: read_wallet_id(row, 3)?,
+        // What is due stands in the held account until it is swept; adding it cannot exceed what was funded.
+        available_micros: Balance { available, held: due }.freeing(due).available,
+    };
+    let head = if row.is_null(5)? {
+        Head::EMPTY
+    } else {
+        Head { seq: row.unsigned(5)?, hash: Digest::from_slice(row.blob(6)?).ok_or(SqlError::Shape("not a digest"))? }
+    };
+    let desk = Desk {
+        sql,
+        now,
+        entropy,
+        request_id: call.request_id,
+        caller,
+        available,
+        head,
+        outbox_pending: row.optional_unsigned(7)? == Some(1),
+        next_due: None,
+        housekeeping_at: read_optional_time(row, 4)?,
+        old_at: None,
+    };
+    Ok((desk, stored_key.map(|(_, key)| key)))
+}
+
+fn read_agent(row: &Row) -> Result<Option<(AgentId, AgentStatus)>, SqlError> {
+    match read_optional_as(row, 17, |text| AgentId::parse(text).ok(), "not an agent id")? {
+        Some(id) => Ok(Some((id, read_as(row, 18, AgentStatus::parse, "not an agent status")?))),
+        None => Ok(None),
+    }
+}
+
+fn read_key(row: &Row) -> Result<Option<(KeyId, StoredKey)>, SqlError> {
+    let Some(id) = read_optional_as(row, 10, |text| KeyId::parse(text).ok(), "not a key id")? else {
+        return Ok(None);
+    };
+    let key = StoredKey {
+        kind: read_as(row, 11, KeyKind::parse, "not a key kind")?,
+        secret_hash: Digest::from_slice(row.blob(12)?).ok_or(SqlError::Shape("not a digest"))?,
+        expires_at: read_optional_time(row, 14)?,
+        revoked_at: read_optional_time(row, 15)?,
+        last_used_at: read_optional_time(row, 16)?,
+    };
+    Ok(Some((id, key)))
+}
+
+/// The windows this call is counted in. A class whose scope is not the tenant's own is counted by whom the object sees.
+pub(super) fn windows(call: &TenantCall, caller: &Caller) -> Vec<Window> {
+    let window = |class: &LimitClass| {
+        let scope = match class.scope() {
+            LimitScope::Tenant => String::new(),
+            LimitScope::Agent => caller.agent_id.map_or_else(|| caller.actor.to_string(), |id| id.to_string()),
+            LimitScope::Caller | LimitScope::User | LimitScope::Ip | LimitScope::IpAndEmail => caller.actor.to_string(),
+        };
+        Window { class: *class, scope, quota: class.quota(caller.plan, call.limit_scale) }
+    };
+    call.limits.iter().map(window).collect()
+}
+
+/// Notes that a key was used, to the minute: at most one write a minute and key.
+pub(super) fn note_use(desk: &Desk<'_>, number: KeyNumber, key: &StoredKey) -> Step<()> {
+    if key.is_use_worth_noting(desk.now) {
+        let minute_ms = desk.now.as_ms() / MINUTE_MS * MINUTE_MS;
+        desk.sql.run(NOTE_USE, params![number.to_string(), minute_ms])?;
+    }
+    Ok(())
+}
+
+/// Whether this kind of caller may give this command at all; scopes and the object's state are decided elsewhere.
+pub(super) fn check_command(command: &Command, caller: &Caller) -> Step<()> {
+    let house = caller.actor == Actor::House;
+    let operator = house || matches!(caller.actor, Actor::Operator(_));
+    let owner = operator || caller.role == Some(Role::Owner);
+    let management_key = caller.key.as_ref().is_some_and(|key| matches!(key.kind, KeyKind::Live | KeyKind::Test));
+    let management = operator || caller.role.is_some() || management_key;
+    let runtime = caller.agent_id.is_some();
+    let allowed = match command {
+        Command::Admit => true,
+        Command::MeterReserve(_) => runtime,
+        Command::Invite(_) => house || matches!(caller.actor, Actor::Wallet(_)),
+        Command::Birth(_)
+        | Command::ConfirmBirth
+        | Command::MeterCapture(_)
+        | Command::MeterRelease(_)
+        | Command::RedeemEnrollment(_)
+        | Command::AcceptInvitation { .. }
+        | Command::RunDue { .. }
+        | Command::OutboxRead { .. }
+        | Command::OutboxAck { .. } => house,
+        Command::PutMember { .. } | Command::RemoveMember { .. } => owner,
+        Command::UpdateTenant { name, plan } => (name.is_none() || owner) && (plan.is_none() || operator),
+        Command::MintKey(_)
+        | Command::ListKeys { .. }
+        | Command::RevokeKey { .. }
+        | Command::SetAgentStatus { .. }
+        | Command::MintEnrollment(_)
+        | Command::ListEnrollments
+        | Command::RevokeEnrollment { .. }
+        | Command::ListMembers
+        | Command::CreateWallet { .. }
+        | Command::GetWallet { .. }
+        | Command::ListWallets { .. }
+        | Command::Fund { .. }
+        | Command::DailySpend { .. }
+        | Command::Activity { .. }
+        | Command::Profile
+        | Command::VerifyAudit { .. }
+        | Command::Reconcile => management,
+    };
+    if allowed { Ok(()) } else { Err(Refusal::Forbidden.into()) }
+}

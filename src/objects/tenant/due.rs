@@ -1,0 +1,40 @@
+//! Work that has come due: the alarm's command (contract README 12).
+//!
+//! Invariant: running it twice changes nothing more, and one run does a bounded amount of work; what is left is due at
+//! once.
+
+use super::desk::{Desk, Done, EVENT_TTL_MS, Keep, Step};
+use super::outcome::{Due, Outcome};
+use super::{outbox, reservation};
+use crate::domain::time::{HOUR_MS, Timestamp};
+use crate::objects::{idempotency, limit};
+
+/// Expires reservations and, when housekeeping is due, purges what is old: at most `batch` of each.
+pub(super) fn run(desk: &mut Desk<'_>, batch: u64) -> Step<Done> {
+    let batch = batch.max(1);
+    let expired = reservation::expire_due(desk, batch)?;
+    let purged = if desk.housekeeping_at.is_some_and(|at| at <= desk.now) { keep_house(desk, batch)? } else { 0 };
+    if let Some(deadline) = reservation::next_deadline(desk)? {
+        desk.due_by(deadline);
+    }
+    Ok(Done { outcome: Outcome::Due(Due { expired, purged }), keep: Keep::Nothing })
+}
+
+/// Purges and plans the next round: at once when something may be left, else when the oldest row will be old.
+fn keep_house(desk: &mut Desk<'_>, batch: u64) -> Step<u64> {
+    let records = idempotency::purge(desk.sql, desk.now, batch)?;
+    let windows = limit::purge(desk.sql, desk.now, batch)?;
+    let events = outbox::purge(desk, desk.now.minus_ms(EVENT_TTL_MS), batch)?;
+    let left_over = records >= batch || windows >= batch || events >= batch;
+    let next = if left_over { Some(desk.now) } else { next_round(desk)? };
+    desk.set_housekeeping(next)?;
+    Ok(records + windows + events)
+}
+
+fn next_round(desk: &Desk<'_>) -> Step<Option<Timestamp>> {
+    let record_old_at = idempotency::oldest_expires_at(desk.sql)?.map(|at| at.plus_ms(HOUR_MS));
+    let event_old_at = outbox::oldest_at(desk)?.map(|at| at.plus_ms(EVENT_TTL_MS));
+    // Never sooner than an hour: rows that cannot go yet must not keep the alarm ringing.
+    let earliest = desk.now.plus_ms(HOUR_MS);
+    Ok([record_old_at, event_old_at].into_iter().flatten().min().map(|at| at.max(earliest)))
+}

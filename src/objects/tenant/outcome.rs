@@ -1,0 +1,269 @@
+//! What a tenant's object answers when it did what was asked.
+
+use serde::{Deserialize, Serialize};
+
+use crate::domain::address::LoginAddress;
+use crate::domain::agent::AgentStatus;
+use crate::domain::audit::Entry;
+use crate::domain::digest::Digest;
+use crate::domain::enrollment::TokenStatus;
+use crate::domain::id::{AgentId, EnrollmentId, EventId, FundingId, KeyId, ReservationId, TenantUuid, UserId, WalletId};
+use crate::domain::idempotency::StoredReply;
+use crate::domain::key::KeyKind;
+use crate::domain::ledger::{Account, Balance};
+use crate::domain::member::Role;
+use crate::domain::money::Micros;
+use crate::domain::plan::Plan;
+use crate::domain::scope::Scopes;
+use crate::domain::slug::Slug;
+use crate::domain::time::Timestamp;
+use crate::domain::wallet::{FundingSource, Mode};
+
+/// The answer to each command.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    Born(Born),
+    BirthConfirmed,
+    Admitted,
+    Reserved(Reserved),
+    /// The final reply of a metered request, kept under its idempotency key.
+    Replay(StoredReply),
+    Charged(Charged),
+    Released,
+    KeyMinted(KeyMinted),
+    Keys(Vec<KeyView>),
+    KeyRevoked,
+    Agent(AgentView),
+    EnrollmentMinted(EnrollmentMinted),
+    Enrollments(Vec<EnrollmentView>),
+    EnrollmentRevoked,
+    Enrolled(Enrolled),
+    Invited(Invited),
+    OwnerJoined {
+        tenant_uuid: TenantUuid,
+        slug: Slug,
+    },
+    Members(Vec<MemberView>),
+    Member(MemberView),
+    MemberRemoved,
+    Wallet(WalletView),
+    Wallets(Vec<WalletView>),
+    Funded(Funded),
+    /// One row a day, oldest first, days without spending included.
+    DailySpend(Vec<DaySpend>),
+    Activity(Vec<ActivityEntry>),
+    Profile(Profile),
+    Due(Due),
+    Events(Vec<Event>),
+    OutboxAcked,
+    AuditVerified(AuditVerified),
+    Reconciled(Reconciled),
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Born {
+    pub tenant_uuid: TenantUuid,
+    pub slug: Slug,
+    pub name: String,
+    pub wallet_id: WalletId,
+    pub credit_micros: Micros,
+    pub agent_id: Option<AgentId>,
+    pub key_id: Option<KeyId>,
+    pub invitation: Option<Invited>,
+    pub created_at_ms: Timestamp,
+    /// Whether the tenant stood already and this finished an interrupted birth.
+    pub resumed: bool,
+    pub sealed: Option<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reserved {
+    /// `None` when the price was zero.
+    pub reservation_id: Option<ReservationId>,
+    pub expires_at_ms: Timestamp,
+    /// What the default wallet has available after the hold.
+    pub available_micros: Micros,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Charged {
+    pub captured_micros: Micros,
+    /// What went back when less was taken than reserved.
+    pub freed_micros: Micros,
+    /// What the wallet has available now.
+    pub available_micros: Micros,
+    /// Whether the reply is kept under the idempotency key.
+    pub reply_kept: bool,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeyMinted {
+    pub key: KeyView,
+    pub sealed: Option<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeyView {
+    pub key_id: KeyId,
+    pub kind: KeyKind,
+    pub agent_id: Option<AgentId>,
+    pub label: Option<String>,
+    pub last4: String,
+    pub scopes: Scopes,
+    pub created_at_ms: Timestamp,
+    pub expires_at_ms: Option<Timestamp>,
+    /// To the minute.
+    pub last_used_at_ms: Option<Timestamp>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AgentView {
+    pub agent_id: AgentId,
+    pub label: String,
+    pub address: Option<LoginAddress>,
+    pub status: AgentStatus,
+    pub metadata: serde_json::Value,
+    pub created_at_ms: Timestamp,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EnrollmentMinted {
+    pub token: EnrollmentView,
+    pub sealed: Option<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EnrollmentView {
+    pub id: EnrollmentId,
+    pub label: Option<String>,
+    pub status: TokenStatus,
+    pub last4: String,
+    pub created_at_ms: Timestamp,
+    pub expires_at_ms: Timestamp,
+    pub used_by: Option<AgentId>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Enrolled {
+    pub tenant_uuid: TenantUuid,
+    pub slug: Slug,
+    pub agent_id: AgentId,
+    pub key_id: KeyId,
+    pub address: LoginAddress,
+    pub created_at_ms: Timestamp,
+    pub sealed: Option<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Invited {
+    pub email: String,
+    pub expires_at_ms: Timestamp,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MemberView {
+    pub user_id: UserId,
+    pub role: Role,
+    pub added_at_ms: Timestamp,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WalletView {
+    pub wallet_id: WalletId,
+    pub name: Option<String>,
+    pub mode: Mode,
+    /// Whether metered requests are paid from it.
+    pub default: bool,
+    #[serde(flatten)]
+    pub balance: Balance,
+    pub metadata: serde_json::Value,
+    pub created_at_ms: Timestamp,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Funded {
+    pub funding_id: FundingId,
+    pub wallet_id: WalletId,
+    pub amount_micros: Micros,
+    pub source: FundingSource,
+    /// The wallet's balance after it.
+    #[serde(flatten)]
+    pub balance: Balance,
+    pub created_at_ms: Timestamp,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DaySpend {
+    /// `YYYY-MM-DD`, UTC.
+    pub date: String,
+    pub spent_micros: Micros,
+    pub charges: u64,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ActivityEntry {
+    #[serde(flatten)]
+    pub entry: Entry,
+    pub prev_hash: Digest,
+    pub hash: Digest,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Profile {
+    pub tenant_uuid: TenantUuid,
+    pub slug: Slug,
+    pub name: String,
+    pub plan: Plan,
+    /// Agents that are not revoked.
+    pub agents: u64,
+    pub controller_address: Option<LoginAddress>,
+    pub default_wallet: WalletId,
+    pub created_at_ms: Timestamp,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Due {
+    pub expired: u64,
+    pub purged: u64,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Event {
+    pub seq: u64,
+    pub event_id: EventId,
+    #[serde(rename = "type")]
+    pub kind: String,
+    pub at_ms: Timestamp,
+    pub data: serde_json::Value,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AuditVerified {
+    pub valid: bool,
+    /// Entries walked by this call.
+    pub entries: u64,
+    /// The last entry walked; the next call continues after it. The chain's end when it equals `head_seq`.
+    pub walked_seq: u64,
+    pub head_seq: u64,
+    pub head_hash: Digest,
+    pub first_bad_seq: Option<u64>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reconciled {
+    /// Whether every balance equals the sum of its entries, all accounts sum to zero, and held money equals the open
+    /// reservations.
+    pub equal: bool,
+    pub accounts: Vec<AccountCheck>,
+    pub entries: u64,
+    pub head_hash: Digest,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AccountCheck {
+    pub account: Account,
+    /// Signed: the outside world is below zero.
+    pub recorded_micros: i64,
+    pub recomputed_micros: i64,
+}
