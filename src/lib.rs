@@ -5,18 +5,20 @@
 use std::cell::OnceCell;
 use std::rc::Rc;
 
-use worker::{Context, Env, Request, Response, event};
+use worker::{Context, Env, MessageBatch, MessageExt, QueueRetryOptionsBuilder, Request, Response, ScheduleContext, ScheduledEvent, event};
 
 pub mod api;
 pub mod crypto;
 pub mod domain;
 pub mod edge;
 pub mod http;
+pub mod jobs;
 pub mod objects;
 pub mod store;
 
 pub use objects::clock::Clock;
 pub use objects::gate::object::Gate;
+pub use objects::tenant::object::Tenant;
 
 thread_local! {
     static ROUTES: OnceCell<Rc<http::route::Map>> = const { OnceCell::new() };
@@ -44,4 +46,35 @@ async fn fetch(request: Request, env: Env, _context: Context) -> worker::Result<
     };
     let routes = ROUTES.with(|routes| Rc::clone(routes.get_or_init(|| Rc::new(http::route::Map::new(api::TABLE)))));
     http::dispatch::dispatch(request, edge, &routes, |fault, request_id| format!("{} {request_id}", fault.detail)).await
+}
+
+/// Seconds until a message is delivered again whose predecessor is still on its way, or whose store was busy.
+const RETRY_DELAY_S: u32 = 1;
+
+/// Each message is acknowledged or retried by itself; one bad body does not hold up its neighbours.
+#[event(queue)]
+async fn queue(batch: MessageBatch<String>, env: Env, _context: Context) -> worker::Result<()> {
+    let edge = edge::Edge::new(env).ok();
+    for message in batch.raw_iter() {
+        let body = message.body().as_string().and_then(|text| serde_json::from_str(&text).ok());
+        let verdict = match (&edge, body) {
+            (Some(edge), Some(body)) => jobs::projection::consume(edge, body).await,
+            _ => jobs::projection::Verdict::Retry,
+        };
+        match verdict {
+            jobs::projection::Verdict::Acknowledge => message.ack(),
+            jobs::projection::Verdict::Retry => {
+                message.retry_with_options(&QueueRetryOptionsBuilder::new().with_delay_seconds(RETRY_DELAY_S).build())
+            }
+        }
+    }
+    Ok(())
+}
+
+#[event(scheduled)]
+async fn scheduled(_event: ScheduledEvent, env: Env, _context: ScheduleContext) {
+    let Ok(edge) = edge::Edge::new(env) else { return };
+    if objects::clock::learn(&edge).await.is_ok() {
+        jobs::due::repair(&edge, edge::now()).await;
+    }
 }

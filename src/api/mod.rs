@@ -6,5 +6,14 @@ pub mod house;
 pub mod motecloud;
 
 /// Every route there is: the map of the application.
-pub const TABLE: &[&[Route]] =
-    &[house::health::ROUTES, house::document::ROUTES, motecloud::billing::ROUTES, motecloud::wallet_session::ROUTES];
+pub const TABLE: &[&[Route]] = &[
+    house::health::ROUTES,
+    house::document::ROUTES,
+    house::test_clock::ROUTES,
+    motecloud::billing::ROUTES,
+    motecloud::wallet_session::ROUTES,
+    motecloud::signup::ROUTES,
+    motecloud::enroll::ROUTES,
+    motecloud::invitation::ROUTES,
+    motecloud::admin::ROUTES,
+];

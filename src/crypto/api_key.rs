@@ -8,74 +8,11 @@ use std::fmt;
 use super::mac;
 use crate::domain::entropy::Entropy;
 use crate::domain::id::TenantUuid;
+use crate::domain::key::{KeyKind, KeyNumber};
 
 const TENANT_CHARS: usize = 32;
 const NUMBER_CHARS: usize = 16;
 const SECRET_CHARS: usize = 48;
-
-/// What a key is good for, told by its prefix.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum KeyKind {
-    /// `mtak_`: an agent's key at MoteCloud.
-    Agent,
-    /// `mten_`: the right to enroll one wallet, once.
-    Enrollment,
-    /// `tl_live_`: management at `/v1`.
-    Live,
-    /// `tl_test_`: management at `/v1`, against the sandbox.
-    Test,
-    /// `sk_`: Agentbot.
-    Agentbot,
-    /// `atelier_`: an agent's key at Atelier.
-    Atelier,
-    /// `inv_`: the right to become a tenant's owner, once.
-    Invitation,
-}
-
-impl KeyKind {
-    pub const ALL: [Self; 7] = [Self::Agent, Self::Enrollment, Self::Live, Self::Test, Self::Agentbot, Self::Atelier, Self::Invitation];
-
-    pub const fn prefix(self) -> &'static str {
-        match self {
-            Self::Agent => "mtak_",
-            Self::Enrollment => "mten_",
-            Self::Live => "tl_live_",
-            Self::Test => "tl_test_",
-            Self::Agentbot => "sk_",
-            Self::Atelier => "atelier_",
-            Self::Invitation => "inv_",
-        }
-    }
-}
-
-/// A key's number within its tenant: 64 random bits, written and stored as 16 lower-case hex characters.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct KeyNumber([u8; 8]);
-
-impl KeyNumber {
-    pub const fn from_bytes(bytes: [u8; 8]) -> Self {
-        Self(bytes)
-    }
-
-    /// Reads 16 lower-case hex characters.
-    pub fn parse(text: &str) -> Option<Self> {
-        let mut bytes = [0; 8];
-        decode_lower_hex(text, &mut bytes)?;
-        Some(Self(bytes))
-    }
-}
-
-impl fmt::Display for KeyNumber {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&hex::encode(self.0))
-    }
-}
-
-impl fmt::Debug for KeyNumber {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
-    }
-}
 
 /// SHA-256 of a secret's characters: what is stored in its stead.
 #[derive(Clone, Copy)]
@@ -130,7 +67,7 @@ impl ApiKey {
         let mut secret = [0; SECRET_CHARS / 2];
         entropy.fill(&mut number);
         entropy.fill(&mut secret);
-        Self { kind, tenant, number: KeyNumber(number), secret: hex::encode(secret) }
+        Self { kind, tenant, number: KeyNumber::from_bytes(number), secret: hex::encode(secret) }
     }
 
     /// Reads a key; any other length, letter case or prefix is none.

@@ -7,11 +7,12 @@ use super::fault::Fault;
 use super::reply::Reply;
 use super::root::Root;
 use super::route::Access;
-use crate::crypto::api_key::{ApiKey, KeyKind};
+use crate::crypto::api_key::ApiKey;
 use crate::crypto::opaque_token::OpaqueToken;
 use crate::crypto::token::{HumanRole, HumanSession, TokenKind, WalletSession};
 use crate::crypto::wallet::WalletAddress;
 use crate::domain::id::UserId;
+use crate::domain::key::KeyKind;
 use crate::store::user;
 
 /// The cookie of a signed-in human; `__Secure-` would keep http, and with it local development, out.

@@ -16,6 +16,7 @@ use crate::domain::id::RequestId;
 use crate::domain::limit::LimitScope;
 use crate::domain::time::Timestamp;
 use crate::edge::{Edge, PlatformEntropy};
+use crate::objects::clock;
 
 /// How a handler that renders HTML wants its faults shown.
 pub type FaultPage = fn(&Fault, &str) -> String;
@@ -23,6 +24,7 @@ pub type FaultPage = fn(&Fault, &str) -> String;
 /// Answers one request.
 pub async fn dispatch(mut request: worker::Request, edge: Edge, map: &Map, fault_page: FaultPage) -> worker::Result<Response> {
     let started_ms = crate::edge::platform_ms();
+    clock::learn(&edge).await.map_err(|error| worker::Error::RustError(error.to_string()))?;
     let now = crate::edge::now();
     let request_id = RequestId::new(now, &mut PlatformEntropy);
     let mut incoming = Incoming::new(&request);

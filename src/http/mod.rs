@@ -11,6 +11,7 @@ pub mod idempotency;
 pub mod json;
 pub mod keys;
 pub mod limit;
+pub mod mail;
 pub mod openapi;
 pub mod reply;
 pub mod request;

@@ -3,10 +3,12 @@
 use std::cell::Cell;
 use std::fmt;
 
-use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 use wasm_bindgen::JsValue;
 use worker::{Headers, Method, Request, RequestInit, Stub};
+
+use crate::domain::time::Timestamp;
 
 /// What a request has cost so far: calls of objects, statements they ran, queries of D1.
 #[derive(Debug, Default)]
@@ -57,6 +59,13 @@ pub struct Answered<R> {
     pub reply: R,
     /// When the object's alarm was set anew: what the due index must know.
     pub due_at_ms: Option<u64>,
+}
+
+/// What crosses the hop: the call and the time of the request it serves.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Timed<C> {
+    pub now: Timestamp,
+    pub call: C,
 }
 
 /// Hands `call` to the object and reads its answer.

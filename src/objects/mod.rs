@@ -6,6 +6,7 @@ pub mod gate;
 pub mod hop;
 pub mod idempotency;
 pub mod limit;
+pub mod message;
 pub mod schema;
 pub mod shell;
 pub mod sql;

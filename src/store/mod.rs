@@ -7,6 +7,8 @@ use wasm_bindgen::JsValue;
 use worker::{D1Database, D1PreparedStatement};
 
 pub mod due;
+pub mod mail;
+pub mod projection;
 pub mod tenant;
 pub mod user;
 
@@ -53,6 +55,8 @@ impl From<worker::Error> for StoreError {
 pub enum Bind {
     Null,
     Integer(u64),
+    /// Minus so many.
+    Negative(u64),
     Text(String),
 }
 
@@ -86,6 +90,7 @@ impl Bind {
         match self {
             Self::Null => JsValue::NULL,
             Self::Integer(value) => JsValue::from_f64(value as f64),
+            Self::Negative(value) => JsValue::from_f64(-(value as f64)),
             Self::Text(text) => JsValue::from_str(&text),
         }
     }

@@ -2,3 +2,4 @@
 
 pub mod document;
 pub mod health;
+pub mod test_clock;

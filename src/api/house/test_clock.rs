@@ -55,5 +55,8 @@ async fn advance_clock(ctx: &Ctx) -> Result<Reply, Fault> {
     let clocks = ctx.edge.clocks().map_err(|error| Fault::internal(error.to_string()))?;
     let offset_ms = clock::advance(&clocks, request.advance_seconds.get() * 1000).await?;
     let pending = jobs::due::run_all(&ctx.edge, crate::edge::now()).await?;
-    Reply::json(200, &ClockReply { now: crate::edge::now().to_string(), offset_seconds: offset_ms / 1000, pending: (pending > 0).then_some(pending) })
+    Reply::json(
+        200,
+        &ClockReply { now: crate::edge::now().to_string(), offset_seconds: offset_ms / 1000, pending: (pending > 0).then_some(pending) },
+    )
 }

@@ -1,5 +1,8 @@
 //! MoteCloud: discovery, wallet sessions, tenants, memory and its metering (contract motecloud).
 
+pub mod admin;
 pub mod billing;
-
+pub mod enroll;
+pub mod invitation;
+pub mod signup;
 pub mod wallet_session;

@@ -10,6 +10,7 @@ use crate::{params, statements};
 statements! {
     READ = "SELECT seq, event_id, type, at_ms, data FROM outbox
         WHERE seq > (SELECT outbox_acked_seq FROM tenant) ORDER BY seq LIMIT ?1";
+    READ_ACKNOWLEDGED = "SELECT outbox_acked_seq FROM tenant";
     ACKNOWLEDGE = "UPDATE tenant SET outbox_acked_seq = max(outbox_acked_seq, min(?1, (SELECT coalesce(max(seq), 0) FROM outbox)))
         RETURNING outbox_acked_seq < (SELECT coalesce(max(seq), 0) FROM outbox)";
     PURGE = "DELETE FROM outbox WHERE at_ms <= ?1 AND seq IN
@@ -17,11 +18,12 @@ statements! {
     READ_OLDEST = "SELECT at_ms FROM outbox ORDER BY seq LIMIT 1";
 }
 
-/// The oldest events that were not acknowledged.
+/// The oldest events that were not acknowledged, and the sequence of the last that was.
 pub(super) fn read(desk: &Desk<'_>, limit: u64) -> Step<Done> {
+    let after_seq = desk.sql.first(READ_ACKNOWLEDGED, &[])?.ok_or(SqlError::Shape("no tenant"))?.unsigned(0)?;
     let rows = desk.sql.run(READ, params![limit])?;
     let events = rows.iter().map(read_event).collect::<Result<_, SqlError>>()?;
-    Ok(Done { outcome: Outcome::Events(events), keep: Keep::Nothing })
+    Ok(Done { outcome: Outcome::Events { after_seq, events }, keep: Keep::Nothing })
 }
 
 fn read_event(row: &Row) -> Result<Event, SqlError> {

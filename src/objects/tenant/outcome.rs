@@ -55,7 +55,11 @@ pub enum Outcome {
     Activity(Vec<ActivityEntry>),
     Profile(Profile),
     Due(Due),
-    Events(Vec<Event>),
+    /// Events in the order of their sequence, which has gaps; `after_seq` is the last one handed on before them.
+    Events {
+        after_seq: u64,
+        events: Vec<Event>,
+    },
     OutboxAcked,
     AuditVerified(AuditVerified),
     Reconciled(Reconciled),

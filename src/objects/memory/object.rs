@@ -1,0 +1,100 @@
+//! The memory object's shell: load, run, answer; keep the alarm; tell how much it holds.
+
+use std::cell::Cell;
+
+use worker::{DurableObject, Env, Request, Response, State, durable_object};
+
+use super::command::{Command, MemoryCall, MemoryReply, Outcome};
+use crate::domain::time::{SECOND_MS, Timestamp};
+use crate::edge::{self, Edge, PlatformEntropy};
+use crate::objects::hop::Timed;
+use crate::objects::message::{MemoryCounts, Message};
+use crate::objects::shell::{self, Alarm};
+use crate::objects::sql::{Sql, SqlError};
+use crate::objects::storage::ObjectSql;
+
+/// The counters told are at most this old.
+const COUNTS_DELAY_MS: u64 = 20 * SECOND_MS;
+
+/// The object.
+#[durable_object(alarm)]
+pub struct Memory {
+    state: State,
+    env: Env,
+    sql: ObjectSql,
+    alarm: Alarm,
+    /// Whether the tables are known to be there, in this build's version.
+    has_tables: Cell<bool>,
+    /// Whether the counters are known to be told by an alarm that is set.
+    counts_are_scheduled: Cell<bool>,
+}
+
+impl DurableObject for Memory {
+    fn new(state: State, env: Env) -> Self {
+        let sql = ObjectSql::new(&state);
+        Self { state, env, sql, alarm: Alarm::default(), has_tables: Cell::new(false), counts_are_scheduled: Cell::new(false) }
+    }
+
+    async fn fetch(&self, mut request: Request) -> worker::Result<Response> {
+        let mut now = Timestamp::default();
+        let mut told = false;
+        let run = shell::run_call(&self.sql, &mut request, |sql, timed: Timed<MemoryCall>| {
+            now = timed.now;
+            let reply = self.run(sql, timed.now, &timed.call)?;
+            told = changes_counts(&reply);
+            Ok(reply)
+        });
+        match run.await {
+            Err(refused) => refused.into_response(),
+            Ok(reply) => {
+                self.has_tables.set(true);
+                let counts_at_ms = (told && !self.counts_are_scheduled.replace(true)).then(|| now.plus_ms(COUNTS_DELAY_MS).as_ms());
+                let due_at_ms = [counts_at_ms, reply.next_due_at_ms].into_iter().flatten().min();
+                let due_at_ms = self.alarm.keep(&self.state, due_at_ms).await?;
+                shell::answer(&self.sql, &reply, due_at_ms)
+            }
+        }
+    }
+
+    async fn alarm(&self) -> worker::Result<Response> {
+        shell::learn_clock(&self.env).await?;
+        self.alarm.fired();
+        self.counts_are_scheduled.set(false);
+        let now = edge::now();
+        self.tell_counts(now).await?;
+        let reply = self.run_as_house(now, Command::RunDue)?;
+        self.alarm.keep(&self.state, reply.next_due_at_ms).await?;
+        Response::empty()
+    }
+}
+
+/// Whether what was done may have changed how much there is.
+fn changes_counts(reply: &MemoryReply) -> bool {
+    matches!(reply.outcome, Ok(Outcome::Opened(_) | Outcome::Appended(_) | Outcome::Flushed(_) | Outcome::Closed(_) | Outcome::Finalized(_)))
+}
+
+impl Memory {
+    fn run(&self, sql: &dyn Sql, now: Timestamp, call: &MemoryCall) -> Result<MemoryReply, SqlError> {
+        if !self.has_tables.get() {
+            super::migrate(sql)?;
+        }
+        super::run(sql, now, &mut PlatformEntropy, call)
+    }
+
+    fn run_as_house(&self, now: Timestamp, command: Command) -> worker::Result<MemoryReply> {
+        let call = MemoryCall { command, idempotency: None };
+        self.sql
+            .in_transaction(|sql| self.run(sql, now, &call))
+            .map_err(|error| worker::Error::RustError(error.to_string()))
+    }
+
+    /// Tells the absolute figures: told twice or out of order they do no harm.
+    async fn tell_counts(&self, now: Timestamp) -> worker::Result<()> {
+        let reply = self.run_as_house(now, Command::Counts)?;
+        let Ok(Outcome::Counted(counted)) = reply.outcome else { return Ok(()) };
+        let edge = Edge::new(self.env.clone()).map_err(|edge::BadSetting(name)| worker::Error::RustError(format!("setting {name}")))?;
+        let tenant = self.state.id().name().unwrap_or_default();
+        let counts = MemoryCounts { tenant, observations: counted.observations, open_sessions: counted.open_sessions, at: now };
+        edge.events()?.send(Message::MemoryCounts(counts).to_text()?).await
+    }
+}
