@@ -13,6 +13,7 @@ pub mod key;
 pub mod ledger;
 pub mod limit;
 pub mod member;
+pub mod memory;
 pub mod money;
 pub mod plan;
 pub mod reservation;
