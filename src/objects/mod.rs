@@ -7,6 +7,7 @@ pub mod hop;
 pub mod idempotency;
 pub mod limit;
 pub mod message;
+pub mod memory;
 pub mod schema;
 pub mod shell;
 pub mod sql;

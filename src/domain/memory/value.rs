@@ -168,7 +168,8 @@ mod tests {
         for good in [json!({}), json!([]), json!({"a": 1, "b": "x", "c": true, "d": null, "e": 0.5}), json!(["a", 1]), json!(vec![0; 32])] {
             assert_eq!(Tags::parse(good.clone()).map(|tags| tags.to_string()), Ok(good.to_string()));
         }
-        for bad in [json!("a"), json!(1), json!(null), json!({"a": {}}), json!([[1]]), json!(vec![0; 33]), json!({"a": "x".repeat(16_384)})] {
+        for bad in [json!("a"), json!(1), json!(null), json!({"a": {}}), json!([[1]]), json!(vec![0; 33]), json!({"a": "x".repeat(16_384)})]
+        {
             assert!(Tags::parse(bad).is_err());
         }
     }

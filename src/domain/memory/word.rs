@@ -8,6 +8,7 @@
 
 use std::collections::BTreeSet;
 
+use super::super::digest::Digest;
 use super::text::{SessionId, SourceId};
 
 /// A longer run of letters counts by its first characters.
@@ -60,8 +61,25 @@ const fn is_silent(c: char) -> bool {
 const fn is_joiner(c: char) -> bool {
     matches!(
         c,
-        '\u{93c}' | '\u{94d}' | '\u{9bc}' | '\u{9cd}' | '\u{a3c}' | '\u{a4d}' | '\u{abc}' | '\u{acd}' | '\u{b3c}' | '\u{b4d}'
-            | '\u{bcd}' | '\u{c4d}' | '\u{cbc}' | '\u{ccd}' | '\u{d4d}' | '\u{dca}' | '\u{1b44}' | '\u{a806}' | '\u{a9c0}'
+        '\u{93c}'
+            | '\u{94d}'
+            | '\u{9bc}'
+            | '\u{9cd}'
+            | '\u{a3c}'
+            | '\u{a4d}'
+            | '\u{abc}'
+            | '\u{acd}'
+            | '\u{b3c}'
+            | '\u{b4d}'
+            | '\u{bcd}'
+            | '\u{c4d}'
+            | '\u{cbc}'
+            | '\u{ccd}'
+            | '\u{d4d}'
+            | '\u{dca}'
+            | '\u{1b44}'
+            | '\u{a806}'
+            | '\u{a9c0}'
     )
 }
 
@@ -125,10 +143,11 @@ impl Scope {
     }
 }
 
-/// The first half of a text's SHA-256 in hex: equal exactly when the texts are equal.
+/// The first 128 bits of a text's SHA-256, in hex: two texts with the same one are taken for equal.
 pub fn fingerprint(text: &str) -> String {
-    use sha2::{Digest, Sha256};
-    hex::encode(Sha256::digest(text.as_bytes()).get(..16).unwrap_or_default())
+    let mut hex = Digest::of(&[text.as_bytes()]).to_string();
+    hex.truncate(32);
+    hex
 }
 
 #[cfg(test)]
