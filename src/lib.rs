@@ -18,6 +18,7 @@ pub mod store;
 
 pub use objects::clock::Clock;
 pub use objects::gate::object::Gate;
+pub use objects::memory::object::Memory;
 pub use objects::tenant::object::Tenant;
 
 thread_local! {

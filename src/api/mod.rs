@@ -15,5 +15,6 @@ pub const TABLE: &[&[Route]] = &[
     motecloud::signup::ROUTES,
     motecloud::enroll::ROUTES,
     motecloud::invitation::ROUTES,
+    motecloud::query::ROUTES,
     motecloud::admin::ROUTES,
 ];

@@ -12,6 +12,7 @@ pub mod json;
 pub mod keys;
 pub mod limit;
 pub mod mail;
+pub mod memory;
 pub mod openapi;
 pub mod reply;
 pub mod request;

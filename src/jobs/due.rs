@@ -6,6 +6,8 @@ use crate::domain::time::Timestamp;
 use crate::edge::{Edge, PlatformEntropy};
 use crate::http::fault::Fault;
 use crate::objects::hop::{Cost, HopError};
+use crate::objects::memory::client as memory_client;
+use crate::objects::memory::command::{Command as MemoryCommand, MemoryCall};
 use crate::objects::tenant::call::{Proof, TenantCall};
 use crate::objects::tenant::client as tenant_client;
 use crate::objects::tenant::command::Command;
@@ -50,6 +52,12 @@ async fn visit(edge: &Edge, object: &DueObject, now: Timestamp) -> Result<Option
             let answered = tenant_client::call(&namespace(edge.tenants())?, uuid, now, &call, &Cost::default()).await?;
             Ok(answered.reply.next_due_at_ms.map(Timestamp::as_ms))
         }
-        ObjectClass::Memory | ObjectClass::Gate => Ok(None),
+        ObjectClass::Memory => {
+            let call = MemoryCall { command: MemoryCommand::RunDue, idempotency: None };
+            let answered = memory_client::call(&namespace(edge.memories())?, uuid, now, &call, &Cost::default()).await?;
+            Ok(answered.reply.next_due_at_ms)
+        }
+        // Gates are due only to forget, which their own alarms see to; they never stand in the index.
+        ObjectClass::Gate => Ok(None),
     }
 }

@@ -4,5 +4,6 @@ pub mod admin;
 pub mod billing;
 pub mod enroll;
 pub mod invitation;
+pub mod query;
 pub mod signup;
 pub mod wallet_session;

@@ -5,7 +5,9 @@
 //! committed whole; on `Err` the caller rolls back. Nothing of one tenant's memory is known to another's: each has its
 //! own object.
 
+pub mod client;
 pub mod command;
+pub mod object;
 pub mod observation;
 pub mod record;
 pub mod search;
