@@ -8,6 +8,8 @@ use k256::ecdsa::VerifyingKey;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use sha3::{Digest, Keccak256};
 
+use crate::domain::address::LoginAddress;
+
 /// The largest chain id taken: 2^53-1, what a JSON number holds (contract motecloud 3).
 const CHAIN_ID_MAX: u64 = (1 << 53) - 1;
 
@@ -71,6 +73,11 @@ impl WalletAddress {
     /// `0x` + 40 lower-case hex digits: the spelling for storage keys and object names.
     pub fn to_lower_hex(&self) -> String {
         format!("0x{}", hex::encode(self.0))
+    }
+
+    /// The address as it is stored and compared; `parse` reads it back.
+    pub fn to_login_address(&self) -> LoginAddress {
+        LoginAddress::from_bytes(self.0)
     }
 }
 
@@ -166,6 +173,7 @@ mod tests {
         assert_eq!(WalletAddress::parse(&upper), Ok(address));
         assert_eq!(address.to_string(), CHECKSUMMED);
         assert_eq!(address.to_lower_hex(), CHECKSUMMED.to_lowercase());
+        assert_eq!(WalletAddress::parse(address.to_login_address().as_str()), Ok(address));
         assert_eq!(serde_json::to_string(&address).unwrap(), format!("\"{CHECKSUMMED}\""));
         assert_eq!(serde_json::from_str::<WalletAddress>(&format!("\"{upper}\"")).unwrap(), address);
     }
