@@ -16,5 +16,6 @@ pub const TABLE: &[&[Route]] = &[
     motecloud::enroll::ROUTES,
     motecloud::invitation::ROUTES,
     motecloud::query::ROUTES,
+    motecloud::session::ROUTES,
     motecloud::admin::ROUTES,
 ];

@@ -5,5 +5,6 @@ pub mod billing;
 pub mod enroll;
 pub mod invitation;
 pub mod query;
+pub mod session;
 pub mod signup;
 pub mod wallet_session;
