@@ -220,9 +220,9 @@ async function main(): Promise<void> {
   const tsc = join(ROOT, "node_modules", ".bin", "tsc");
   await verdict("types: scripts, tests, benches", tsc, ["--noEmit", "-p", "."]);
   await verdict("types: the peer of the bench", tsc, ["--noEmit", "-p", "benches/peer"]);
-  await verdict("lints: native", "cargo", ["clippy", "--locked", "--all-targets", "--all-features", "--", "-D", "warnings"]);
+  await verdict("lints: native", "cargo", ["clippy", "--quiet", "--locked", "--all-targets", "--all-features", "--", "-D", "warnings"]);
   await verdict("lints: wasm32", "cargo", [
-    ...["clippy", "--locked", "--lib", "--all-features", "--target", WASM_TARGET],
+    ...["clippy", "--quiet", "--locked", "--lib", "--all-features", "--target", WASM_TARGET],
     ...["--", "-D", "warnings"],
   ]);
   await nativeSuites();
