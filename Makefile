@@ -30,9 +30,7 @@ sim: ## The simulation alone; its own settings come from the environment and it 
 	@scripts/setup.sh
 	cargo test --locked --test sim -- --nocapture
 
-soak: ## kill -9 of workerd under load. KILLS=50 CALLERS=16 SEED=1
-	@scripts/setup.sh
-	@scripts/build.sh test
+soak: build ## kill -9 of workerd under load. KILLS=50 CALLERS=16 SEED=1
 	@scripts/node.sh tests/soak/kill.ts
 
 bench: build ## Measure the built Worker against its peer and the bare runtime; prints a table.

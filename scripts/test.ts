@@ -159,7 +159,7 @@ async function bundleSuites(): Promise<boolean> {
     const note = `${kilobytes(rawBytes)} KB, gzip ${kilobytes(gzipBytes)} of ${kilobytes(BUNDLE_GZIP_BYTES_MAX)} KB`;
     return { ...asCount(gzipBytes <= BUNDLE_GZIP_BYTES_MAX), note };
   });
-  return (await verdict("the Worker under test is built", "scripts/build.sh", ["test"])) && deployed;
+  return (await verdict("the Worker that can panic is built", "scripts/build.sh", ["test"])) && deployed;
 }
 
 function kilobytes(bytes: number): string {

@@ -15,9 +15,12 @@ export type LogLine = Record<string, unknown>;
 export type ServerOptions = {
   /** Settings on top of those of `testVars`; null takes one away. */
   vars?: Record<string, string | null>;
-  /** Folder of the build to run; by default the one with the route that panics on purpose. */
+  /** Folder of the build to run; by default the very one that is deployed. */
   worker?: string;
 };
+
+/** The build with the route that panics on purpose. */
+export const PANIC_WORKER = ".test/worker";
 
 /** Settings of a test run. The secrets are fixed, so that a failure can be replayed byte for byte. */
 function testVars(url: string): Record<string, string> {
@@ -56,7 +59,7 @@ export class Server {
       if (value === null) delete vars[name];
       else vars[name] = value;
     }
-    const worker = options.worker ?? process.env["WORKER_DIR"] ?? ".test/worker";
+    const worker = options.worker ?? process.env["WORKER_DIR"] ?? "build";
     const runtime = await Runtime.start({ worker, persist, port, vars, onLog: (entry) => entries.push(entry) });
     const server = new Server(runtime, persist, entries);
     try {
