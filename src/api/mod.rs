@@ -4,6 +4,7 @@ use crate::http::route::Route;
 
 pub mod house;
 pub mod motecloud;
+pub mod spendguard;
 
 /// Every route there is: the map of the application.
 pub const TABLE: &[&[Route]] = &[
@@ -18,4 +19,6 @@ pub const TABLE: &[&[Route]] = &[
     motecloud::query::ROUTES,
     motecloud::session::ROUTES,
     motecloud::admin::ROUTES,
+    spendguard::wallet::ROUTES,
+    spendguard::api_key::ROUTES,
 ];
