@@ -1,6 +1,9 @@
 //! Agents: identities that act for a tenant, `active <-> suspended -> revoked`.
 
 use serde::{Deserialize, Serialize};
+use ulid::Ulid;
+
+use super::id::{AgentId, TenantUuid, Uuid};
 
 /// Whether an agent may act. Revoked is final.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -31,6 +34,48 @@ impl AgentStatus {
         match (self, next) {
             (Self::Revoked, Self::Revoked) | (Self::Active | Self::Suspended, _) => true,
             (Self::Revoked, Self::Active | Self::Suspended) => false,
+        }
+    }
+}
+
+/// Reads an agent's id in any of its spellings and any letter case (contract README 2): `agt_`, `ext_`, `maip-agent:`
+/// and `maip:<tenant8>:` before the ULID, the ULID alone, or its bits as a uuid. Another tenant's eight are no id here.
+pub fn parse_agent_id(text: &str, tenant: TenantUuid) -> Option<AgentId> {
+    let text = text.to_ascii_lowercase();
+    if let Some(uuid) = Uuid::parse(&text) {
+        return Some(AgentId::from_ulid(Ulid::from_bytes(*uuid.as_bytes())));
+    }
+    let own_prefix = format!("maip:{}:", tenant.to_hex().get(..8).unwrap_or_default());
+    let prefixes = ["agt_", "ext_", "maip-agent:", own_prefix.as_str()];
+    let ulid = prefixes.into_iter().find_map(|prefix| text.strip_prefix(prefix)).unwrap_or(&text);
+    AgentId::parse(&format!("{}{ulid}", AgentId::PREFIX)).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_agent_is_found_under_all_its_spellings() {
+        let tenant = Uuid::parse("a1b2c3d4-0000-4000-8000-000000000000").unwrap();
+        let agent = AgentId::parse("agt_01J8ZZZZZZZZZZZZZZZZZZZZZZ").unwrap();
+        let ulid = agent.ulid().to_string();
+        let uuid = Uuid::from_bytes(agent.ulid().to_bytes()).to_string();
+        for spelling in [
+            agent.to_string(),
+            ulid.clone(),
+            ulid.to_lowercase(),
+            uuid,
+            format!("AGT_{ulid}"),
+            format!("ext_{ulid}"),
+            format!("maip-agent:{ulid}"),
+            format!("maip:a1b2c3d4:{ulid}"),
+            format!("maip:A1B2C3D4:{ulid}"),
+        ] {
+            assert_eq!(parse_agent_id(&spelling, tenant), Some(agent), "{spelling}");
+        }
+        for bad in ["", "agt_", &format!("maip:a1b2c3d5:{ulid}"), &format!("key_{ulid}"), &format!("agt_agt_{ulid}")] {
+            assert_eq!(parse_agent_id(bad, tenant), None, "{bad}");
         }
     }
 }

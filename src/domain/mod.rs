@@ -16,6 +16,7 @@ pub mod member;
 pub mod memory;
 pub mod money;
 pub mod plan;
+pub mod referral;
 pub mod reservation;
 pub mod scope;
 pub mod slug;

@@ -4,6 +4,9 @@ use std::fmt;
 
 use serde::{Deserialize, Deserializer, Serialize};
 
+use super::digest::Digest;
+use super::id::UserId;
+
 /// Names nobody may take: they would pass for the house itself.
 const RESERVED: [&str; 13] = [
     "admin",
@@ -47,6 +50,15 @@ impl Slug {
         if legal { Ok(Self(text.to_owned())) } else { Err(NotASlug) }
     }
 
+    /// The slug of the tenant every human has: `u-` and ten characters of base32 that follow from the human's id
+    /// (contract README 2).
+    pub fn of_user(user: UserId) -> Self {
+        const ALPHABET: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
+        let digest = Digest::of(&[b"own tenant", user.as_bytes()]);
+        let letter = |byte: &u8| ALPHABET.get(usize::from(byte % 32)).copied().map_or('0', char::from);
+        Self(format!("u-{}", digest.as_bytes().iter().take(10).map(letter).collect::<String>()))
+    }
+
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -72,6 +84,15 @@ impl<'de> Deserialize<'de> for Slug {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_slug_of_a_human_is_a_slug_and_always_the_same() {
+        let slug = Slug::of_user(UserId::from_bytes([7; 16]));
+        assert_eq!(Slug::parse(slug.as_str()), Ok(slug.clone()));
+        assert_eq!(slug.as_str().len(), 12);
+        assert_eq!(slug, Slug::of_user(UserId::from_bytes([7; 16])));
+        assert_ne!(slug, Slug::of_user(UserId::from_bytes([8; 16])));
+    }
 
     #[test]
     fn slugs_are_three_to_forty_of_the_plain_alphabet() {

@@ -12,6 +12,12 @@ pub const WALLET_CAP: Micros = match Micros::from_minor(100_000_000) {
     Err(_) => Micros::MAX,
 };
 
+/// Play money a new tenant's default wallet begins with (contract motecloud 2).
+pub const NEW_TENANT_CREDIT: Micros = match Micros::new(1_000_000) {
+    Ok(credit) => credit,
+    Err(_) => Micros::ZERO,
+};
+
 /// Whether a wallet holds play money or real money.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

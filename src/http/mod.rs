@@ -1,5 +1,7 @@
 //! The border: routes as data, access, idempotency, limits, faults and replies.
 
+pub mod account;
+pub mod birth;
 pub mod code;
 pub mod context;
 pub mod credential;
@@ -14,9 +16,9 @@ pub mod limit;
 pub mod mail;
 pub mod memory;
 pub mod openapi;
-pub mod page;
 pub mod reply;
 pub mod request;
 pub mod root;
 pub mod route;
+pub mod session;
 pub mod tenant;

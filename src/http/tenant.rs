@@ -194,6 +194,11 @@ impl Ctx {
         self.send_to_tenant(seat, scope, None, command).await
     }
 
+    /// The same under a claim that came another way than in the header, in a form for instance.
+    pub async fn call_tenant_under(&self, seat: &Seat, claim: Claim, command: Command) -> Result<Answer, Fault> {
+        self.send_to_tenant(seat, None, Some(claim), command).await
+    }
+
     /// The second half of a request the tenant has admitted: nothing is counted or looked up again.
     pub async fn call_tenant_as_house(&self, tenant: TenantUuid, command: Command) -> Result<Answer, Fault> {
         self.send_to_tenant(&Seat::of_house(tenant), None, None, command).await

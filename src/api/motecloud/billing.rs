@@ -8,6 +8,7 @@ use crate::crypto::challenge::CHALLENGE_TTL_S;
 use crate::crypto::token::WalletSession;
 use crate::domain::limit::LimitClass;
 use crate::domain::money::Micros;
+use crate::domain::wallet::NEW_TENANT_CREDIT;
 use crate::http::context::Ctx;
 use crate::http::fault::Fault;
 use crate::http::reply::Reply;
@@ -18,12 +19,6 @@ pub static ROUTES: &[Route] = routes! {
     Get "/.well-known/motecloud-billing.json" => show_billing {
         name: "billing", summary: "Prices and sign-in endpoints", access: Public, class: Some(LimitClass::Public), body: None, status: 200,
     }
-};
-
-/// What a new tenant starts with, in micro-units: one dollar of sandbox credit.
-pub const NEW_TENANT_CREDIT: Micros = match Micros::new(1_000_000) {
-    Ok(credit) => credit,
-    Err(_) => Micros::ZERO,
 };
 
 /// An amount as MoteCloud writes it.

@@ -7,7 +7,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Map;
 
-use super::billing::{Credit, NEW_TENANT_CREDIT};
+use super::billing::Credit;
 use super::invitation::{InvitationLink, Owner};
 use crate::crypto::wallet::WalletAddress;
 use crate::domain::address::LoginAddress;
@@ -15,20 +15,17 @@ use crate::domain::id::TenantUuid;
 use crate::domain::key::KeyKind;
 use crate::domain::limit::LimitClass;
 use crate::domain::slug::Slug;
-use crate::edge::PlatformEntropy;
-use crate::http::code::Code;
+use crate::domain::wallet::NEW_TENANT_CREDIT;
+use crate::http::birth::{bear, begin_tenant, claim_slug, refuse_reserved};
 use crate::http::context::Ctx;
 use crate::http::credential::{Credential, bad_credential};
 use crate::http::fault::Fault;
 use crate::http::field::{Email, Metadata};
 use crate::http::reply::Reply;
 use crate::http::route::Route;
-use crate::http::tenant::unexpected;
-use crate::objects::gate::{self, Command as GateCommand, Outcome as GateOutcome};
-use crate::objects::tenant::command::{Birth, Command, Controller, FirstAgent};
-use crate::objects::tenant::outcome::{Born, Outcome};
+use crate::objects::gate;
+use crate::objects::tenant::command::{Birth, Controller, FirstAgent};
 use crate::routes;
-use crate::store::tenant as tenants;
 
 pub static ROUTES: &[Route] = routes! {
     Post "/v2/agents/signup" => sign_up {
@@ -82,11 +79,6 @@ async fn sign_up(ctx: &Ctx) -> Result<Reply, Fault> {
     ctx.once_at_gate(&gate_name, &gate_name, async || create(ctx, &gate_name, wallet, &request).await).await
 }
 
-/// Names that would pass for the house itself are not to be had.
-pub fn refuse_reserved(slug: &Slug) -> Result<(), Fault> {
-    if slug.is_reserved() { Err(Fault::field("$.tenant_id", "is reserved; choose another name")) } else { Ok(()) }
-}
-
 /// 1. One sign-up at a time for a wallet and a name, ten tenants a wallet: 409. 2. Claim the name: 409. 3. Bear the
 /// tenant. 4. Note it in D1 and at the gate. 5. Mail the invitation. 6. Answer: 201.
 async fn create(ctx: &Ctx, gate_name: &str, wallet: WalletAddress, request: &SignupRequest) -> Result<Reply, Fault> {
@@ -124,40 +116,4 @@ async fn create(ctx: &Ctx, gate_name: &str, wallet: WalletAddress, request: &Sig
         created_at: born.created_at_ms.to_string(),
     };
     Ok(Reply::json(201, &reply)?.no_store())
-}
-
-fn tenant_exists() -> Fault {
-    Fault::new(Code::TenantExists, "this name is taken; choose another")
-}
-
-/// One sign-up at a time for a caller and a name.
-pub async fn begin_tenant(ctx: &Ctx, gate_name: &str, slug: &Slug, count_max: Option<u64>) -> Result<(), Fault> {
-    match ctx.call_gate(gate_name, GateCommand::BeginTenant { slug: slug.clone(), count_max }).await? {
-        GateOutcome::Begun => Ok(()),
-        GateOutcome::Full => Err(Fault::new(Code::TenantLimit, format!("a wallet controls at most {CONTROLLED_TENANTS_MAX} tenants"))),
-        _ => Err(tenant_exists()),
-    }
-}
-
-/// Claims the slug, or takes up the claim this caller made before and never finished.
-pub async fn claim_slug(ctx: &Ctx, gate_name: &str, slug: &Slug, name: &str, claimed_by: &str) -> Result<TenantUuid, Fault> {
-    let fresh = TenantUuid::new(&mut PlatformEntropy);
-    let claim = ctx.with_database(async |database| tenants::claim_slug(database, slug, fresh, name, claimed_by, ctx.now).await).await?;
-    if claim.claimed_by == claimed_by {
-        return Ok(claim.tenant_uuid);
-    }
-    ctx.call_gate(gate_name, GateCommand::DropTenant { slug: slug.clone() }).await?;
-    Err(tenant_exists())
-}
-
-/// Bears the tenant and notes it in D1 and at the gate. Every step may be repeated; the object tells a birth that was
-/// completed before from one that was interrupted.
-pub async fn bear(ctx: &Ctx, gate_name: &str, birth: Birth, is_controller: bool) -> Result<Born, Fault> {
-    let (tenant, slug) = (birth.uuid, birth.slug.clone());
-    let answer = ctx.call_tenant_as_house(tenant, Command::Birth(birth)).await?;
-    let Outcome::Born(born) = answer.outcome else { return Err(unexpected(&answer.outcome)) };
-    ctx.with_database(async |database| tenants::confirm_birth(database, tenant, &born.wallet_id.to_string()).await).await?;
-    ctx.call_tenant_as_house(tenant, Command::ConfirmBirth).await?;
-    ctx.call_gate(gate_name, GateCommand::AddTenant { slug, tenant, is_controller }).await?;
-    Ok(born)
 }

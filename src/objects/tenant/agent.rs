@@ -19,6 +19,7 @@ statements! {
     WRITE = "INSERT INTO agent (id, label, login, status, metadata, created_at_ms) VALUES (?1, ?2, ?3, 'active', ?4, ?5)";
     READ = "SELECT id, label, login, status, metadata, created_at_ms FROM agent WHERE id = ?1";
     READ_BY_LOGIN = "SELECT id, label, login, status, metadata, created_at_ms FROM agent WHERE login = ?1 AND status <> 'revoked'";
+    LIST = "SELECT id, label, login, status, metadata, created_at_ms FROM agent ORDER BY id DESC LIMIT ?1";
     COUNT = "SELECT count(*) FROM agent WHERE status <> 'revoked'";
     SET_STATUS = "UPDATE agent SET status = ?2 WHERE id = ?1";
 }
@@ -66,6 +67,12 @@ pub(super) fn find(desk: &Desk<'_>, agent_id: AgentId) -> Step<AgentView> {
 /// The agent this wallet is, if it is one.
 pub(super) fn find_by_login(desk: &Desk<'_>, address: &LoginAddress) -> Step<Option<AgentView>> {
     Ok(desk.sql.first(READ_BY_LOGIN, params![address.as_str()])?.map(|row| read_view(&row)).transpose()?)
+}
+
+/// At most `limit` agents, newest first, revoked ones included.
+pub(super) fn read_latest(desk: &Desk<'_>, limit: u64) -> Step<Vec<AgentView>> {
+    let rows = desk.sql.run(LIST, params![limit])?;
+    Ok(rows.iter().map(read_view).collect::<Result<_, SqlError>>()?)
 }
 
 fn read_view(row: &Row) -> Result<AgentView, SqlError> {

@@ -32,12 +32,17 @@ statements! {
 
 /// Entries, newest first.
 pub(super) fn list(desk: &Desk<'_>, limit: u64, before: Option<u64>) -> Step<Done> {
+    Ok(Outcome::Activity(read_latest(desk, limit, before)?).into())
+}
+
+/// At most `limit` entries, newest first, those before `before`.
+pub(super) fn read_latest(desk: &Desk<'_>, limit: u64, before: Option<u64>) -> Step<Vec<ActivityEntry>> {
     let rows = desk.sql.run(LIST, params![before, limit])?;
     let read = |row: &Row| {
         let prev_hash = if row.is_null(10)? { Digest::ZERO } else { read_digest(row, 10)? };
         Ok(ActivityEntry { entry: read_entry(row)?, prev_hash, hash: read_digest(row, 9)? })
     };
-    Ok(Outcome::Activity(rows.iter().map(read).collect::<Result<_, SqlError>>()?).into())
+    Ok(rows.iter().map(read).collect::<Result<_, SqlError>>()?)
 }
 
 fn read_digest(row: &Row, column: usize) -> Result<Digest, SqlError> {

@@ -213,6 +213,7 @@ pub(super) fn check_command(command: &Command, caller: &Caller) -> Step<()> {
         | Command::MeterCapture(_)
         | Command::MeterRelease(_)
         | Command::RedeemEnrollment(_)
+        | Command::ShowInvitation { .. }
         | Command::AcceptInvitation { .. }
         | Command::RunDue { .. }
         | Command::OutboxRead { .. }
@@ -234,6 +235,7 @@ pub(super) fn check_command(command: &Command, caller: &Caller) -> Step<()> {
         | Command::DailySpend { .. }
         | Command::Activity { .. }
         | Command::Profile
+        | Command::Overview { .. }
         | Command::VerifyAudit { .. }
         | Command::Reconcile => management,
     };

@@ -58,6 +58,11 @@ pub enum Command {
     /// The controlling wallet. Invites a human to own the tenant.
     Invite(Invitation),
     /// House, for a human who signed in. Makes them an owner.
+    /// House, for whoever holds the link. Changes nothing.
+    ShowInvitation {
+        number: KeyNumber,
+        secret_hash: Digest,
+    },
     AcceptInvitation {
         number: KeyNumber,
         secret_hash: Digest,
@@ -101,6 +106,11 @@ pub enum Command {
         before: Option<u64>,
     },
     Profile,
+    /// What a page about the tenant shows, in one call: `days` of spend and the latest `entries` of the audit chain.
+    Overview {
+        days: u64,
+        entries: u64,
+    },
     /// `name`: owners; `plan`: operators.
     UpdateTenant {
         name: Option<String>,

@@ -105,11 +105,15 @@ pub(super) fn write(
 
 /// Keys of these kinds that are not revoked, newest first.
 pub(super) fn list(desk: &Desk<'_>, kinds: &[KeyKind]) -> Step<Done> {
+    Ok(Outcome::Keys(read_living(desk, kinds)?).into())
+}
+
+/// Keys of these kinds that are not revoked, newest first.
+pub(super) fn read_living(desk: &Desk<'_>, kinds: &[KeyKind]) -> Step<Vec<KeyView>> {
     let mut names = kinds.iter().map(|kind| kind.as_str());
     let mut next = || names.next();
     let rows = desk.sql.run(LIST, params![next(), next(), next(), next(), next()])?;
-    let views = rows.iter().map(read_view).collect::<Result<_, SqlError>>()?;
-    Ok(Outcome::Keys(views).into())
+    Ok(rows.iter().map(read_view).collect::<Result<_, SqlError>>()?)
 }
 
 fn read_view(row: &Row) -> Result<KeyView, SqlError> {

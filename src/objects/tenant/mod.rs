@@ -22,6 +22,7 @@ mod meter;
 pub mod object;
 mod outbox;
 pub mod outcome;
+mod overview;
 mod profile;
 pub mod refusal;
 mod reservation;
@@ -161,6 +162,7 @@ fn execute(desk: &mut Desk<'_>, command: &Command) -> Step<Done> {
         Command::RevokeEnrollment { id } => enrollment::revoke(desk, *id),
         Command::RedeemEnrollment(request) => enrollment::redeem(desk, request),
         Command::Invite(request) => invitation::invite(desk, request),
+        Command::ShowInvitation { number, secret_hash } => invitation::show(desk, *number, secret_hash),
         Command::AcceptInvitation { number, secret_hash, user_id } => invitation::accept(desk, *number, secret_hash, *user_id),
         Command::ListMembers => member::list(desk),
         Command::PutMember { user_id, role } => member::put(desk, *user_id, *role),
@@ -169,9 +171,10 @@ fn execute(desk: &mut Desk<'_>, command: &Command) -> Step<Done> {
         Command::GetWallet { wallet_id } => wallet::get(desk, *wallet_id),
         Command::ListWallets { limit, before } => wallet::list(desk, *limit, *before),
         Command::Fund { wallet_id, amount_micros, source } => wallet::fund(desk, *wallet_id, *amount_micros, *source),
-        Command::DailySpend { days } => profile::read_daily_spend(desk, *days),
+        Command::DailySpend { days } => profile::list_daily_spend(desk, *days),
         Command::Activity { limit, before } => audit::list(desk, *limit, *before),
         Command::Profile => profile::get(desk),
+        Command::Overview { days, entries } => overview::read(desk, *days, *entries),
         Command::UpdateTenant { name, plan } => profile::update(desk, name.as_deref(), *plan),
         Command::RunDue { batch } => due::run(desk, *batch),
         Command::OutboxRead { limit } => outbox::read(desk, *limit),

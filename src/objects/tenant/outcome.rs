@@ -40,6 +40,7 @@ pub enum Outcome {
     EnrollmentRevoked,
     Enrolled(Enrolled),
     Invited(Invited),
+    Invitation(PendingInvitation),
     OwnerJoined {
         tenant_uuid: TenantUuid,
         slug: Slug,
@@ -54,6 +55,7 @@ pub enum Outcome {
     DailySpend(Vec<DaySpend>),
     Activity(Vec<ActivityEntry>),
     Profile(Profile),
+    Overview(Box<Overview>),
     Due(Due),
     /// Events in the order of their sequence, which has gaps; `after_seq` is the last one handed on before them.
     Events {
@@ -165,6 +167,14 @@ pub struct Invited {
     pub expires_at_ms: Timestamp,
 }
 
+/// An invitation that can be accepted.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PendingInvitation {
+    pub slug: Slug,
+    pub email: String,
+    pub expires_at_ms: Timestamp,
+}
+
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MemberView {
     pub user_id: UserId,
@@ -224,6 +234,22 @@ pub struct Profile {
     pub controller_address: Option<LoginAddress>,
     pub default_wallet: WalletId,
     pub created_at_ms: Timestamp,
+}
+
+/// What a page about the tenant shows.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Overview {
+    pub profile: Profile,
+    /// The default wallet.
+    pub wallet: WalletView,
+    /// Newest first, revoked ones included.
+    pub agents: Vec<AgentView>,
+    /// Agents' and management keys that are not revoked, newest first.
+    pub keys: Vec<KeyView>,
+    /// One row a day, oldest first, days without spending included.
+    pub spend: Vec<DaySpend>,
+    /// Newest first.
+    pub activity: Vec<ActivityEntry>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -17,7 +17,8 @@ statements! {
     READ_SPEND = "SELECT day, spent_micros, charges FROM daily_spend WHERE day BETWEEN ?1 AND ?2 ORDER BY day";
 }
 
-fn read(desk: &Desk<'_>) -> Step<Profile> {
+/// The tenant as it stands.
+pub(super) fn read(desk: &Desk<'_>) -> Step<Profile> {
     let row = desk.sql.first(READ, &[])?.ok_or(SqlError::Shape("no tenant"))?;
     Ok(Profile {
         tenant_uuid: desk.caller.tenant_uuid,
@@ -45,7 +46,12 @@ pub(super) fn update(desk: &mut Desk<'_>, name: Option<&str>, plan: Option<Plan>
 }
 
 /// What was spent on each of the last `days` UTC days, today's last, days without spending included.
-pub(super) fn read_daily_spend(desk: &Desk<'_>, days: u64) -> Step<Done> {
+pub(super) fn list_daily_spend(desk: &Desk<'_>, days: u64) -> Step<Done> {
+    Ok(Outcome::DailySpend(read_daily_spend(desk, days)?).into())
+}
+
+/// The same as rows.
+pub(super) fn read_daily_spend(desk: &Desk<'_>, days: u64) -> Step<Vec<DaySpend>> {
     let today = desk.now.utc_day();
     let first = today.saturating_sub(days.saturating_sub(1));
     let rows = desk.sql.run(READ_SPEND, params![first, today])?;
@@ -62,5 +68,5 @@ pub(super) fn read_daily_spend(desk: &Desk<'_>, days: u64) -> Step<Done> {
         }
         spend.push(of_day);
     }
-    Ok(Outcome::DailySpend(spend).into())
+    Ok(spend)
 }

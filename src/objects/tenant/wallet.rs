@@ -82,7 +82,8 @@ fn check_live(desk: &Desk<'_>, mode: Mode) -> Step<()> {
     }
 }
 
-fn find(desk: &Desk<'_>, wallet_id: WalletId) -> Step<WalletView> {
+/// The wallet of this id.
+pub(super) fn find(desk: &Desk<'_>, wallet_id: WalletId) -> Step<WalletView> {
     let row = desk.sql.first(READ, params![wallet_id.to_string(), desk.now.as_ms()])?;
     let view = read_view(desk, &row.ok_or(Refusal::NotFound(Thing::Wallet))?)?;
     check_live(desk, view.mode)?;
