@@ -36,9 +36,10 @@ CREATE TABLE totals (
   tenants INTEGER NOT NULL,
   agents INTEGER NOT NULL,
   observations INTEGER NOT NULL,
-  open_sessions INTEGER NOT NULL
+  open_sessions INTEGER NOT NULL,
+  users INTEGER NOT NULL
 ) STRICT;
-INSERT INTO totals VALUES (1, 0, 0, 0, 0);
+INSERT INTO totals VALUES (1, 0, 0, 0, 0, 0);
 
 -- Queries answered, by the hour since the epoch.
 CREATE TABLE query_hours (
@@ -57,6 +58,9 @@ CREATE TABLE users (
   -- A token or cookie made before this moment is void: set when a password changes.
   sessions_valid_from_ms INTEGER NOT NULL DEFAULT 0,
   created_by TEXT UNIQUE,
+  -- What others sign up with, so that both get credits (whole ones).
+  referral_code TEXT NOT NULL UNIQUE,
+  credits INTEGER NOT NULL DEFAULT 0 CHECK (credits >= 0),
   created_at_ms INTEGER NOT NULL
 ) STRICT;
 

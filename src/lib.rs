@@ -46,7 +46,7 @@ async fn fetch(request: Request, env: Env, _context: Context) -> worker::Result<
         }
     };
     let routes = ROUTES.with(|routes| Rc::clone(routes.get_or_init(|| Rc::new(http::route::Map::new(api::TABLE)))));
-    http::dispatch::dispatch(request, edge, &routes, |fault, request_id| format!("{} {request_id}", fault.detail)).await
+    http::dispatch::dispatch(request, edge, &routes, api::console::failure::render_fault_page).await
 }
 
 /// Seconds until a message is delivered again whose predecessor is still on its way, or whose store was busy.

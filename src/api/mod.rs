@@ -2,23 +2,36 @@
 
 use crate::http::route::Route;
 
+pub mod agentbot;
+pub mod console;
 pub mod house;
 pub mod motecloud;
-pub mod spendguard;
 
 /// Every route there is: the map of the application.
 pub const TABLE: &[&[Route]] = &[
+    agentbot::account::ROUTES,
+    agentbot::sign_in::ROUTES,
+    console::front::ROUTES,
+    console::entrance::ROUTES,
+    console::invitation::ROUTES,
+    console::tenant::ROUTES,
+    console::agent::ROUTES,
+    console::key::ROUTES,
+    console::enrollment::ROUTES,
+    console::revocation::ROUTES,
+    console::billing::ROUTES,
+    console::setting::ROUTES,
+    console::operator::ROUTES,
     house::health::ROUTES,
     house::document::ROUTES,
     house::test_clock::ROUTES,
     motecloud::billing::ROUTES,
     motecloud::wallet_session::ROUTES,
+    motecloud::tenant::ROUTES,
     motecloud::signup::ROUTES,
     motecloud::enroll::ROUTES,
     motecloud::invitation::ROUTES,
     motecloud::query::ROUTES,
     motecloud::session::ROUTES,
     motecloud::admin::ROUTES,
-    spendguard::wallet::ROUTES,
-    spendguard::api_key::ROUTES,
 ];

@@ -216,7 +216,7 @@ pub fn is_csrf_token(ctx: &Ctx, session: &str, token: &str) -> Result<bool, Faul
 }
 
 /// A write that rides on the cookie must come from our own page: its origin, or the token of `GET /api/auth/csrf`.
-fn require_own_page(ctx: &Ctx, human: &Human) -> Result<(), Fault> {
+pub fn require_own_page(ctx: &Ctx, human: &Human) -> Result<(), Fault> {
     if matches!(ctx.incoming.method, worker::Method::Get | worker::Method::Head) {
         return Ok(());
     }

@@ -14,6 +14,8 @@ use super::json;
 /// A JSON body may have this many bytes (contract README 5).
 pub const BODY_BYTES_MAX: usize = 1_048_576;
 
+const FORM: &str = "application/x-www-form-urlencoded";
+
 /// What a route takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum BodyKind {
@@ -23,6 +25,8 @@ pub enum BodyKind {
     Json,
     /// `application/x-www-form-urlencoded`, from a page of ours.
     Form,
+    /// Either of the two.
+    JsonOrForm,
 }
 
 /// A request as the handlers see it.
@@ -103,7 +107,8 @@ impl Incoming {
         let fits = match kind {
             BodyKind::None => true,
             BodyKind::Json => media == "application/json" || (media.starts_with("application/") && media.ends_with("+json")),
-            BodyKind::Form => media == "application/x-www-form-urlencoded",
+            BodyKind::Form => media == FORM,
+            BodyKind::JsonOrForm => media == "application/json" || media == FORM,
         };
         match (fits && charset_is_utf8, kind) {
             (true, _) => Ok(()),
@@ -133,6 +138,21 @@ impl Incoming {
             Value::Object(_) => json::read(text),
             _ => Err(Fault::field("$", "must be an object")),
         }
+    }
+
+    /// Whether the body came as a form.
+    pub fn is_form(&self) -> bool {
+        self.header("Content-Type").is_some_and(|media| media.trim_start().to_ascii_lowercase().starts_with(FORM))
+    }
+
+    /// A form as a request type: every value a text, an empty one as if it were not there. Of a repeated name the first
+    /// value counts.
+    pub fn form_body<T: DeserializeOwned>(&self) -> Result<T, Fault> {
+        let mut members = serde_json::Map::new();
+        for (name, value) in self.form()?.into_iter().filter(|(_, value)| !value.is_empty()) {
+            members.entry(name).or_insert(Value::String(value));
+        }
+        json::read(&Value::Object(members).to_string())
     }
 
     /// The fields of a form.

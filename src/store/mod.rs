@@ -9,6 +9,7 @@ use worker::{D1Database, D1PreparedStatement};
 pub mod due;
 pub mod mail;
 pub mod projection;
+pub mod session;
 pub mod tenant;
 pub mod user;
 

@@ -1,6 +1,25 @@
 //! The console: server-rendered pages for the humans who own tenants (contract README 13).
 //!
-//! `view` turns plain data into HTML and decides nothing; `asset` holds the two files the pages load.
+//! `view` turns plain data into HTML and decides nothing; `asset` holds the files the pages load; the rest are handlers.
+//! No page needs a script. A form carries a token bound to the session, answers 303, and comes back with its values and
+//! with words beside the field that is wrong.
 
+pub mod agent;
 pub mod asset;
+pub mod billing;
+pub mod enrollment;
+pub mod entrance;
+pub mod failure;
+mod flash;
+pub mod front;
+pub mod invitation;
+pub mod key;
+pub mod operator;
+mod overview;
+mod posted;
+pub mod revocation;
+pub mod setting;
+pub mod tenant;
+mod tenant_data;
 pub mod view;
+mod visit;

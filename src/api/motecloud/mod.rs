@@ -7,4 +7,5 @@ pub mod invitation;
 pub mod query;
 pub mod session;
 pub mod signup;
+pub mod tenant;
 pub mod wallet_session;

@@ -21,7 +21,7 @@ pub struct AgentCard {
     pub agent_id: String,
     pub label: String,
     pub status: AgentStatus,
-    /// EIP-55, when it came with a wallet.
+    /// When it came with a wallet.
     pub wallet_address: Option<String>,
     pub created_at: Timestamp,
     pub keys: Vec<KeyRow>,

@@ -45,6 +45,8 @@ pub enum Flow {
     Out,
     Held,
     Released,
+    /// No money moved.
+    None,
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -148,5 +150,6 @@ fn render_flow(flow: Flow, amount: Micros) -> Markup {
         Flow::Out => html! { "\u{2212}" (amount) },
         Flow::Held => html! { span.quiet { "held " (amount) } },
         Flow::Released => html! { span.quiet { "released " (amount) } },
+        Flow::None => html! {},
     }
 }

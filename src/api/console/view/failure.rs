@@ -2,11 +2,11 @@
 
 use maud::{Markup, html};
 
-use super::layout::{Frame, render_card};
+use super::layout::render_bare;
 use super::part::write_count;
 
 /// What a page could not be shown for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Failure {
     /// 400: a request the page cannot have sent.
     BadRequest,
@@ -28,11 +28,13 @@ pub enum Failure {
     Internal,
     /// 503
     Busy,
+    /// Any other refusal, in the words of who refused.
+    Refused { status: u16, text: String },
 }
 
 impl Failure {
     /// The HTTP status of the page.
-    pub const fn status(self) -> u16 {
+    pub const fn status(&self) -> u16 {
         match self {
             Self::BadRequest => 400,
             Self::StaleForm | Self::Forbidden => 403,
@@ -43,10 +45,11 @@ impl Failure {
             Self::RateLimited { .. } => 429,
             Self::Internal => 500,
             Self::Busy => 503,
+            Self::Refused { status, .. } => *status,
         }
     }
 
-    const fn title(self) -> &'static str {
+    const fn title(&self) -> &'static str {
         match self {
             Self::BadRequest => "We could not read that",
             Self::StaleForm => "This form has gone stale",
@@ -58,10 +61,11 @@ impl Failure {
             Self::RateLimited { .. } => "Too fast",
             Self::Internal => "Our fault",
             Self::Busy => "Busy for a moment",
+            Self::Refused { .. } => "That cannot be done",
         }
     }
 
-    fn text(self) -> String {
+    fn text(&self) -> String {
         match self {
             Self::BadRequest => "The request was malformed. Nothing was changed.".to_owned(),
             Self::StaleForm => "Nothing was changed. Go back, reload the page and send it again.".to_owned(),
@@ -71,8 +75,8 @@ impl Failure {
             Self::TooLarge => "What was sent is larger than we take. Nothing was changed.".to_owned(),
             Self::UnsupportedMediaType => "This address takes forms only. Nothing was changed.".to_owned(),
             Self::RateLimited { retry_after_s } => {
-                let wait = if retry_after_s < 120 {
-                    write_count(retry_after_s.max(1), "second", "seconds")
+                let wait = if *retry_after_s < 120 {
+                    write_count((*retry_after_s).max(1), "second", "seconds")
                 } else {
                     format!("{} minutes", retry_after_s.div_ceil(60))
                 };
@@ -80,14 +84,14 @@ impl Failure {
             }
             Self::Internal => "Something broke on our side and was recorded. Try again; if it stays, name the request below.".to_owned(),
             Self::Busy => "We could not answer in time. Nothing is lost: try again in a few seconds.".to_owned(),
+            Self::Refused { text, .. } => text.clone(),
         }
     }
 }
 
 /// `request_id` lets the visitor name the request.
-pub fn render_failure(frame: &Frame, failure: Failure, request_id: &str) -> Markup {
-    render_card(
-        frame,
+pub fn render_failure(failure: &Failure, request_id: &str) -> Markup {
+    render_bare(
         failure.title(),
         &html! {
             p.status-code { (failure.status()) }

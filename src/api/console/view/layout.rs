@@ -77,12 +77,9 @@ impl Section {
         matches!(self, Self::Agents | Self::Keys | Self::Enrollment | Self::Billing)
     }
 
-    /// Its address; a page of one tenant names it.
+    /// Its address; it names the tenant one is at, so that the next page stays there.
     pub fn href(self, tenant: Option<&str>) -> String {
-        match tenant {
-            Some(tenant) if self.is_of_tenant() => build_href(self.path(), &[("tenant", tenant)]),
-            _ => self.path().to_owned(),
-        }
+        tenant.map_or_else(|| self.path().to_owned(), |tenant| build_href(self.path(), &[("tenant", tenant)]))
     }
 }
 
@@ -130,6 +127,22 @@ pub fn render_open(frame: &Frame, title: &str, body: &Markup) -> Markup {
         &html! {
             (render_header(frame, None))
             main id="main" tabindex="-1" { (body) }
+            (render_footer())
+        },
+    )
+}
+
+/// A card for who knows whom: it is drawn without asking who looks.
+pub fn render_bare(title: &str, body: &Markup) -> Markup {
+    render_document(
+        title,
+        "card-page",
+        &html! {
+            header.top {
+                a.brand href="/" { (render_mark()) span { "Guildhall" } }
+                nav.who aria-label="Account" { a href="/account" { "Your account" } }
+            }
+            main.card-main id="main" tabindex="-1" { div.card { (body) } }
             (render_footer())
         },
     )

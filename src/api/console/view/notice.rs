@@ -1,9 +1,11 @@
 //! What a page says about the form just sent: done, in trouble, or a secret that is shown this once.
 
 use maud::{Markup, html};
+use serde::{Deserialize, Serialize};
 
 /// At most one notice stands on a page.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Notice {
     Done(String),
     Trouble(String),
@@ -11,7 +13,7 @@ pub enum Notice {
 }
 
 /// A secret on its only showing. Without `Debug`, so that no log can hold it.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Secret {
     pub kind: SecretKind,
     /// What its owner called it.
@@ -21,7 +23,8 @@ pub struct Secret {
     pub tenant: String,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum SecretKind {
     /// `mtak_`
     AgentKey,

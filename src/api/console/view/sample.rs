@@ -278,14 +278,18 @@ fn render_open_pages(w: Words) -> Vec<(&'static str, Markup)> {
         ("invite-signed-in", render_invitation(&w.signed_in(None), &invitation(w))),
         ("invite-gone", render_invitation(&w.signed_out(), &Invitation::Gone)),
         ("confirm", render_confirmation(&w.signed_in(None), &confirmation(w))),
-        ("error-403", render_failure(&w.signed_in(None), Failure::Forbidden, &w.say("req_01KGFQ4T1WZ3N8X5R7M2B6C9DE"))),
-        ("error-404", render_failure(&w.signed_out(), Failure::NotFound, &w.say("req_01KGFQ4T1WZ3N8X5R7M2B6C9DE"))),
+        ("error-403", render_failure(&Failure::Forbidden, &w.say("req_01KGFQ4T1WZ3N8X5R7M2B6C9DE"))),
+        ("error-404", render_failure(&Failure::NotFound, &w.say("req_01KGFQ4T1WZ3N8X5R7M2B6C9DE"))),
+        ("error-429", render_failure(&Failure::RateLimited { retry_after_s: 42 }, &w.say("req_01KGFQ4T1WZ3N8X5R7M2B6C9DE"))),
+        ("error-500", render_failure(&Failure::Internal, &w.say("req_01KGFQ4T1WZ3N8X5R7M2B6C9DE"))),
         (
-            "error-429",
-            render_failure(&w.signed_out(), Failure::RateLimited { retry_after_s: 42 }, &w.say("req_01KGFQ4T1WZ3N8X5R7M2B6C9DE")),
+            "error-refused",
+            render_failure(
+                &Failure::Refused { status: 409, text: w.say("The plan allows no further agent.") },
+                &w.say("req_01KGFQ4T1WZ3N8X5R7M2B6C9DE"),
+            ),
         ),
-        ("error-500", render_failure(&w.signed_in(None), Failure::Internal, &w.say("req_01KGFQ4T1WZ3N8X5R7M2B6C9DE"))),
-        ("error-stale", render_failure(&w.signed_in(None), Failure::StaleForm, &w.say("req_01KGFQ4T1WZ3N8X5R7M2B6C9DE"))),
+        ("error-stale", render_failure(&Failure::StaleForm, &w.say("req_01KGFQ4T1WZ3N8X5R7M2B6C9DE"))),
     ]
 }
 

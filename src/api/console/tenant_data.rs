@@ -1,0 +1,165 @@
+//! A tenant as its object tells it, put into the words of the pages.
+
+use std::collections::HashMap;
+
+use super::view::agent::AgentStatus as ShownStatus;
+use super::view::billing::{Activity, Flow};
+use super::view::key::KeyRow;
+use super::view::plot::{DAYS, DaySpend};
+use crate::domain::agent::AgentStatus;
+use crate::domain::event::Action;
+use crate::domain::id::AgentId;
+use crate::domain::slug::Slug;
+use crate::domain::time::Timestamp;
+use crate::http::context::Ctx;
+use crate::http::fault::Fault;
+use crate::http::tenant::unexpected;
+use crate::objects::tenant::command::Command;
+use crate::objects::tenant::outcome::{ActivityEntry, KeyView, Outcome, Overview};
+
+/// Entries of the audit chain a page reads; holds that are settled fall out of them.
+const ENTRIES: u64 = 60;
+
+/// The tenant of that name, if the signed-in human is a member: 404 otherwise.
+pub async fn load_overview(ctx: &Ctx, tenant: &str) -> Result<Overview, Fault> {
+    let seat = ctx.member_seat(tenant).await?;
+    let answer = ctx.call_tenant(&seat, Command::Overview { days: DAYS, entries: ENTRIES }).await?;
+    match answer.outcome {
+        Outcome::Overview(overview) => Ok(*overview),
+        other => Err(unexpected(&other)),
+    }
+}
+
+/// What an agent is called.
+pub fn find_agent_label(overview: &Overview, agent_id: AgentId) -> Option<String> {
+    overview.agents.iter().find(|agent| agent.agent_id == agent_id).map(|agent| agent.label.clone())
+}
+
+pub const fn show_status(status: AgentStatus) -> ShownStatus {
+    match status {
+        AgentStatus::Active => ShownStatus::Active,
+        AgentStatus::Suspended => ShownStatus::Suspended,
+        AgentStatus::Revoked => ShownStatus::Revoked,
+    }
+}
+
+/// A key as a row: prefix and last four, never more.
+pub fn show_key(overview: &Overview, key: &KeyView) -> KeyRow {
+    KeyRow {
+        key_id: key.key_id.to_string(),
+        label: key.label.clone(),
+        preview: format!("{}...{}", key.kind.prefix(), key.last4),
+        agent_label: key.agent_id.and_then(|id| find_agent_label(overview, id)),
+        created_at: key.created_at_ms,
+        expires_at: key.expires_at_ms,
+        last_used_at: key.last_used_at_ms,
+    }
+}
+
+/// The days of spend, for the plot.
+pub fn show_spend(overview: &Overview) -> Vec<DaySpend> {
+    let read = |date: &str| Timestamp::parse(&format!("{date}T00:00:00Z")).ok();
+    overview.spend.iter().filter_map(|row| Some(DaySpend { day: read(&row.date)?, spent: row.spent_micros })).collect()
+}
+
+/// The latest entries in words, newest first. A hold that was settled since is told by its end alone, and its end by
+/// whoever held it.
+pub fn show_activity(overview: &Overview, viewer: &str) -> Vec<Activity> {
+    let action_of = |entry: &ActivityEntry| Action::ALL.iter().copied().find(|action| action.as_str() == entry.entry.action);
+    let objects_of = |wanted: &[Action]| -> HashMap<&str, &str> {
+        let entries = overview.activity.iter().filter(|entry| action_of(entry).is_some_and(|action| wanted.contains(&action)));
+        entries.map(|entry| (entry.entry.object.as_str(), entry.entry.actor.as_str())).collect()
+    };
+    let holders = objects_of(&[Action::ReservationHeld]);
+    let settled = objects_of(&[Action::QueryCharged, Action::ReservationReleased, Action::ReservationExpired]);
+    let rows = overview.activity.iter().filter_map(|row| {
+        let entry = &row.entry;
+        let action = action_of(row)?;
+        if action == Action::ReservationHeld && settled.contains_key(entry.object.as_str()) {
+            return None;
+        }
+        let actor = holders.get(entry.object.as_str()).copied().unwrap_or(&entry.actor);
+        Some(Activity {
+            at: entry.at,
+            tenant: overview.profile.slug.to_string(),
+            what: name_action(action).to_owned(),
+            agent_label: name_actor(overview, actor, viewer),
+            flow: flow_of(action),
+            amount: entry.amount_micros.unwrap_or_default(),
+        })
+    });
+    rows.collect()
+}
+
+/// Whose doing it was: an agent's, a human's; nobody's when the house did it by itself.
+fn name_actor(overview: &Overview, actor: &str, viewer: &str) -> Option<String> {
+    if let Some(address) = actor.strip_prefix("wallet:") {
+        let agent = overview.agents.iter().find(|agent| agent.address.as_ref().is_some_and(|known| known.as_str() == address));
+        return Some(agent.map_or_else(|| address.to_owned(), |agent| agent.label.clone()));
+    }
+    if let Some(user) = actor.strip_prefix("user:") {
+        return Some(if user == viewer { "you".to_owned() } else { "another member".to_owned() });
+    }
+    if actor.starts_with("operator:") {
+        return Some("an operator".to_owned());
+    }
+    let key = overview.keys.iter().find(|key| key.key_id.to_string() == actor)?;
+    key.agent_id.and_then(|id| find_agent_label(overview, id)).or_else(|| key.label.clone())
+}
+
+const fn flow_of(action: Action) -> Flow {
+    match action {
+        Action::WalletFunded => Flow::In,
+        Action::QueryCharged => Flow::Out,
+        Action::ReservationHeld => Flow::Held,
+        Action::ReservationRemainderFreed | Action::ReservationReleased | Action::ReservationExpired => Flow::Released,
+        Action::TenantCreated
+        | Action::TenantUpdated
+        | Action::AgentRegistered
+        | Action::AgentSuspended
+        | Action::AgentActivated
+        | Action::AgentRevoked
+        | Action::KeyMinted
+        | Action::KeyRevoked
+        | Action::EnrollmentMinted
+        | Action::EnrollmentRevoked
+        | Action::EnrollmentRedeemed
+        | Action::OwnerInvited
+        | Action::OwnerJoined
+        | Action::MemberAdded
+        | Action::MemberRemoved
+        | Action::WalletCreated => Flow::None,
+    }
+}
+
+const fn name_action(action: Action) -> &'static str {
+    match action {
+        Action::TenantCreated => "Tenant created",
+        Action::TenantUpdated => "Tenant changed",
+        Action::AgentRegistered => "Agent registered",
+        Action::AgentSuspended => "Agent suspended",
+        Action::AgentActivated => "Agent activated",
+        Action::AgentRevoked => "Agent revoked",
+        Action::KeyMinted => "Key minted",
+        Action::KeyRevoked => "Key revoked",
+        Action::EnrollmentMinted => "Enrollment token made",
+        Action::EnrollmentRevoked => "Enrollment token revoked",
+        Action::EnrollmentRedeemed => "Agent enrolled",
+        Action::OwnerInvited => "Owner invited",
+        Action::OwnerJoined => "Owner joined",
+        Action::MemberAdded => "Member added",
+        Action::MemberRemoved => "Member removed",
+        Action::WalletCreated => "Wallet opened",
+        Action::WalletFunded => "Wallet funded",
+        Action::ReservationHeld => "Query, in progress",
+        Action::ReservationRemainderFreed => "Rest of a hold returned",
+        Action::ReservationReleased => "Query failed, money returned",
+        Action::ReservationExpired => "Hold ran out, money returned",
+        Action::QueryCharged => "Query",
+    }
+}
+
+/// The tenant's name, when it says more than its slug.
+pub fn show_name(name: &str, slug: &Slug) -> Option<String> {
+    (name != slug.as_str()).then(|| name.to_owned())
+}
