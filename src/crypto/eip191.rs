@@ -5,8 +5,13 @@
 
 use std::fmt;
 
-use k256::ecdsa::{RecoveryId, VerifyingKey};
+use k256::ecdsa::VerifyingKey;
+use k256::elliptic_curve::PrimeField;
+use k256::elliptic_curve::ops::{LinearCombination, Reduce};
+use k256::elliptic_curve::point::DecompressPoint;
+use k256::{AffinePoint, ProjectivePoint, Scalar, U256};
 use sha3::{Digest, Keccak256};
+use subtle::Choice;
 
 use super::wallet::WalletAddress;
 
@@ -14,7 +19,8 @@ use super::wallet::WalletAddress;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Signature {
     scalars: k256::ecdsa::Signature,
-    recovery: RecoveryId,
+    /// The parity of the nonce point's `y`, which tells it from its mirror image.
+    is_y_odd: bool,
 }
 
 /// Why a text is no signature. The first is the client's mistake in writing (400), the second a signature that proves
@@ -57,7 +63,7 @@ impl Signature {
         if scalars.normalize_s().is_some() {
             return Err(SignatureError::Refused);
         }
-        Ok(Self { scalars, recovery: RecoveryId::new(is_y_odd, false) })
+        Ok(Self { scalars, is_y_odd })
     }
 }
 
@@ -78,8 +84,23 @@ pub fn recover_signer(message: &[u8], signature: &Signature) -> Option<WalletAdd
 
 /// The wallet whose key made this signature of a hash.
 pub fn recover_from_hash(hash: &[u8; 32], signature: &Signature) -> Option<WalletAddress> {
-    let key = VerifyingKey::recover_from_prehash(hash, &signature.scalars, signature.recovery).ok()?;
-    Some(WalletAddress::from_public_key(&key))
+    recover_key(hash, signature).as_ref().map(WalletAddress::from_public_key)
+}
+
+/// SEC 1 section 4.1.6: `Q = r⁻¹(sR - zG)`, where `R` is the point with x = `r` and the signature's parity.
+///
+/// k256 has the same and then verifies the signature under `Q`. That holds by the equation itself (`zs⁻¹G + rs⁻¹Q` is
+/// `R` again) and costs as much as the recovery, the dearest step of a sign-in; a law holds the two against each other.
+fn recover_key(hash: &[u8; 32], signature: &Signature) -> Option<VerifyingKey> {
+    let (r, s) = signature.scalars.split_scalars();
+    let z = <Scalar as Reduce<U256>>::reduce_bytes(&(*hash).into());
+    let is_y_odd = Choice::from(u8::from(signature.is_y_odd));
+    let nonce_point = Option::<AffinePoint>::from(AffinePoint::decompress(&r.to_repr(), is_y_odd))?;
+    let r_inverse = Option::<Scalar>::from(r.invert())?;
+    let (minus_z_by_r, s_by_r) = (-(r_inverse * z), r_inverse * s.as_ref());
+    let key = ProjectivePoint::lincomb(&ProjectivePoint::GENERATOR, &minus_z_by_r, &nonce_point.into(), &s_by_r);
+    // The point at infinity is no key.
+    VerifyingKey::from_affine(key.to_affine()).ok()
 }
 
 #[cfg(test)]

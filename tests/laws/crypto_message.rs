@@ -1,6 +1,6 @@
 //! Laws of addresses, signatures and sign-in messages.
 
-use guildhall::crypto::eip191::{Signature, hash_personal_message, recover_signer};
+use guildhall::crypto::eip191::{Signature, hash_personal_message, recover_from_hash, recover_signer};
 use guildhall::crypto::origin::Origin;
 use guildhall::crypto::siwe::Message;
 use guildhall::crypto::uri;
@@ -107,4 +107,31 @@ proptest! {
         let forged = Signature::parse(&text(&bytes)).ok().and_then(|signature| recover_signer(&message, &signature));
         prop_assert_ne!(forged, Some(signer));
     }
+
+    #[test]
+    fn recovery_agrees_with_k256_s_own_for_any_numbers(r in any::<[u8; 32]>(), s in any::<[u8; 32]>(), hash in any::<[u8; 32]>(), is_y_odd in any::<bool>()) {
+        let scalars: [u8; 64] = [r, s].concat().try_into().unwrap();
+        let Ok(plain) = k256::ecdsa::Signature::from_slice(&scalars) else { return Ok(()) };
+        let plain = plain.normalize_s().unwrap_or(plain);
+        let ours = Signature::from_scalars(&plain.to_bytes().into(), is_y_odd).unwrap();
+        let recovery = k256::ecdsa::RecoveryId::new(is_y_odd, false);
+        let theirs = k256::ecdsa::VerifyingKey::recover_from_prehash(&hash, &plain, recovery).ok();
+        prop_assert_eq!(recover_from_hash(&hash, &ours), theirs.as_ref().map(WalletAddress::from_public_key));
+    }
+}
+
+/// The nonce point is 5G, s is 3 and the hash is 15, so sR - zG is the point at infinity.
+#[test]
+fn a_signature_that_leads_to_no_key_recovers_nobody() {
+    let five = k256::ecdsa::SigningKey::from_slice(&[&[0; 31][..], &[5]].concat()).unwrap();
+    let nonce_point = five.verifying_key().to_encoded_point(true);
+    let mut scalars = [0; 64];
+    scalars[..32].copy_from_slice(nonce_point.x().unwrap());
+    scalars[63] = 3;
+    let mut hash = [0; 32];
+    hash[31] = 15;
+    let is_y_odd = nonce_point.as_bytes()[0] == 3;
+    let of_parity = |is_y_odd| recover_from_hash(&hash, &Signature::from_scalars(&scalars, is_y_odd).unwrap());
+    assert_eq!(of_parity(is_y_odd), None);
+    assert!(of_parity(!is_y_odd).is_some());
 }
