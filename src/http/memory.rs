@@ -24,13 +24,20 @@ impl Ctx {
 /// What a refusal of the memory is to the client.
 fn fault_of_refusal(refusal: Refusal) -> Fault {
     match refusal {
-        Refusal::SessionNotFound => Fault::new(Code::SessionNotFound, "no such session in this tenant; open it first: POST /v2/session/open"),
-        Refusal::SessionClosed => Fault::new(Code::SessionClosed, "the session is closed; open it again to resume it: POST /v2/session/open"),
+        Refusal::SessionNotFound => {
+            Fault::new(Code::SessionNotFound, "no such session in this tenant; open it first: POST /v2/session/open")
+        }
+        Refusal::SessionClosed => {
+            Fault::new(Code::SessionClosed, "the session is closed; open it again to resume it: POST /v2/session/open")
+        }
         Refusal::SequenceBehind { sequence } => {
-            Fault::new(Code::SequenceBehind, "the session has not come as far as min_sequence; append what is missing, or lower it").with("sequence", sequence)
+            Fault::new(Code::SequenceBehind, "the session has not come as far as min_sequence; append what is missing, or lower it")
+                .with("sequence", sequence)
         }
         Refusal::MemoryFull => Fault::new(Code::MemoryFull, "this tenant remembers as much as it may: 100,000 observations"),
-        Refusal::IdempotencyConflict => Fault::new(Code::IdempotencyConflict, "this idempotency key was used with something else; take a new one"),
+        Refusal::IdempotencyConflict => {
+            Fault::new(Code::IdempotencyConflict, "this idempotency key was used with something else; take a new one")
+        }
         Refusal::MetadataTooLarge => Fault::field("$.metadata", "is too large together with what the session has"),
     }
 }

@@ -44,7 +44,10 @@ pub struct Incoming {
 impl Incoming {
     /// Takes a platform request over; the body is read later, by [`Self::read_body`].
     pub fn new(request: &worker::Request) -> Self {
-        let query = request.url().map(|url| url.query_pairs().into_owned().collect()).unwrap_or_default();
+        // The platform has parsed the URL already; the url crate would bring its tables of names into the bundle.
+        let url = request.inner().url();
+        let query = url.split_once('?').map_or("", |(_, rest)| rest.split_once('#').map_or(rest, |(query, _)| query));
+        let query = worker::url::form_urlencoded::parse(query.as_bytes()).into_owned().collect();
         let headers = request.headers().clone();
         let address = headers.get("CF-Connecting-IP").ok().flatten();
         Self {

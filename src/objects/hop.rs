@@ -6,7 +6,8 @@ use std::fmt;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use wasm_bindgen::JsValue;
-use worker::{Headers, Method, Request, RequestInit, Stub};
+use worker::Stub;
+use worker::web_sys::{Request, RequestInit};
 
 use crate::domain::time::Timestamp;
 
@@ -72,10 +73,12 @@ pub struct Timed<C> {
 pub async fn call_object<C: Serialize, R: DeserializeOwned>(stub: &Stub, call: &C, cost: &Cost) -> Result<Answered<R>, HopError> {
     let broken = |error: worker::Error| classify(&error);
     let text = serde_json::to_string(call).map_err(|error| HopError::Broken(error.to_string()))?;
-    let mut init = RequestInit::new();
-    init.with_method(Method::Post).with_headers(Headers::new()).with_body(Some(JsValue::from_str(&text)));
-    let request = Request::new_with_init("http://object/", &init).map_err(broken)?;
-    let mut response = stub.fetch_with_request(request).await.map_err(broken)?;
+    // The platform's own types: the worker crate's would bring settings of outgoing requests that no object reads.
+    let init = RequestInit::new();
+    init.set_method("POST");
+    init.set_body(&JsValue::from_str(&text));
+    let request = Request::new_with_str_and_init("http://object/", &init).map_err(|error| HopError::Broken(format!("{error:?}")))?;
+    let mut response = stub.fetch_with_request(request.into()).await.map_err(broken)?;
     let number = |name: &str| response.headers().get(name).ok().flatten().and_then(|count| count.parse::<u64>().ok());
     let (statements, due_at_ms) = (number(STATEMENTS_HEADER), number(DUE_HEADER));
     cost.count_hop(statements.unwrap_or(0));

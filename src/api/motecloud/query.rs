@@ -178,7 +178,8 @@ async fn finish(ctx: &Ctx, admitted: &Admitted, reply: &impl Serialize) -> Resul
 
 /// Gives the price back and forgets the key. When that fails too, the hold runs out by itself.
 async fn release(ctx: &Ctx, admitted: &Admitted, fault: Fault) -> Fault {
-    let release = MeterRelease { reservation_id: admitted.reserved.reservation_id, scope_hash: admitted.claim.map(|claim| claim.scope_hash) };
+    let release =
+        MeterRelease { reservation_id: admitted.reserved.reservation_id, scope_hash: admitted.claim.map(|claim| claim.scope_hash) };
     if let Err(second) = ctx.call_tenant_as_house(admitted.tenant, Command::MeterRelease(release)).await {
         return Fault { cause: Some(format!("{:?}; then {:?}", fault.cause, second.cause)), ..fault };
     }
@@ -226,7 +227,11 @@ async fn prime_context(ctx: &Ctx) -> Result<Reply, Fault> {
         Admission::Replay(reply) => return Ok(reply),
         Admission::Run(admitted) => admitted,
     };
-    let prime = Prime { task_description: request.task_description, token_budget: request.token_budget.unwrap_or_default(), session_id: request.session_id };
+    let prime = Prime {
+        task_description: request.task_description,
+        token_budget: request.token_budget.unwrap_or_default(),
+        session_id: request.session_id,
+    };
     let primed = match ctx.call_memory(admitted.tenant, None, MemoryCommand::Prime(prime)).await {
         Ok(MemoryOutcome::Primed(primed)) => primed,
         Ok(_) => return Err(release(ctx, &admitted, unexpected_memory()).await),
@@ -238,7 +243,14 @@ async fn prime_context(ctx: &Ctx) -> Result<Reply, Fault> {
         items: primed
             .items
             .into_iter()
-            .map(|item| PrimeItem { id: item.id.to_string(), content: item.content, score: item.score, tokens: item.tokens, source_id: item.source_id, session_id: item.session_id })
+            .map(|item| PrimeItem {
+                id: item.id.to_string(),
+                content: item.content,
+                score: item.score,
+                tokens: item.tokens,
+                source_id: item.source_id,
+                session_id: item.session_id,
+            })
             .collect(),
         token_budget: primed.token_budget,
         tokens_used: primed.context.tokens_used,

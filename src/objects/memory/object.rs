@@ -70,7 +70,10 @@ impl DurableObject for Memory {
 
 /// Whether what was done may have changed how much there is.
 fn changes_counts(reply: &MemoryReply) -> bool {
-    matches!(reply.outcome, Ok(Outcome::Opened(_) | Outcome::Appended(_) | Outcome::Flushed(_) | Outcome::Closed(_) | Outcome::Finalized(_)))
+    matches!(
+        reply.outcome,
+        Ok(Outcome::Opened(_) | Outcome::Appended(_) | Outcome::Flushed(_) | Outcome::Closed(_) | Outcome::Finalized(_))
+    )
 }
 
 impl Memory {
@@ -83,9 +86,7 @@ impl Memory {
 
     fn run_as_house(&self, now: Timestamp, command: Command) -> worker::Result<MemoryReply> {
         let call = MemoryCall { command, idempotency: None };
-        self.sql
-            .in_transaction(|sql| self.run(sql, now, &call))
-            .map_err(|error| worker::Error::RustError(error.to_string()))
+        self.sql.in_transaction(|sql| self.run(sql, now, &call)).map_err(|error| worker::Error::RustError(error.to_string()))
     }
 
     /// Tells the absolute figures: told twice or out of order they do no harm.
