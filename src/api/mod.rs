@@ -6,6 +6,7 @@ pub mod agentbot;
 pub mod console;
 pub mod house;
 pub mod motecloud;
+pub mod spendguard;
 
 /// Every route there is: the map of the application.
 pub const TABLE: &[&[Route]] = &[
@@ -34,4 +35,6 @@ pub const TABLE: &[&[Route]] = &[
     motecloud::query::ROUTES,
     motecloud::session::ROUTES,
     motecloud::admin::ROUTES,
+    spendguard::wallet::ROUTES,
+    spendguard::api_key::ROUTES,
 ];

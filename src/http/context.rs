@@ -4,11 +4,12 @@ use std::cell::{Cell, RefCell};
 use std::fmt::Display;
 use std::rc::Rc;
 
+use super::code::Code;
 use super::credential::Credential;
 use super::fault::Fault;
 use super::keys::Keys;
 use super::reply::{Body, Reply};
-use super::request::Incoming;
+use super::request::{BodyKind, Incoming};
 use super::root::Root;
 use super::route::{Param, Route};
 use super::{idempotency, limit};
@@ -161,9 +162,23 @@ impl Ctx {
         self.cause.borrow().clone()
     }
 
-    /// The caller's `Idempotency-Key`, if it sent one.
+    /// The caller's `Idempotency-Key`, if it sent one. At `/v1` the body may hold it too; then both are equal.
     pub fn idempotency_key(&self) -> Result<Option<String>, Fault> {
-        idempotency::read_key(self.incoming.header("Idempotency-Key").as_deref())
+        let header = idempotency::read_key(self.incoming.header("Idempotency-Key").as_deref())?;
+        if self.root() != Root::V1 || self.route.body != BodyKind::Json {
+            return Ok(header);
+        }
+        let body = self.incoming.body_value()?;
+        let Some(text) = body.get("idempotency_key").filter(|value| !value.is_null()) else { return Ok(header) };
+        let body = idempotency::read_body_key(text)?;
+        match header {
+            Some(header) if header != body => Err(Fault::new(
+                Code::IdempotencyKeyMismatch,
+                "the Idempotency-Key header and idempotency_key in the body differ; send one of them",
+            )
+            .in_body()),
+            _ => Ok(Some(body)),
+        }
     }
 
     /// A public document: five minutes fresh, and not sent again to who has it (contract README 1).

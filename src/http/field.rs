@@ -7,6 +7,9 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
 
+use super::fault::Fault;
+use crate::domain::time::Timestamp;
+
 /// A text of `MIN..=MAX` Unicode scalar values without control characters but tab and newline (contract README 6).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(transparent)]
@@ -133,6 +136,41 @@ impl<const BYTES: usize> JsonSchema for Metadata<BYTES> {
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
         json_schema!({"type": "object"})
+    }
+}
+
+/// A moment: ISO 8601 with an offset (contract README 6).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Time(Timestamp);
+
+impl Time {
+    pub const fn get(self) -> Timestamp {
+        self.0
+    }
+
+    /// The moment, if it is later than `now`.
+    pub fn in_future(self, path: &str, now: Timestamp) -> Result<Timestamp, Fault> {
+        if self.0 > now { Ok(self.0) } else { Err(Fault::field(path, "must lie in the future")) }
+    }
+}
+
+impl<'de> Deserialize<'de> for Time {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Timestamp::parse(&String::deserialize(deserializer)?).map(Self).map_err(serde::de::Error::custom)
+    }
+}
+
+impl JsonSchema for Time {
+    fn schema_name() -> Cow<'static, str> {
+        "Time".into()
+    }
+
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({"type": "string", "format": "date-time"})
     }
 }
 

@@ -28,6 +28,12 @@ pub fn read_key(header: Option<&str>) -> Result<Option<String>, Fault> {
     }
 }
 
+/// Reads `idempotency_key` of a body: 1..255 visible ASCII characters.
+pub fn read_body_key(value: &Value) -> Result<String, Fault> {
+    let key = value.as_str().filter(|key| (1..=255).contains(&key.len()) && key.bytes().all(|b| b.is_ascii_graphic()));
+    key.map(str::to_owned).ok_or_else(|| Fault::field("$.idempotency_key", "must be 1 to 255 visible ASCII characters"))
+}
+
 /// Names the record of `key` for this caller, route and path ids, and the body it is good for. The key itself is kept
 /// only hashed.
 pub fn claim(caller: &str, route: &Route, params: &[Param], key: &str, body: &Value) -> Result<Claim, Fault> {

@@ -16,6 +16,7 @@ pub mod limit;
 pub mod mail;
 pub mod memory;
 pub mod openapi;
+pub mod page;
 pub mod reply;
 pub mod request;
 pub mod root;

@@ -1,0 +1,50 @@
+//! Lists that are read page by page: `{data,next_cursor}`, newest first (contract README 6).
+
+use serde::Serialize;
+
+use super::context::Ctx;
+use super::fault::Fault;
+use crate::crypto::mac;
+
+/// A page of a list.
+#[derive(Debug, Serialize, schemars::JsonSchema)]
+pub struct Page<T> {
+    pub data: Vec<T>,
+    /// What the next page is asked for with; null at the end.
+    pub next_cursor: Option<String>,
+}
+
+const LIMIT_MAX: u64 = 100;
+const LIMIT_DEFAULT: u64 = 20;
+
+impl Ctx {
+    /// The `limit` of the query, 1..100.
+    pub fn page_limit(&self) -> Result<u64, Fault> {
+        match self.incoming.query_value("limit") {
+            None => Ok(LIMIT_DEFAULT),
+            Some(text) => {
+                let is_plain = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+                let limit = text.parse().ok().filter(|limit| is_plain && (1..=LIMIT_MAX).contains(limit));
+                limit.ok_or_else(|| Fault::field("limit", "must be a whole number from 1 to 100"))
+            }
+        }
+    }
+
+    /// The id a `cursor` stands for, read by `parse`.
+    pub fn page_cursor<T>(&self, parse: impl FnOnce(&str) -> Option<T>) -> Result<Option<T>, Fault> {
+        let Some(cursor) = self.incoming.query_value("cursor") else { return Ok(None) };
+        let id = mac::from_base64url(cursor).and_then(|bytes| String::from_utf8(bytes).ok());
+        id.as_deref().and_then(parse).map(Some).ok_or_else(|| Fault::field("cursor", "must be the next_cursor of an earlier page"))
+    }
+}
+
+impl<T> Page<T> {
+    /// A page of at most `limit` out of a list that was read with one item more.
+    pub fn cut(mut data: Vec<T>, limit: u64, id: impl Fn(&T) -> String) -> Self {
+        let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+        let has_more = data.len() > limit;
+        data.truncate(limit);
+        let next_cursor = data.last().filter(|_| has_more).map(|last| mac::to_base64url(id(last).as_bytes()));
+        Self { data, next_cursor }
+    }
+}
