@@ -14,13 +14,13 @@ esac
 
 # worker-build fetches the tools it is not given from places other than the package registries.
 export WASM_BINDGEN_BIN="$TOOLS/bin/wasm-bindgen"
-export WASM_OPT_BIN="$ROOT/node_modules/.bin/wasm-opt"
+export WASM_OPT_BIN="$ROOT/scripts/wasm-opt.sh"
 export ESBUILD_BIN="$ROOT/node_modules/.bin/esbuild"
 for tool in "$WASM_BINDGEN_BIN" "$WASM_OPT_BIN" "$ESBUILD_BIN" "$TOOLS/bin/worker-build"; do
   [ -x "$tool" ] || fail "$tool is missing: run scripts/setup.sh"
 done
 
-sources="$(checksum_of src schema/objects Cargo.toml Cargo.lock .cargo scripts/build.sh package-lock.json) $KIND"
+sources="$(checksum_of src schema/objects Cargo.toml Cargo.lock .cargo scripts/build.sh scripts/wasm-opt.sh package-lock.json) $KIND"
 if [ -f "$out/index.js" ] && [ -f "$out/index_bg.wasm" ] && [ "$(cat "$out/.stamp" 2>/dev/null)" = "$sources" ]; then
   exit 0
 fi

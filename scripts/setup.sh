@@ -92,6 +92,7 @@ has_tool wasm-bindgen "$WASM_BINDGEN_VERSION" ||
 has_tool worker-build "$WORKER_BUILD_VERSION" ||
   step "build worker-build $WORKER_BUILD_VERSION (about 3 min, once)" install_cargo_tool worker-build --version "=$WORKER_BUILD_VERSION" --locked --force
 has_npm_tools || step "install Node 24, wrangler, workerd and the other npm tools" install_npm_tools
+hash -r # bash remembers where it found the machine's own node
 node_major="$(node -p 'process.versions.node.split(".")[0]')"
 [ "$node_major" -ge 24 ] || fail "Node 24 is not among the npm packages of this system and the one found is $node_major: install Node.js 24."
 [ -f .dev.vars ] || step "write local settings and fresh secrets to .dev.vars" make_dev_vars
