@@ -30,7 +30,8 @@ sim: ## The simulation alone; its own settings come from the environment and it 
 	@scripts/setup.sh
 	cargo test --locked --test sim -- --nocapture
 
-soak: build ## kill -9 of workerd under load. KILLS=50 CALLERS=16 SEED=1
+soak: build ## Storms, then kill -9 of workerd under load, books checked. ROUNDS=20 KILLS=50 CALLERS=.. SEED=1
+	@scripts/node.sh tests/soak/storm.ts
 	@scripts/node.sh tests/soak/kill.ts
 
 bench: build ## Measure the built Worker against its peer and the bare runtime; prints a table.
