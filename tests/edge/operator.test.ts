@@ -16,10 +16,10 @@ function makeOperator(email: string): Promise<{ stdout: string }> {
 
 test("make operator lifts a user beside the running server", async () => {
   const database = await server.current.runtime.database();
-  const insert = "INSERT INTO users (user_id, email, name, created_at_ms) VALUES (?, ?, ?, ?)";
+  const insert = "INSERT INTO users (user_id, email, name, referral_code, created_at_ms) VALUES (?, ?, ?, ?, ?)";
   await database.batch([
-    database.prepare(insert).bind("u-1", "ada@example.com", "Ada", 1),
-    database.prepare(insert).bind("u-2", "bob@example.com", "Bob", 1),
+    database.prepare(insert).bind("u-1", "ada@example.com", "Ada", "ada", 1),
+    database.prepare(insert).bind("u-2", "bob@example.com", "Bob", "bob", 1),
   ]);
   await makeOperator("Ada@Example.com");
   const { results } = await database.prepare("SELECT user_id, role FROM users ORDER BY user_id").all();
