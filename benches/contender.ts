@@ -4,20 +4,12 @@ import { join } from "node:path";
 import { builtWorker, bundle, ROOT } from "./build.ts";
 import { ask } from "./client.ts";
 import { type Module, quote, Server, type ServerPlan, type Toolbox } from "./server.ts";
-import { standIns } from "./stand_in.ts";
+import { type StandIns, standIns } from "./stand_in.ts";
 
 const COMPATIBILITY_DATE = "2026-11-01";
 
 /** Quotas times this are never reached: the limits count, and refuse nobody. */
 const RATE_LIMIT_SCALE = 1_000_000_000;
-
-export interface Ports {
-  floor: number;
-  hop: number;
-  peer: number;
-  ours: number;
-  oursDatabase: number;
-}
 
 function settings(port: number): Record<string, string> {
   // Secrets of a run that nobody else reaches.
@@ -25,6 +17,8 @@ function settings(port: number): Record<string, string> {
     PUBLIC_ORIGIN: `http://127.0.0.1:${port}`,
     TEST_CLOCK: "true",
     RATE_LIMIT_SCALE: String(RATE_LIMIT_SCALE),
+    // A query costs something, and the credit of a new tenant lasts for the whole run.
+    QUERY_PRICE_USD: "0.000001",
     TOKEN_SIGNING_SEED: "01".repeat(32),
     CHALLENGE_SECRET: "02".repeat(32),
     SEAL_SECRET: "03".repeat(32),
@@ -50,34 +44,51 @@ export function hop(port: number, toolbox: Toolbox): Server {
   return new Server({ name: "hop", port, service }, toolbox);
 }
 
-/** (b) The peer: Hono, viem, WebCrypto and the same tables. */
-export function peer(port: number, toolbox: Toolbox): Server {
-  const service = {
-    name: "peer",
-    modules: bundle("peer", "peer/worker.ts", toolbox.directory),
-    compatibilityDate: COMPATIBILITY_DATE,
-    compatibilityFlags: ["nodejs_compat"],
-    objects: [
-      { className: "Gate", binding: "GATE" },
-    ],
-    bindings: textBindings(settings(port)),
-  };
-  return new Server({ name: "peer", port, service }, toolbox);
+/** (b) The peer: Hono, viem, WebCrypto and the same tables; its D1 takes migrations at `databasePort`. */
+export function peer(port: number, databasePort: number, toolbox: Toolbox): Server {
+  const locals = standInsOf("peer", toolbox);
+  return new Server(
+    {
+      name: "peer",
+      port,
+      service: {
+        name: "peer",
+        modules: bundle("peer", "peer/worker.ts", toolbox.directory),
+        compatibilityDate: COMPATIBILITY_DATE,
+        objects: [
+          { className: "Tenant", binding: "TENANT" },
+          { className: "Gate", binding: "GATE" },
+          { className: "Memory", binding: "MEMORY" },
+        ],
+        bindings: [...textBindings(settings(port)), ...locals.bindings],
+      },
+      helpers: locals.services,
+      extensions: locals.extensions,
+      sockets: [{ port: databasePort, service: locals.databaseService }],
+    },
+    toolbox,
+  );
 }
 
-/** The built Worker with all it is bound to. */
-export function ours(port: number, databasePort: number, toolbox: Toolbox): { server: Server; modules: Module[] } {
-  const modules = builtWorker(join(ROOT, "build"));
-  const locals = standIns(
-    { database: "DB", documents: "DOCUMENTS", files: "FILES", events: "EVENTS", queue: "guildhall-events", consumer: "ours" },
-    toolbox.directory,
-  );
+function standInsOf(consumer: string, toolbox: Toolbox): StandIns {
+  const names = { database: "DB", documents: "DOCUMENTS", files: "FILES", events: "EVENTS", queue: "guildhall-events", consumer };
+  return standIns(names, toolbox.directory);
+}
+
+/** The bundle of our Worker. */
+export function ourModules(): Module[] {
+  return builtWorker(join(ROOT, "build"));
+}
+
+/** The built Worker with all it is bound to; its D1 takes migrations at `databasePort`. */
+export function ours(name: string, port: number, databasePort: number, toolbox: Toolbox): Server {
+  const locals = standInsOf("ours", toolbox);
   const plan: ServerPlan = {
-    name: "ours",
+    name,
     port,
     service: {
       name: "ours",
-      modules,
+      modules: ourModules(),
       compatibilityDate: COMPATIBILITY_DATE,
       compatibilityFlags: ["global_fetch_strictly_public"],
       objects: [
@@ -92,7 +103,7 @@ export function ours(port: number, databasePort: number, toolbox: Toolbox): { se
     extensions: locals.extensions,
     sockets: [{ port: databasePort, service: locals.databaseService }],
   };
-  return { server: new Server(plan, toolbox), modules };
+  return new Server(plan, toolbox);
 }
 
 /** Applies the D1 migrations of `schema/`, in the order of their names. */

@@ -1,17 +1,20 @@
 // The benchmark's driver: starts every contender under bare workerd, lets the scenes run, prints the table.
-//   node benches/run.ts [--seconds 3] [--rounds 7] [--quick] [--only hops,session]
+//   node benches/run.ts [--seconds 3] [--rounds 7] [--quick] [--only hops,session,cold] [--directory DIR] [--port 9310]
 import { execFileSync } from "node:child_process";
-import { mkdirSync, writeFileSync } from "node:fs";
-import { cpus } from "node:os";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
+import { cpus } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
+import { gzipSync } from "node:zlib";
 import { ROOT } from "./build.ts";
-import { floor, hop, peer } from "./contender.ts";
-import { measure, type SceneResult } from "./measure.ts";
+import { coldStart } from "./cold.ts";
+import { floor, hop, migrate, ourModules, ours, peer } from "./contender.ts";
+import { measure, type Pace, type SceneResult } from "./measure.ts";
 import { type Fact, render } from "./report.ts";
 import * as scenes from "./scene.ts";
 import type { Toolbox } from "./server.ts";
+import { makeOurTenant, RARE_WORD } from "./tenant.ts";
 
 const { values: options } = parseArgs({
   options: {
@@ -19,6 +22,7 @@ const { values: options } = parseArgs({
     rounds: { type: "string", default: "7" },
     port: { type: "string", default: "9310" },
     only: { type: "string" },
+    directory: { type: "string" },
     quick: { type: "boolean", default: false },
   },
 });
@@ -34,38 +38,80 @@ function pinCores(): number | undefined {
   }
 }
 
+/** The binary itself: the package's own command is a script that starts it as a child. */
 function workerdBinary(): string {
   const require = createRequire(import.meta.url);
   const platform = `@cloudflare/workerd-${process.platform}-${process.arch === "arm64" ? "arm64" : "64"}`;
-  const path: string = createRequire(require.resolve("workerd/package.json")).resolve(`${platform}/bin/workerd`);
-  return path;
+  return createRequire(require.resolve("workerd/package.json")).resolve(`${platform}/bin/workerd`);
 }
 
 const results = join(ROOT, "bench-results");
-const directory = join(results, "run");
+const directory = options.directory ?? join(results, "run");
+mkdirSync(results, { recursive: true });
 mkdirSync(directory, { recursive: true });
 const core = pinCores();
 const toolbox: Toolbox = { workerdPath: workerdBinary(), directory, ...(core === undefined ? {} : { core }) };
 const port = Number(options.port);
-const pace = options.quick ? { warmUpS: 0.3, seconds: 1, rounds: 3 } : { warmUpS: 2, seconds: Number(options.seconds), rounds: Number(options.rounds) };
+const pace: Pace = options.quick ? { warmUpS: 1, seconds: 1, rounds: 3 } : { warmUpS: 5, seconds: Number(options.seconds), rounds: Number(options.rounds) };
+const COLD_STARTS = options.quick ? 5 : 21;
 
-const contenders = { floor: floor(port, toolbox), hop: hop(port + 1, toolbox), peer: peer(port + 2, toolbox), ours: undefined };
-const servers = Object.values(contenders).filter((server) => server !== undefined);
-const measured: SceneResult[] = [];
+const databasePorts = [port + 5, port + 6, port + 7];
+
+const contenders = {
+  floor: floor(port, toolbox),
+  hop: hop(port + 1, toolbox),
+  peer: peer(port + 2, databasePorts[0]!, toolbox),
+  ours: ours("ours", port + 3, databasePorts[1]!, toolbox),
+  crowded: ours("crowded", port + 4, databasePorts[2]!, toolbox),
+};
+const isChosen = (name: string) => options.only?.split(",").includes(name) ?? true;
+
+async function measureScenes(): Promise<SceneResult[]> {
+  const measured: SceneResult[] = [];
+  for (const [name, scene] of Object.entries(scenes)) {
+    if (!isChosen(name)) continue;
+    process.stderr.write(`${name} ...\n`);
+    measured.push(await measure(await scene(contenders), pace));
+  }
+  return measured;
+}
+
+/** Restarts are measured on all cores: the platform compiles on more than one. */
+async function measureColdStarts(): Promise<Fact[]> {
+  const document = { method: "GET" as const, path: "/.well-known/motecloud-billing.json" };
+  const tenant = await makeOurTenant(contenders.ours.port, "bench-cold", [], 3);
+  const headers = { "X-Tenant-ID": tenant.slug, "X-Tenant-Token": tenant.agentKey };
+  const query = { method: "POST" as const, path: "/v2/query", headers, body: { tenant_id: tenant.slug, query_text: RARE_WORD } };
+  const facts: Fact[] = [];
+  const bare = await coldStart(contenders.floor, { method: "GET", path: "/hello" }, COLD_STARTS);
+  facts.push({ text: "first request of a fresh isolate: floor, no hop", value: bare.firstMs, unit: "ms", digits: 1 });
+  for (const [what, parts] of [["billing document", document], ["metered query, its objects woken", query]] as const) {
+    const { bootMs, firstMs } = await coldStart(contenders.ours, parts, COLD_STARTS);
+    facts.push({ text: `first request of a fresh isolate: ${what}`, value: firstMs, unit: "ms", digits: 1, atMost: 50 });
+    facts.push({ text: `the same from the start of the process on (floor ${bare.bootMs.toFixed(0)} ms)`, value: bootMs, unit: "ms" });
+  }
+  return facts;
+}
+
+/** What is uploaded: script and wasm, compressed together as scripts/build.sh counts it. */
+function measureBundle(): Fact {
+  const bytes = gzipSync(Buffer.concat(ourModules().map(({ path }) => readFileSync(path))), { level: 9 }).length;
+  return { text: "bundle, gzip", value: bytes / 1000, unit: "KB", atMost: 700 };
+}
+
+let measured: SceneResult[] = [];
 const facts: Fact[] = [];
 try {
-  for (const server of servers) await server.start();
-  const chosen = options.only?.split(",");
-  for (const [name, scene] of Object.entries(scenes)) {
-    if (chosen !== undefined && !chosen.includes(name)) continue;
-    process.stderr.write(`${name} ...\n`);
-    measured.push(await measure(scene(contenders), pace));
-  }
+  for (const server of Object.values(contenders)) await server.start();
+  for (const databasePort of databasePorts) await migrate(databasePort);
+  measured = await measureScenes();
+  if (isChosen("bundle")) facts.push(measureBundle());
+  if (isChosen("cold")) facts.push(...(await measureColdStarts()));
 } finally {
-  for (const server of servers) await server.stop();
+  for (const server of Object.values(contenders)) await server.stop();
 }
 const conditions = [
-  `${pace.rounds} interleaved rounds of ${pace.seconds} s a lane; each figure is the median of its rounds, each ratio the median of the ratios within a round (lowest-highest).`,
+  `${pace.rounds} interleaved rounds of ${pace.seconds} s a lane after ${pace.warmUpS} s of warming up; each figure is the median of its rounds, each ratio the median of the ratios within a round (lowest-highest).`,
   core === undefined ? "Load and server shared the cores." : "The load ran on core 0, workerd on core 1.",
 ];
 const table = render(measured, facts, conditions);

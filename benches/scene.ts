@@ -1,7 +1,8 @@
-// What is measured.
+// What is measured, and what was promised of it.
 import { encodeRequest } from "./client.ts";
 import { type Lane, repeated, type Scene } from "./measure.ts";
 import type { Server } from "./server.ts";
+import { type BenchTenant, makeOurManagedTenant, makeOurTenant, makePeerTenant, memories, RARE_WORD } from "./tenant.ts";
 import { signIns, wallet } from "./wallet.ts";
 
 /** Enough to keep a single-threaded server busy all the time, few enough that p50 is not the length of a queue. */
@@ -12,11 +13,13 @@ export interface Contenders {
   floor: Server;
   hop: Server;
   peer: Server;
-  ours: Server | undefined;
+  ours: Server;
+  /** Ours once more, for the scene in which 1,000 other tenants live beside the one measured. */
+  crowded: Server;
 }
 
 /** The bare hops all the rest is held against. */
-export function hops({ floor, hop }: Contenders): Scene {
+export async function hops({ floor, hop }: Contenders): Promise<Scene> {
   return {
     title: "Bare hops",
     connections: CONNECTIONS,
@@ -24,14 +27,52 @@ export function hops({ floor, hop }: Contenders): Scene {
       repeated("floor: no hop", floor, { method: "GET", path: "/hello" }),
       repeated("floor: hop, read", floor, { method: "GET", path: "/read" }),
       repeated("floor: hop, durable write", floor, { method: "GET", path: "/write" }),
-      repeated("floor: write, read elsewhere, write", floor, { method: "GET", path: "/metering" }),
       repeated("bare JS: hop, read", hop, { method: "GET", path: "/read" }),
       repeated("bare JS: hop, durable write", hop, { method: "GET", path: "/write" }),
       repeated("bare JS: hop by fetch, durable write", hop, { method: "GET", path: "/write-by-fetch" }),
-      repeated("bare JS: write, read elsewhere, write", hop, { method: "GET", path: "/metering" }),
     ],
     claims: [{ text: "Rust hop with a durable write / JavaScript's", of: "floor: hop, durable write", to: "bare JS: hop, durable write" }],
   };
+}
+
+/** A metered query of an empty memory, each with an Idempotency-Key of its own. */
+function queryLane(label: string, server: Server, path: string, tenant: BenchTenant): Lane {
+  const placeholder = "bench-0000000000000000";
+  const headers = { "X-Tenant-ID": tenant.slug, "X-Tenant-Token": tenant.agentKey, "Idempotency-Key": placeholder };
+  const [head, tail] = encodeRequest({ method: "POST", path, headers, body: { tenant_id: tenant.slug, query_text: RARE_WORD } })
+    .toString()
+    .split(placeholder) as [string, string];
+  let count = 0;
+  return { label, server, status: 200, next: () => Buffer.from(`${head}bench-${String(count++).padStart(16, "0")}${tail}`) };
+}
+
+/** What is charged for: admit and reserve, the work, capture. */
+export async function metering({ floor, hop, peer, ours }: Contenders): Promise<Scene> {
+  const peerTenant = await makePeerTenant(peer.port, "metering", []);
+  const scene: Scene = {
+    title: "Metering of `POST /v2/query`",
+    connections: CONNECTIONS,
+    lanes: [
+      repeated("floor: hop, durable write", floor, { method: "GET", path: "/write" }),
+      repeated("floor: write, read elsewhere, write", floor, { method: "GET", path: "/metering" }),
+      repeated("bare JS: hop, durable write", hop, { method: "GET", path: "/write" }),
+      repeated("bare JS: write, read elsewhere, write", hop, { method: "GET", path: "/metering" }),
+      queryLane("peer: query, one hop", peer, "/v2/query", peerTenant),
+      queryLane("peer: query, three hops", peer, "/three-hops/v2/query", peerTenant),
+    ],
+    claims: [
+      { text: "the peer's one-hop query / a bare JS durable hop", of: "peer: query, one hop", to: "bare JS: hop, durable write", atLeast: 0.7 },
+      { text: "the peer's three-hop query / the bare JS hops of its shape", of: "peer: query, three hops", to: "bare JS: write, read elsewhere, write", atLeast: 0.7 },
+    ],
+  };
+  scene.lanes.push(queryLane("ours: query", ours, "/v2/query", await makeOurTenant(ours.port, "bench-metering", [])));
+  scene.claims.push(
+    { text: "metering, hop by hop / floor (2 durable hops to 1)", of: "ours: query", to: "floor: hop, durable write", hops: [2, 1], atLeast: 0.5 },
+    { text: "metering / the bare Rust hops of its shape", of: "ours: query", to: "floor: write, read elsewhere, write" },
+    { text: "metering / peer of the same shape", of: "ours: query", to: "peer: query, three hops", atLeast: 1 },
+    { text: "metering / peer with memory and money in one object", of: "ours: query", to: "peer: query, one hop" },
+  );
+  return scene;
 }
 
 function sessionLane(label: string, server: Server): Lane {
@@ -49,11 +90,9 @@ function sessionLane(label: string, server: Server): Lane {
 }
 
 /** Challenge and session: the work of a wallet's sign-in. */
-export function session({ peer, ours }: Contenders): Scene {
-  const lanes = [sessionLane("peer: session", peer)];
+export async function session({ peer, ours }: Contenders): Promise<Scene> {
   const challenge = { method: "POST" as const, path: "/v2/billing/agent/challenge", body: { wallet_address: wallet(0).address } };
-  lanes.push(repeated("peer: challenge", peer, challenge));
-  if (ours === undefined) return { title: "Wallet session", connections: CONNECTIONS, lanes, claims: [] };
+  const lanes = [sessionLane("peer: session", peer), repeated("peer: challenge", peer, challenge)];
   lanes.push(sessionLane("ours: session", ours), repeated("ours: challenge", ours, challenge));
   return {
     title: "Wallet session",
@@ -62,6 +101,67 @@ export function session({ peer, ours }: Contenders): Scene {
     claims: [
       { text: "session exchange (recover, mark, mint) / peer", of: "ours: session", to: "peer: session", atLeast: 2 },
       { text: "challenge / peer", of: "ours: challenge", to: "peer: challenge" },
+    ],
+  };
+}
+
+function balanceLane(label: string, server: Server, { liveKey, walletId }: BenchTenant): Lane {
+  return repeated(label, server, { method: "GET", path: `/v1/wallets/${walletId}/balance`, headers: { "X-API-Key": liveKey } });
+}
+
+/** An authenticated read: key, limit, two rows. */
+export async function read({ floor, hop, peer, ours }: Contenders): Promise<Scene> {
+  const scene: Scene = {
+    title: "Authenticated read: `GET /v1/wallets/:id/balance`",
+    connections: CONNECTIONS,
+    lanes: [
+      repeated("floor: hop, durable write", floor, { method: "GET", path: "/write" }),
+      repeated("bare JS: hop, durable write", hop, { method: "GET", path: "/write" }),
+      balanceLane("peer: balance", peer, await makePeerTenant(peer.port, "read", [])),
+    ],
+    claims: [{ text: "the peer's read / a bare JS durable hop (its limit is a durable write)", of: "peer: balance", to: "bare JS: hop, durable write", atLeast: 0.7 }],
+  };
+  scene.lanes.push(balanceLane("ours: balance", ours, await makeOurManagedTenant(ours.port, "bench-read")));
+  scene.claims.push({ text: "authenticated read / peer", of: "ours: balance", to: "peer: balance", atLeast: 0.8 });
+  return scene;
+}
+
+/** A query that finds the same 20 memories, one at a time so that p50 is the work and no queue. */
+function searchLane(label: string, server: Server, tenant: BenchTenant): Lane {
+  const headers = { "X-Tenant-ID": tenant.slug, "X-Tenant-Token": tenant.agentKey };
+  return repeated(label, server, { method: "POST", path: "/v2/query", headers, body: { tenant_id: tenant.slug, query_text: RARE_WORD, limit: 20 } });
+}
+
+const FEW = 1_000;
+const MANY = 100_000;
+/** A wallet controls at most 10 tenants (contract). */
+const TENANTS_A_WALLET = 10;
+const NEIGHBOURS = 1_000;
+const NEIGHBOUR_MEMORIES = 20;
+
+/** Size and neighbours must not show: a tenant's query costs what it finds. */
+export async function memory({ peer, ours, crowded }: Contenders): Promise<Scene> {
+  const few = await makeOurTenant(ours.port, "bench-few", memories(FEW), 1);
+  const many = await makeOurTenant(ours.port, "bench-many", memories(MANY), 1);
+  const beside = await makeOurTenant(crowded.port, "bench-few", memories(FEW), 1);
+  for (let index = 0; index < NEIGHBOURS; index++) {
+    const walletIndex = 1_000 + Math.floor(index / TENANTS_A_WALLET);
+    await makeOurTenant(crowded.port, `bench-neighbour-${index}`, memories(NEIGHBOUR_MEMORIES), walletIndex);
+  }
+  const alone = "ours: 1,000 memories";
+  return {
+    title: "Query that finds the same 20 memories",
+    connections: 1,
+    lanes: [
+      searchLane("peer: 1,000 memories", peer, await makePeerTenant(peer.port, "bench-few", memories(FEW))),
+      searchLane(alone, ours, few),
+      searchLane("ours: 100,000 memories", ours, many),
+      searchLane("ours: 1,000 memories, 1,000 other tenants", crowded, beside),
+    ],
+    claims: [
+      { text: "query p50, 100,000 memories / 1,000, same 20 found", of: "ours: 100,000 memories", to: alone, figure: "p50Ms", atMost: 1.5 },
+      { text: "query p50, beside 1,000 tenants / alone", of: "ours: 1,000 memories, 1,000 other tenants", to: alone, figure: "p50Ms", atMost: 1.1 },
+      { text: "query of 1,000 memories, one at a time / peer", of: alone, to: "peer: 1,000 memories" },
     ],
   };
 }

@@ -1,7 +1,8 @@
 // A Worker under bare `workerd serve`: its config written out, its objects on local disk, nothing in between.
 import { type ChildProcess, spawn } from "node:child_process";
-import { copyFileSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { closeSync, copyFileSync, existsSync, mkdirSync, openSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { connect } from "node:net";
+import { cpus } from "node:os";
 import { basename, join } from "node:path";
 import { performance } from "node:perf_hooks";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -118,33 +119,35 @@ export class Server {
   readonly name: string;
   readonly port: number;
   readonly #configPath: string;
+  readonly #logPath: string;
   readonly #toolbox: Toolbox;
   #process: ChildProcess | undefined;
-  #log = "";
 
   constructor(plan: ServerPlan, toolbox: Toolbox) {
     this.name = plan.name;
     this.port = plan.port;
     this.#toolbox = toolbox;
-    this.#configPath = writeConfig(plan, join(toolbox.directory, plan.name));
+    const directory = join(toolbox.directory, plan.name);
+    this.#configPath = writeConfig(plan, directory);
+    this.#logPath = join(directory, "log.txt");
   }
 
-  /** Starts workerd and waits until it accepts connections; returns the milliseconds that took. */
-  async start(): Promise<number> {
-    const { workerdPath, core } = this.#toolbox;
+  /** Starts workerd, pinned unless told otherwise, and waits until it accepts connections; the milliseconds that took. */
+  async start(isPinned = true): Promise<number> {
+    const { workerdPath } = this.#toolbox;
+    const core = isPinned ? this.#toolbox.core : undefined;
     const command = [workerdPath, "serve", this.#configPath, "--experimental"];
-    if (core !== undefined) command.unshift("taskset", "-c", String(core));
+    // A child inherits the core of the load; without one of its own it gets all of them back.
+    if (this.#toolbox.core !== undefined) command.unshift("taskset", "-c", core === undefined ? `0-${cpus().length - 1}` : String(core));
     const startedMs = performance.now();
-    const child = spawn(command[0]!, command.slice(1), { stdio: ["ignore", "pipe", "pipe"] });
+    // To a file, so that nobody has to read along while the load runs.
+    const log = openSync(this.#logPath, "a");
+    const child = spawn(command[0]!, command.slice(1), { stdio: ["ignore", log, log] });
+    closeSync(log);
     this.#process = child;
-    const keep = (bytes: Buffer) => {
-      this.#log = (this.#log + bytes.toString()).slice(-8000);
-    };
-    child.stdout.on("data", keep);
-    child.stderr.on("data", keep);
     while (!(await accepts(this.port))) {
-      if (child.exitCode !== null) throw new Error(`${this.name} did not start:\n${this.#log}`);
-      if (performance.now() - startedMs > 30_000) throw new Error(`${this.name} does not listen:\n${this.#log}`);
+      if (child.exitCode !== null) throw new Error(`${this.name} did not start:\n${this.log()}`);
+      if (performance.now() - startedMs > 30_000) throw new Error(`${this.name} does not listen:\n${this.log()}`);
       await sleep(2);
     }
     return performance.now() - startedMs;
@@ -159,7 +162,7 @@ export class Server {
 
   /** What the server said last, for a report of what went wrong. */
   log(): string {
-    return this.#log;
+    return existsSync(this.#logPath) ? readFileSync(this.#logPath, "utf8").slice(-2000) : "";
   }
 
   async stop(): Promise<void> {

@@ -1,6 +1,9 @@
 // One object an address or wallet: what must be counted or used once for callers without a tenant.
 import { DurableObject } from "cloudflare:workers";
+import commonSchema from "../../schema/objects/common.sql";
+import gateSchema from "../../schema/objects/gate.sql";
 import { countRequest, type Quota, type Standing } from "./limit.ts";
+import { migrate } from "./migrate.ts";
 
 export class Gate extends DurableObject<unknown> {
   readonly #sql: SqlStorage;
@@ -8,27 +11,26 @@ export class Gate extends DurableObject<unknown> {
   constructor(state: DurableObjectState, env: unknown) {
     super(state, env);
     this.#sql = state.storage.sql;
-    this.#sql.exec(`
-      CREATE TABLE IF NOT EXISTS rate_windows (class TEXT NOT NULL PRIMARY KEY, opened_at_ms INTEGER NOT NULL, counted INTEGER NOT NULL) STRICT, WITHOUT ROWID;
-      CREATE TABLE IF NOT EXISTS marks (mark TEXT NOT NULL PRIMARY KEY, expires_at_ms INTEGER NOT NULL) STRICT, WITHOUT ROWID;
-      CREATE INDEX IF NOT EXISTS marks_by_expiry ON marks (expires_at_ms);
-      CREATE TABLE IF NOT EXISTS tenants (slug TEXT NOT NULL PRIMARY KEY) STRICT, WITHOUT ROWID;
-    `);
+    migrate(state.storage, [commonSchema, gateSchema]);
   }
 
   /** Counts a request of this address. */
   count(quota: Quota, nowMs: number): Standing {
-    return countRequest(this.#sql, quota.name, quota, nowMs);
+    return countRequest(this.#sql, quota, "", nowMs);
   }
 
   /** Uses the mark up and tells the wallet's tenants; undefined if it was used before. */
-  use(mark: string, expiresAtMs: number, nowMs: number): string[] | undefined {
-    this.#sql.exec("DELETE FROM marks WHERE expires_at_ms <= ?", nowMs);
-    const inserted = this.#sql.exec("INSERT INTO marks (mark, expires_at_ms) VALUES (?, ?) ON CONFLICT DO NOTHING", mark, expiresAtMs);
-    if (inserted.rowsWritten === 0) return undefined;
-    return this.#sql
-      .exec<{ slug: string }>("SELECT slug FROM tenants ORDER BY slug")
-      .toArray()
-      .map(({ slug }) => slug);
+  async use(mark: string, expiresAtMs: number): Promise<string[] | undefined> {
+    const isFirst = this.#sql.exec("INSERT INTO marks (mark, expires_at_ms) VALUES (?, ?) ON CONFLICT DO NOTHING RETURNING 1", mark, expiresAtMs).toArray().length > 0;
+    if (!isFirst) return undefined;
+    const tenants = this.#sql.exec<{ slug: string }>("SELECT slug FROM gate_tenants WHERE state = 'confirmed' ORDER BY since_ms, slug").toArray();
+    if ((await this.ctx.storage.getAlarm()) === null) await this.ctx.storage.setAlarm(expiresAtMs);
+    return tenants.map(({ slug }) => slug);
+  }
+
+  override async alarm(): Promise<void> {
+    this.#sql.exec("DELETE FROM marks WHERE expires_at_ms <= ?", Date.now());
+    const { next } = this.#sql.exec<{ next: number | null }>("SELECT MIN(expires_at_ms) AS next FROM marks").one();
+    if (next !== null) await this.ctx.storage.setAlarm(next);
   }
 }

@@ -20,25 +20,26 @@ export function scaled(quota: Quota, scale: number): Quota {
   return { ...quota, requests: quota.requests * scale };
 }
 
-/** Counts one request in `bucket`, in one statement. */
-export function countRequest(sql: SqlStorage, bucket: string, quota: Quota, nowMs: number): Standing {
+/** Counts one request, in one statement. */
+export function countRequest(sql: SqlStorage, quota: Quota, scope: string, nowMs: number): Standing {
   const [row] = sql
-    .exec<{ opened_at_ms: number; counted: number }>(
-      `INSERT INTO rate_windows (class, opened_at_ms, counted) VALUES (?1, ?2, 1)
-       ON CONFLICT (class) DO UPDATE SET
-         counted = CASE WHEN opened_at_ms + ?3 <= ?2 THEN 1 ELSE counted + 1 END,
-         opened_at_ms = CASE WHEN opened_at_ms + ?3 <= ?2 THEN ?2 ELSE opened_at_ms END
-       WHERE opened_at_ms + ?3 <= ?2 OR counted < ?4
-       RETURNING opened_at_ms, counted`,
-      bucket,
+    .exec<{ ends_at_ms: number; count: number }>(
+      `INSERT INTO limit_window (class, scope, ends_at_ms, count) VALUES (?1, ?2, ?4, 1)
+       ON CONFLICT (class, scope) DO UPDATE SET
+         ends_at_ms = CASE WHEN ?3 >= ends_at_ms THEN ?4 ELSE ends_at_ms END,
+         count = CASE WHEN ?3 >= ends_at_ms THEN 1 ELSE count + 1 END
+       WHERE count < ?5 OR ?3 >= ends_at_ms
+       RETURNING ends_at_ms, count`,
+      quota.name,
+      scope,
       nowMs,
-      quota.windowMs,
+      nowMs + quota.windowMs,
       quota.requests,
     )
     .toArray();
-  if (row === undefined) {
-    const { opened_at_ms: openedAtMs } = sql.exec<{ opened_at_ms: number }>("SELECT opened_at_ms FROM rate_windows WHERE class = ?", bucket).one();
-    return { isAdmitted: false, remaining: 0, resetAtMs: openedAtMs + quota.windowMs };
-  }
-  return { isAdmitted: true, remaining: quota.requests - row.counted, resetAtMs: row.opened_at_ms + quota.windowMs };
+  if (row !== undefined) return { isAdmitted: true, remaining: quota.requests - row.count, resetAtMs: row.ends_at_ms };
+  const { ends_at_ms: resetAtMs } = sql
+    .exec<{ ends_at_ms: number }>("SELECT ends_at_ms FROM limit_window WHERE class = ? AND scope = ?", quota.name, scope)
+    .one();
+  return { isAdmitted: false, remaining: 0, resetAtMs };
 }

@@ -1,16 +1,28 @@
 // The peer: the routes the benchmark asks for, as a good TypeScript developer would write them for the same contract,
 // the same tables and one hop a route.
-import { Hono } from "hono";
+import { type Context, Hono } from "hono";
 import { expiryMs, messageOf, newChallenge, openChallenge, parseAddress, sealChallenge, verifySignature } from "./challenge.ts";
 import type { Gate } from "./gate.ts";
-import { scaled, WALLET_AUTH } from "./limit.ts";
+import { newId } from "./id.ts";
+import { parseKey, sha256 } from "./key.ts";
+import { MONEY, type Quota, RUNTIME, scaled, type Standing, WALLET_AUTH } from "./limit.ts";
+import type { Found, Memory, Search } from "./memory.ts";
+import { project } from "./projection.ts";
 import { Refusal } from "./refusal.ts";
+import type { Admission, Claim, Events, Refused, Tenant } from "./tenant.ts";
 import { importSigner, mintSession, type Signer } from "./token.ts";
 
 export { Gate } from "./gate.ts";
+export { Memory } from "./memory.ts";
+export { Tenant } from "./tenant.ts";
+
+const PRICE_MICROS = 1000;
 
 interface Env {
   GATE: DurableObjectNamespace<Gate>;
+  TENANT: DurableObjectNamespace<Tenant>;
+  MEMORY: DurableObjectNamespace<Memory>;
+  DB: D1Database;
   PUBLIC_ORIGIN: string;
   CHALLENGE_SECRET: string;
   TOKEN_SIGNING_SEED: string;
@@ -42,19 +54,37 @@ async function readBody(request: Request): Promise<Record<string, unknown>> {
   }
 }
 
-const app = new Hono<{ Bindings: Env }>();
+interface House {
+  Bindings: Env;
+  Variables: { requestId: string };
+}
 
-app.use(async (context, next) => {
-  await next();
-  context.header("X-Request-Id", `req_${crypto.randomUUID()}`);
-  context.header("X-Content-Type-Options", "nosniff");
-  context.header("Access-Control-Allow-Origin", "*");
+const app = new Hono<House>();
+
+app.use((context, next) => {
+  context.set("requestId", newId("req", Date.now()));
+  return next();
 });
 
+/** Answers in one go: headers set on an answer that exists already make the framework build it again. */
+function answer(context: Context<House>, status: number, body: unknown, headers?: Record<string, string>): Response {
+  return new Response(typeof body === "string" ? body : JSON.stringify(body), {
+    status,
+    headers: {
+      "Content-Type": "application/json",
+      "Cache-Control": "no-store",
+      "X-Request-Id": context.get("requestId"),
+      "X-Content-Type-Options": "nosniff",
+      "Access-Control-Allow-Origin": "*",
+      ...headers,
+    },
+  });
+}
+
 app.onError((error, context) => {
-  if (error instanceof Refusal) return context.json({ detail: error.code, code: error.code }, error.status);
+  if (error instanceof Refusal) return answer(context, error.status, { detail: error.code, code: error.code });
   console.error(error);
-  return context.json({ detail: "our fault", code: "internal_error" }, 500);
+  return answer(context, 500, { detail: "our fault", code: "internal_error" });
 });
 
 app.post("/v2/billing/agent/challenge", async (context) => {
@@ -65,7 +95,7 @@ app.post("/v2/billing/agent/challenge", async (context) => {
   if (!Number.isSafeInteger(chainId) || (chainId as number) < 1) throw new Refusal(400, "invalid_request");
   const challenge = newChallenge(parseAddress(body["wallet_address"]), chainId as number, nowMs);
   const { challenge: key } = await importKeys(context.env);
-  return context.json({
+  return answer(context, 200, {
     challenge_id: await sealChallenge(challenge, key),
     message: messageOf(challenge, context.env.PUBLIC_ORIGIN),
     nonce: challenge.nonce,
@@ -84,11 +114,10 @@ app.post("/v2/billing/agent/session", async (context) => {
   const { challenge: key, signer } = await importKeys(env);
   const challenge = await openChallenge(body["challenge_id"], key, nowMs);
   await verifySignature(challenge, body["signature"], env.PUBLIC_ORIGIN);
-  const tenants = await env.GATE.getByName(`wallet:${challenge.address}`).use(challenge.nonce, expiryMs(challenge), nowMs);
+  const tenants = await env.GATE.getByName(`wallet:${challenge.address}`).use(challenge.nonce, expiryMs(challenge));
   if (tenants === undefined) throw new Refusal(401, "invalid_challenge");
   const { token, expiresAtMs } = await mintSession(signer, env.PUBLIC_ORIGIN, challenge.address, nowMs);
-  context.header("Cache-Control", "no-store");
-  return context.json({
+  return answer(context, 200, {
     session_token: token,
     token_type: "Bearer",
     wallet_address: challenge.address,
@@ -98,4 +127,150 @@ app.post("/v2/billing/agent/session", async (context) => {
   });
 });
 
-export default app;
+/** The key of the request, and what its tenant's object must know of it. */
+function admissionOf(context: Context<House>, credential: string | undefined, quota: Quota): Admission {
+  return {
+    key: parseKey(credential ?? context.req.header("Authorization")?.replace(/^Bearer /, "")),
+    quota: scaled(quota, Number(context.env.RATE_LIMIT_SCALE)),
+    slug: context.req.header("X-Tenant-ID"),
+    nowMs: Date.now(),
+    requestId: context.get("requestId"),
+  };
+}
+
+/** What an Idempotency-Key claims: its caller and route, and the body it came with. */
+function claimOf(context: Context<House>, admission: Admission, body: Record<string, unknown>): Claim | undefined {
+  const key = context.req.header("Idempotency-Key");
+  if (key === undefined) return undefined;
+  const bare = /^"(.*)"$/.exec(key)?.[1] ?? key;
+  if (!/^[\x21-\x7e]{1,255}$/.test(bare)) throw new Refusal(400, "invalid_request");
+  return {
+    scopeHash: sha256(`${admission.key.number}\n${context.req.method} ${context.req.path}\n${bare}`),
+    bodyHash: sha256(canonical(body)),
+  };
+}
+
+/** RFC 8785 for what JSON.parse gives: members in code-unit order. */
+function canonical(value: unknown): string {
+  if (Array.isArray(value)) return `[${value.map(canonical).join(",")}]`;
+  if (typeof value !== "object" || value === null) return JSON.stringify(value);
+  const members = Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1));
+  return `{${members.map(([name, member]) => `${JSON.stringify(name)}:${canonical(member)}`).join(",")}}`;
+}
+
+function isRefused(reply: object): reply is Refused {
+  return "refused" in reply;
+}
+
+function limitHeaders(quota: Quota, { remaining, resetAtMs }: Standing): Record<string, string> {
+  return {
+    "X-RateLimit-Limit": String(quota.requests),
+    "X-RateLimit-Remaining": String(remaining),
+    "X-RateLimit-Reset": String(Math.ceil(resetAtMs / 1000)),
+    "X-RateLimit-Policy": `${quota.requests};w=${quota.windowMs / 1000}`,
+  };
+}
+
+function parseSearch(body: Record<string, unknown>): Search {
+  const { query_text: text, limit = 10 } = body;
+  if (typeof text !== "string" || text.length === 0 || text.length > 4096) throw new Refusal(400, "invalid_request");
+  if (!Number.isInteger(limit) || (limit as number) < 1 || (limit as number) > 50) throw new Refusal(400, "invalid_request");
+  return { text, limit: limit as number };
+}
+
+function decimalOf(micros: number): string {
+  const cents = (micros / 1_000_000).toFixed(6);
+  return cents.replace(/0{1,4}$/, "");
+}
+
+function queryReply(slug: string, found: Found, balanceMicros: number, nowMs: number): Record<string, unknown> {
+  return {
+    tenant_id: slug,
+    query_id: newId("qry", nowMs),
+    ...found,
+    cost: { amount: "0.001", currency: "USD" },
+    balance: decimalOf(balanceMicros),
+  };
+}
+
+// One hop: the memory lives with the money.
+app.post("/v2/query", async (context) => {
+  const admission = admissionOf(context, context.req.header("X-Tenant-Token"), RUNTIME);
+  const body = await readBody(context.req.raw);
+  const tenant = context.env.TENANT.getByName(admission.key.tenantUuid);
+  const reply = await tenant.query(admission, claimOf(context, admission, body), PRICE_MICROS, parseSearch(body));
+  if (isRefused(reply)) throw new Refusal(reply.refused.status, reply.refused.code);
+  if ("replayed" in reply) {
+    return answer(context, 200, reply.replayed, { "Idempotent-Replayed": "true" });
+  }
+  return answer(context, 200, queryReply(reply.slug, reply.found, reply.balanceMicros, admission.nowMs));
+});
+
+// Three hops: admit and reserve, search the memory's own object, capture.
+app.post("/three-hops/v2/query", async (context) => {
+  const admission = admissionOf(context, context.req.header("X-Tenant-Token"), RUNTIME);
+  const body = await readBody(context.req.raw);
+  const claim = claimOf(context, admission, body);
+  const asked = parseSearch(body);
+  const tenant = context.env.TENANT.getByName(admission.key.tenantUuid);
+  const held = await tenant.reserve(admission, claim, PRICE_MICROS);
+  if (isRefused(held)) throw new Refusal(held.refused.status, held.refused.code);
+  if ("replayed" in held) {
+    return answer(context, 200, held.replayed, { "Idempotent-Replayed": "true" });
+  }
+  let found: Found;
+  try {
+    found = await context.env.MEMORY.getByName(admission.key.tenantUuid).search(asked);
+  } catch (error) {
+    await tenant.release(held.reservationId, claim, admission.requestId, Date.now());
+    throw error;
+  }
+  const kept = JSON.stringify({ slug: held.slug, found });
+  const charged = await tenant.capture(held.reservationId, claim, kept, admission.requestId, Date.now());
+  if (isRefused(charged)) throw new Refusal(charged.refused.status, charged.refused.code);
+  return answer(context, 200, queryReply(held.slug, found, charged.balanceMicros, admission.nowMs));
+});
+
+app.get("/v1/wallets/:id/balance", async (context) => {
+  const admission = admissionOf(context, context.req.header("X-API-Key"), MONEY);
+  const walletId = context.req.param("id");
+  if (!/^wal_[0-7][0-9A-HJKMNP-TV-Z]{25}$/.test(walletId)) throw new Refusal(400, "INVALID_ID");
+  const reply = await context.env.TENANT.getByName(admission.key.tenantUuid).balance(admission, walletId);
+  if (isRefused(reply)) throw new Refusal(reply.refused.status, reply.refused.code);
+  const { availableMicros, heldMicros } = reply;
+  const totalMicros = availableMicros + heldMicros;
+  const body = {
+    wallet_id: walletId,
+    currency: "usd",
+    available: Math.floor(availableMicros / 10_000),
+    reserved: Math.floor(heldMicros / 10_000),
+    total: Math.floor(totalMicros / 10_000),
+    available_micros: availableMicros,
+    reserved_micros: heldMicros,
+    total_micros: totalMicros,
+    as_of: new Date(admission.nowMs).toISOString(),
+  };
+  return answer(context, 200, body, limitHeaders(admission.quota, reply.standing));
+});
+
+// Not part of the contract: makes what the benchmark asks about.
+app.post("/seed", async (context) => {
+  const { uuid, slug, keys, contents } = await context.req.json<{ uuid: string; slug: string; keys: string[]; contents: string[] }>();
+  const nowMs = Date.now();
+  const walletId = await context.env.TENANT.getByName(uuid).seed(uuid, slug, keys.map(parseKey), 1e12, contents, nowMs);
+  if (contents.length > 0) await context.env.MEMORY.getByName(uuid).remember("s1", contents, nowMs);
+  await context.env.DB.prepare("INSERT INTO tenants (tenant_uuid, slug, name, state, claimed_by, wallet_id, created_at_ms) VALUES (?1, ?2, ?2, 'born', 'bench', ?3, ?4)")
+    .bind(uuid, slug, walletId, nowMs)
+    .run();
+  return context.json({ wallet_id: walletId });
+});
+
+export default {
+  fetch: app.fetch,
+  async queue(batch, env) {
+    for (const message of batch.messages) {
+      if (await project(env.DB, message.body)) message.ack();
+      else message.retry();
+    }
+  },
+} satisfies ExportedHandler<Env, Events>;

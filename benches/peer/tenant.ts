@@ -1,0 +1,448 @@
+// One object a tenant: its keys, limits, money, idempotency records, outbox and, in the one-hop variant, its memory.
+// Every command is one synchronous transaction: it commits whole or not at all.
+import { DurableObject } from "cloudflare:workers";
+import commonSchema from "../../schema/objects/common.sql";
+import memorySchema from "../../schema/objects/memory.sql";
+import tenantSchema from "../../schema/objects/tenant.sql";
+import { newId } from "./id.ts";
+import { type Credential, sha256 } from "./key.ts";
+import { countRequest, type Quota, type Standing } from "./limit.ts";
+import { type Found, remember, type Search, search } from "./memory.ts";
+import { migrate } from "./migrate.ts";
+
+const RECORD_TTL_MS = 86_400_000;
+const RESERVATION_TTL_MS = 60_000;
+/** How long events wait to be handed on together, and how many go at a time. */
+const OUTBOX_DELAY_MS = 200;
+const OUTBOX_BATCH = 100;
+
+export interface TenantEnv {
+  EVENTS: Queue<Events>;
+}
+
+/** Events of one tenant, in order, after the one it names. */
+export interface Events {
+  tenant: string;
+  afterSeq: number;
+  events: { seq: number; type: string; at_ms: number }[];
+}
+
+const encoder = new TextEncoder();
+
+export interface Claim {
+  scopeHash: Uint8Array;
+  bodyHash: Uint8Array;
+}
+
+/** Who asks: what every command begins with. */
+export interface Admission {
+  key: Credential;
+  quota: Quota;
+  slug: string | undefined;
+  nowMs: number;
+  requestId: string;
+}
+
+export interface Refused {
+  refused: { status: 401 | 402 | 403 | 404 | 409 | 422 | 429; code: string };
+  standing?: Standing;
+}
+
+export interface Reserved {
+  reservationId: string;
+  slug: string;
+}
+
+export interface Replayed {
+  replayed: string;
+}
+
+export interface Charged {
+  balanceMicros: number;
+}
+
+interface Caller {
+  keyId: string;
+  slug: string;
+  walletId: string;
+  standing: Standing;
+}
+
+type KeyRow = {
+  id: string;
+  kind: string;
+  secret_hash: ArrayBuffer;
+  expires_at_ms: number | null;
+  revoked_at_ms: number | null;
+  last_used_at_ms: number | null;
+  agent_status: string | null;
+};
+
+interface Head {
+  seq: number;
+  hash: Uint8Array;
+}
+
+/** Leaves a transaction with everything undone. */
+class Undone extends Error {
+  readonly answer: Refused;
+
+  constructor(answer: Refused) {
+    super(answer.refused.code);
+    this.answer = answer;
+  }
+}
+
+function refuse(status: Refused["refused"]["status"], code: string, standing?: Standing): never {
+  throw new Undone({ refused: { status, code }, ...(standing === undefined ? {} : { standing }) });
+}
+
+export class Tenant extends DurableObject<TenantEnv> {
+  readonly #sql: SqlStorage;
+  #tenant: { slug: string; walletId: string } | undefined;
+  /** When the alarm stands, as far as this instance knows: never later than the next thing due. */
+  #alarmAtMs = Number.POSITIVE_INFINITY;
+
+  constructor(state: DurableObjectState, env: TenantEnv) {
+    super(state, env);
+    this.#sql = state.storage.sql;
+    migrate(state.storage, [commonSchema, tenantSchema, memorySchema]);
+  }
+
+  /** Admits the caller and holds `priceMicros`: a hop before the work. */
+  reserve(admission: Admission, claim: Claim | undefined, priceMicros: number): Reserved | Replayed | Refused {
+    return this.#transact(() => {
+      const caller = this.#admit(admission);
+      const answer = this.#recorded(claim, admission.nowMs);
+      if (answer !== undefined) return { replayed: answer };
+      const reservationId = this.#hold(caller, this.#head(), admission, priceMicros);
+      if (claim !== undefined) {
+        this.#sql.exec(
+          "INSERT OR REPLACE INTO idempotency (scope_hash, body_hash, holder, expires_at_ms) VALUES (?, ?, ?, ?)",
+          claim.scopeHash,
+          claim.bodyHash,
+          admission.requestId,
+          admission.nowMs + RESERVATION_TTL_MS,
+        );
+      }
+      return { reservationId, slug: caller.slug };
+    });
+  }
+
+  /** Captures what was held and keeps the answer: a hop after the work. */
+  capture(reservationId: string, claim: Claim | undefined, answer: string, requestId: string, nowMs: number): Charged | Refused {
+    return this.#transact(() => {
+      const [row] = this.#sql
+        .exec<{ wallet_id: string; amount_micros: number; status: string; expires_at_ms: number; caller: string }>(
+          "SELECT wallet_id, amount_micros, status, expires_at_ms, caller FROM reservation WHERE id = ?",
+          reservationId,
+        )
+        .toArray();
+      if (row === undefined) refuse(404, "not_found");
+      if (row.status !== "reserved") refuse(409, "reservation_resolved");
+      if (nowMs >= row.expires_at_ms) refuse(409, "reservation_expired");
+      this.#sql.exec("UPDATE reservation SET status = 'captured', captured_micros = amount_micros, resolved_at_ms = ? WHERE id = ?", nowMs, reservationId);
+      const seq = this.#append(
+        this.#head(),
+        { action: "reservation.captured", actor: row.caller, amount_micros: row.amount_micros, at: nowMs, from: `${row.wallet_id}.held`, object: reservationId, request_id: requestId, to: "revenue" },
+      );
+      this.#emit(seq, "query.charged", { wallet_id: row.wallet_id, amount_micros: row.amount_micros, reservation_id: reservationId }, nowMs);
+      if (claim !== undefined) {
+        this.#sql.exec(
+          "UPDATE idempotency SET answer = ?, expires_at_ms = ? WHERE scope_hash = ? AND holder = ? AND answer IS NULL",
+          answer,
+          nowMs + RECORD_TTL_MS,
+          claim.scopeHash,
+          requestId,
+        );
+      }
+      return { balanceMicros: this.#balance(row.wallet_id) };
+    });
+  }
+
+  /** Frees what was held: the work failed. */
+  release(reservationId: string, claim: Claim | undefined, requestId: string, nowMs: number): void {
+    this.#transact(() => {
+      this.#free(reservationId, "released", requestId, nowMs);
+      if (claim !== undefined) this.#sql.exec("DELETE FROM idempotency WHERE scope_hash = ? AND holder = ? AND answer IS NULL", claim.scopeHash, requestId);
+      return {};
+    });
+  }
+
+  /** The whole query in one hop: the memory lives here, so it is admitted, searched and charged in one transaction. */
+  query(admission: Admission, claim: Claim | undefined, priceMicros: number, asked: Search): { slug: string; found: Found; balanceMicros: number } | Replayed | Refused {
+    return this.#transact(() => {
+      const caller = this.#admit(admission);
+      const answer = this.#recorded(claim, admission.nowMs);
+      if (answer !== undefined) return { replayed: answer };
+      const found = search(this.#sql, asked);
+      const head = this.#head();
+      const reservationId = this.#hold(caller, head, admission, priceMicros, admission.nowMs);
+      const seq = this.#append(head, {
+        action: "reservation.captured",
+        actor: caller.keyId,
+        amount_micros: priceMicros,
+        at: admission.nowMs,
+        from: `${caller.walletId}.held`,
+        object: reservationId,
+        request_id: admission.requestId,
+        to: "revenue",
+      });
+      this.#emit(seq, "query.charged", { wallet_id: caller.walletId, amount_micros: priceMicros, reservation_id: reservationId }, admission.nowMs);
+      const reply = { slug: caller.slug, found, balanceMicros: this.#balance(caller.walletId) };
+      if (claim !== undefined) {
+        this.#sql.exec(
+          "INSERT OR REPLACE INTO idempotency (scope_hash, body_hash, holder, expires_at_ms, answer) VALUES (?, ?, ?, ?, ?)",
+          claim.scopeHash,
+          claim.bodyHash,
+          admission.requestId,
+          admission.nowMs + RECORD_TTL_MS,
+          JSON.stringify(reply),
+        );
+      }
+      return reply;
+    });
+  }
+
+  /** A wallet's balance. */
+  balance(admission: Admission, walletId: string): { availableMicros: number; heldMicros: number; standing: Standing } | Refused {
+    return this.#answer(() => {
+      const { standing } = this.#admit(admission);
+      const rows = this.#sql
+        .exec<{ id: string; balance_micros: number }>("SELECT id, balance_micros FROM account WHERE id IN (?1, ?1 || '.held') ORDER BY id", walletId)
+        .toArray();
+      if (rows.length !== 2) refuse(404, "NOT_FOUND", standing);
+      return { availableMicros: rows[0]!.balance_micros, heldMicros: rows[1]!.balance_micros, standing };
+    });
+  }
+
+  /** Makes the tenant the benchmark asks for: keys, a wallet with money, memories. */
+  seed(uuid: string, slug: string, keys: Credential[], fundsMicros: number, contents: string[], nowMs: number): string {
+    const walletId = newId("wal", nowMs);
+    const agentId = newId("agt", nowMs);
+    this.ctx.storage.transactionSync(() => {
+      this.#sql.exec(
+        "INSERT INTO tenant (one, uuid, slug, name, plan, controller_login, default_wallet_id, created_at_ms) VALUES (1, ?, ?, ?, 'free', 'bench', ?, ?)",
+        uuid,
+        slug,
+        slug,
+        walletId,
+        nowMs,
+      );
+      this.#sql.exec("INSERT INTO agent (id, label, login, status, metadata, created_at_ms) VALUES (?, 'bench', NULL, 'active', '{}', ?)", agentId, nowMs);
+      this.#sql.exec("INSERT INTO wallet (id, mode, metadata, created_at_ms) VALUES (?, 'sandbox', '{}', ?)", walletId, nowMs);
+      for (const account of ["outside", "revenue", walletId, `${walletId}.held`]) this.#sql.exec("INSERT INTO account (id) VALUES (?)", account);
+      for (const key of keys) {
+        const isAgent = key.kind === "agent";
+        this.#sql.exec(
+          "INSERT INTO api_key (number, id, kind, agent_id, last4, secret_hash, scopes, created_at_ms) VALUES (?, ?, ?, ?, 'last', ?, '[\"*:*\"]', ?)",
+          key.number,
+          newId("key", nowMs),
+          key.kind,
+          isAgent ? agentId : null,
+          key.secretHash,
+          nowMs,
+        );
+      }
+      this.#append(
+        { seq: 0, hash: new Uint8Array(32) },
+        { action: "wallet.funded", actor: "house", amount_micros: fundsMicros, at: nowMs, from: "outside", object: walletId, request_id: newId("req", nowMs), to: walletId },
+      );
+    });
+    if (contents.length > 0) remember(this.ctx.storage, "s1", contents, nowMs);
+    return walletId;
+  }
+
+  override async alarm(): Promise<void> {
+    const nowMs = Date.now();
+    this.#alarmAtMs = Number.POSITIVE_INFINITY;
+    for (const { id } of this.#sql.exec<{ id: string }>("SELECT id FROM reservation WHERE status = 'reserved' AND expires_at_ms <= ? ORDER BY expires_at_ms, seq", nowMs).toArray()) {
+      this.#transact(() => {
+        this.#free(id, "expired", newId("req", nowMs), nowMs);
+        return {};
+      });
+    }
+    const { next } = this.#sql.exec<{ next: number | null }>("SELECT min(expires_at_ms) AS next FROM reservation WHERE status = 'reserved'").one();
+    if (next !== null) this.#wake(next);
+    if (await this.#handOutboxOn()) this.#wake(Date.now());
+  }
+
+  /** Sends the oldest events and forgets them once the queue has them; whether more wait. */
+  async #handOutboxOn(): Promise<boolean> {
+    const { uuid, outbox_acked_seq: afterSeq } = this.#sql.exec<{ uuid: string; outbox_acked_seq: number }>("SELECT uuid, outbox_acked_seq FROM tenant").one();
+    const events = this.#sql
+      .exec<Events["events"][number]>("SELECT seq, type, at_ms FROM outbox WHERE seq > ? ORDER BY seq LIMIT ?", afterSeq, OUTBOX_BATCH)
+      .toArray();
+    const last = events.at(-1);
+    if (last === undefined) return false;
+    await this.env.EVENTS.send({ tenant: uuid, afterSeq, events });
+    this.#sql.exec("UPDATE tenant SET outbox_acked_seq = max(outbox_acked_seq, ?)", last.seq);
+    return events.length === OUTBOX_BATCH;
+  }
+
+  #transact<T>(command: () => T): T | Refused {
+    return this.#answer(() => this.ctx.storage.transactionSync(command));
+  }
+
+  /** For a command of which no write has to be undone when it is refused. */
+  #answer<T>(command: () => T): T | Refused {
+    try {
+      return command();
+    } catch (error) {
+      if (error instanceof Undone) return error.answer;
+      throw error;
+    }
+  }
+
+  /** Authenticates the key and counts its limit. */
+  #admit({ key, quota, slug, nowMs }: Admission): Caller {
+    // A scalar subquery: SQLite here plans a join with parameters anew at every run.
+    const [row] = this.#sql
+      .exec<KeyRow>(
+        `SELECT id, kind, secret_hash, expires_at_ms, revoked_at_ms, last_used_at_ms, (SELECT status FROM agent WHERE agent.id = agent_id) AS agent_status
+         FROM api_key WHERE number = ?`,
+        key.number,
+      )
+      .toArray();
+    const isGood =
+      row !== undefined &&
+      crypto.subtle.timingSafeEqual(row.secret_hash, key.secretHash) &&
+      row.kind === key.kind &&
+      row.revoked_at_ms === null &&
+      (row.expires_at_ms === null || nowMs < row.expires_at_ms) &&
+      row.agent_status !== "revoked";
+    if (!isGood) refuse(401, "invalid_credentials");
+    const tenant = this.#constants();
+    if (slug !== undefined && slug !== tenant.slug) refuse(403, "tenant_mismatch");
+    const standing = countRequest(this.#sql, quota, quota.name === "v2-runtime" ? row.id : "", nowMs);
+    if (!standing.isAdmitted) refuse(429, "rate_limited", standing);
+    if (row.agent_status === "suspended") refuse(403, "agent_not_active");
+    if (row.last_used_at_ms === null || Math.floor(row.last_used_at_ms / 60_000) < Math.floor(nowMs / 60_000)) {
+      this.#sql.exec("UPDATE api_key SET last_used_at_ms = ? WHERE number = ?", nowMs, key.number);
+    }
+    return { keyId: row.id, slug: tenant.slug, walletId: tenant.walletId, standing };
+  }
+
+  /** What of the tenant never changes, read once. */
+  #constants(): { slug: string; walletId: string } {
+    if (this.#tenant === undefined) {
+      const { slug, default_wallet_id: walletId } = this.#sql.exec<{ slug: string; default_wallet_id: string }>("SELECT slug, default_wallet_id FROM tenant").one();
+      this.#tenant = { slug, walletId };
+    }
+    return this.#tenant;
+  }
+
+  /** The stored answer of an equal request, if there is one. */
+  #recorded(claim: Claim | undefined, nowMs: number): string | undefined {
+    if (claim === undefined) return undefined;
+    const [record] = this.#sql
+      .exec<{ body_hash: ArrayBuffer; expires_at_ms: number; answer: string | null }>(
+        "SELECT body_hash, expires_at_ms, answer FROM idempotency WHERE scope_hash = ?",
+        claim.scopeHash,
+      )
+      .toArray();
+    if (record === undefined || nowMs >= record.expires_at_ms) return undefined;
+    if (!crypto.subtle.timingSafeEqual(record.body_hash, claim.bodyHash)) refuse(422, "idempotency_conflict");
+    if (record.answer === null) refuse(409, "idempotency_in_flight");
+    return record.answer;
+  }
+
+  /** The end of the audit chain. */
+  #head(): Head {
+    const [row] = this.#sql.exec<{ seq: number; hash: ArrayBuffer }>("SELECT seq, hash FROM audit ORDER BY seq DESC LIMIT 1").toArray();
+    return row === undefined ? { seq: 0, hash: new Uint8Array(32) } : { seq: row.seq, hash: new Uint8Array(row.hash) };
+  }
+
+  #balance(walletId: string): number {
+    return this.#sql.exec<{ balance_micros: number }>("SELECT balance_micros FROM account WHERE id = ?", walletId).one().balance_micros;
+  }
+
+  /** Holds money in a reservation; captured at once when `capturedAtMs` is given. */
+  #hold(caller: Caller, head: Head, { nowMs, requestId }: Admission, amountMicros: number, capturedAtMs?: number): string {
+    if (this.#balance(caller.walletId) < amountMicros) refuse(402, "insufficient_balance");
+    const id = newId("rsv", nowMs);
+    const expiresAtMs = nowMs + RESERVATION_TTL_MS;
+    const seq = this.#append(head, {
+      action: "reservation.held",
+      actor: caller.keyId,
+      amount_micros: amountMicros,
+      at: nowMs,
+      from: caller.walletId,
+      object: id,
+      request_id: requestId,
+      to: `${caller.walletId}.held`,
+    });
+    const isCaptured = capturedAtMs !== undefined;
+    this.#sql.exec(
+      `INSERT INTO reservation (id, seq, wallet_id, amount_micros, status, captured_micros, resolved_at_ms, purpose, caller, expires_at_ms)
+       VALUES (?, ?, ?, ?, ?, ?, ?, 'query', ?, ?)`,
+      id,
+      seq,
+      caller.walletId,
+      amountMicros,
+      isCaptured ? "captured" : "reserved",
+      isCaptured ? amountMicros : null,
+      capturedAtMs ?? null,
+      caller.keyId,
+      expiresAtMs,
+    );
+    if (!isCaptured) this.#wake(expiresAtMs);
+    return id;
+  }
+
+  #free(id: string, status: "released" | "expired", requestId: string, nowMs: number): void {
+    const [row] = this.#sql
+      .exec<{ wallet_id: string; amount_micros: number; caller: string }>(
+        `UPDATE reservation SET status = ?2, resolved_at_ms = ?3 WHERE id = ?1 AND status = 'reserved' RETURNING wallet_id, amount_micros, caller`,
+        id,
+        status,
+        nowMs,
+      )
+      .toArray();
+    if (row === undefined) return;
+    const seq = this.#append(
+      this.#head(),
+      { action: `reservation.${status}`, actor: row.caller, amount_micros: row.amount_micros, at: nowMs, from: `${row.wallet_id}.held`, object: id, request_id: requestId, to: row.wallet_id },
+    );
+    this.#emit(seq, `reservation.${status}`, { wallet_id: row.wallet_id, amount_micros: row.amount_micros, reservation_id: id }, nowMs);
+  }
+
+  /** Appends an entry to the audit chain and moves the head along; triggers move the money. */
+  #append(head: Head, entry: { action: string; actor: string; amount_micros: number; at: number; from: string; object: string; request_id: string; to: string }): number {
+    const seq = head.seq + 1;
+    const { action, actor, amount_micros, at, from, object, request_id, to } = entry;
+    // The members stand in the order JCS gives them.
+    const text = JSON.stringify({ action, actor, amount_micros, at: new Date(at).toISOString(), from, object, request_id, seq, to });
+    const bytes = new Uint8Array(32 + text.length * 3);
+    bytes.set(head.hash);
+    const { written } = encoder.encodeInto(text, bytes.subarray(32));
+    const hash = sha256(bytes.subarray(0, 32 + written));
+    this.#sql.exec(
+      "INSERT INTO audit (seq, at_ms, actor, action, object, request_id, from_account, to_account, amount_micros, hash) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+      seq,
+      at,
+      actor,
+      action,
+      object,
+      request_id,
+      from,
+      to,
+      amount_micros,
+      hash,
+    );
+    head.seq = seq;
+    head.hash = hash;
+    return seq;
+  }
+
+  #emit(seq: number, type: string, data: Record<string, unknown>, nowMs: number): void {
+    this.#sql.exec("INSERT INTO outbox (seq, event_id, type, data, at_ms) VALUES (?, ?, ?, ?, ?)", seq, newId("evt", nowMs), type, JSON.stringify(data), nowMs);
+    this.#wake(nowMs + OUTBOX_DELAY_MS);
+  }
+
+  #wake(atMs: number): void {
+    if (atMs >= this.#alarmAtMs) return;
+    this.#alarmAtMs = atMs;
+    void this.ctx.storage.setAlarm(atMs);
+  }
+}
