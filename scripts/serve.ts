@@ -10,11 +10,12 @@ import { parseArgs } from "node:util";
 import { ROOT, Runtime, readDevVars, sleep, type LogEntry } from "./runtime.ts";
 
 const CRON_EVERY_MS = 60_000;
+const DEFAULT_PORT = "8787"; // the one of PUBLIC_ORIGIN in .dev.vars
 const SETTLE_MS = 200; // an editor writes a file in several steps
 
 const { values } = parseArgs({
   options: {
-    port: { type: "string", default: "8787" },
+    port: { type: "string", default: DEFAULT_PORT },
     // Where wrangler keeps local state: `wrangler d1 execute DB --local` sees the same data.
     persist: { type: "string", default: ".wrangler/state/v3" },
     worker: { type: "string", default: "build" },
@@ -29,6 +30,7 @@ function show({ level, message }: LogEntry): void {
 
 function readVars(): Record<string, string> {
   const vars = readDevVars();
+  if (values.port !== DEFAULT_PORT) vars["PUBLIC_ORIGIN"] = `http://127.0.0.1:${values.port}`;
   for (const setting of values.var) {
     const [name, ...rest] = setting.split("=");
     if (name) vars[name] = rest.join("=");
