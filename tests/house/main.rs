@@ -1,0 +1,9 @@
+//! The rules of the house, kept by reading its own source and tables.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, clippy::print_stdout)]
+
+mod code;
+mod layer;
+mod route;
+mod source;
+mod statement;

@@ -1,0 +1,101 @@
+//! The route table: every route can be found, is named once and says who may call it.
+
+use std::collections::BTreeSet;
+
+use guildhall::api::TABLE;
+use guildhall::http::openapi;
+use guildhall::http::request::BodyKind;
+use guildhall::http::route::{Access, Map, Matched, Route};
+use worker::Method;
+
+fn routes() -> Vec<&'static Route> {
+    TABLE.iter().copied().flatten().collect()
+}
+
+/// Every route anyone may call. A route is added here with a reason, never by default.
+const PUBLIC: [&str; 26] = [
+    // Documents and health.
+    "/healthz",
+    "/.well-known/jwks.json",
+    "/.well-known/motecloud-billing.json",
+    "/openapi.json",
+    "/llms.txt",
+    "/skill.md",
+    "/",
+    "/account/style.css",
+    "/account/app.js",
+    // Exists only where the clock can be moved.
+    "/v1/test-clock",
+    // Ways in: they make the credential.
+    "/v2/billing/agent/challenge",
+    "/v2/billing/agent/session",
+    "/api/register",
+    "/api/auth/callback/credentials",
+    "/api/auth/token",
+    "/api/auth/csrf",
+    "/api/auth/session",
+    "/api/auth/signout",
+    "/account",
+    "/account/register",
+    "/account/sign-in",
+    "/account/sign-out",
+    "/account/invite/{token}",
+    "/account/verify/{token}",
+    "/test/panic",
+    "/problems/{code}",
+];
+
+#[test]
+fn only_the_routes_listed_are_open_to_anyone() {
+    for route in routes().iter().filter(|route| route.access == Access::Public) {
+        assert!(PUBLIC.contains(&route.path), "{} {} is open to anyone", route.method, route.path);
+    }
+}
+
+#[test]
+fn every_route_is_found_by_its_path_and_named_once() {
+    let map = Map::new(TABLE);
+    let mut names = BTreeSet::new();
+    for route in routes() {
+        assert!(names.insert(route.name), "two routes are named {}", route.name);
+        assert!(!route.summary.is_empty(), "{} has no summary", route.name);
+        let path = route.path.replace("{*", "{");
+        let path: String = path.split('/').map(|part| if part.starts_with('{') { "x1" } else { part }).collect::<Vec<_>>().join("/");
+        match map.find(&route.method, &path) {
+            Matched::Found(found, _) => assert_eq!(found.name, route.name, "{path} leads to {}", found.name),
+            _ => panic!("{} {path} leads nowhere", route.method),
+        }
+    }
+}
+
+#[test]
+fn a_route_that_writes_at_the_console_takes_a_form_and_the_apis_take_json() {
+    for route in routes().iter().filter(|route| route.body != BodyKind::None) {
+        let is_console = route.path.starts_with("/account");
+        assert_eq!(route.body == BodyKind::Form, is_console, "{} {}", route.method, route.path);
+        assert_ne!(route.method, Method::Get, "{} takes a body", route.path);
+    }
+}
+
+#[test]
+fn the_documents_show_v1_and_api_and_leave_v2_out() {
+    let document = openapi::document(TABLE, "https://example.test", "0");
+    let paths = document["paths"].as_object().unwrap();
+    assert!(!paths.is_empty());
+    for path in paths.keys() {
+        assert!(path.starts_with("/v1/") || path.starts_with("/api/"), "{path} is documented");
+    }
+    for route in routes().iter().filter(|route| (route.path.starts_with("/v1/") && !route.path.contains("test-clock")) || route.path.starts_with("/api/")) {
+        assert!(route.documented, "{} {} is not documented", route.method, route.path);
+    }
+    assert_eq!(document["openapi"], "3.1.0");
+}
+
+#[test]
+fn every_reference_of_the_document_leads_somewhere() {
+    let document = openapi::document(TABLE, "https://example.test", "0");
+    let text = document.to_string();
+    for reference in text.split("\"$ref\":\"#").skip(1).map(|rest| rest.split('"').next().unwrap()) {
+        assert!(document.pointer(reference).is_some(), "{reference} is missing");
+    }
+}
