@@ -59,7 +59,7 @@ CREATE TABLE users (
   sessions_valid_from_ms INTEGER NOT NULL DEFAULT 0,
   created_by TEXT UNIQUE,
   -- What others sign up with, so that both get credits (whole ones).
-  referral_code TEXT NOT NULL UNIQUE,
+  referral_code TEXT UNIQUE,
   credits INTEGER NOT NULL DEFAULT 0 CHECK (credits >= 0),
   created_at_ms INTEGER NOT NULL
 ) STRICT;
