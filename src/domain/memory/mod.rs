@@ -13,7 +13,7 @@ use std::fmt;
 pub use budget::{Filling, SEPARATOR, TokenBudget, tokens_of};
 pub use text::{AgentLabel, Content, OnceKey, QueryText, SessionId, SourceId, Summary, TaskText, optional};
 pub use value::{Importance, Metadata, MetadataFull, ResultLimit, Tags};
-pub use word::{MatchText, Scope, fingerprint, fold_whitespace, words_of};
+pub use word::{MatchText, Scope, Wanted, fingerprint, fold_whitespace, words_of};
 
 /// The most observations one tenant's memory holds (contract motecloud 7).
 pub const OBSERVATIONS_MAX: u64 = 100_000;

@@ -13,8 +13,8 @@ use super::text::{SessionId, SourceId};
 
 /// A longer run of letters counts by its first characters.
 const WORD_SCALARS_MAX: usize = 100;
-/// A query has 4,096 characters; what it says after this many different words does not change what it means.
-const QUERY_WORDS_MAX: usize = 512;
+/// A question of 4,096 characters seldom has more different words; each costs the index a walk of its own.
+const QUERY_WORDS_MAX: usize = 256;
 
 /// The words of a text, in its order, repeated ones repeated.
 pub fn words_of(text: &str) -> Vec<String> {
@@ -98,30 +98,82 @@ pub fn fold_whitespace(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-/// What the index is asked: any of a text's words, within a session and a source if named. There is none for a text
-/// without words, which nothing matches.
+/// What is looked for: any of a text's words, within a session and a source if named. The index has a column `words`
+/// and a column `scope`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Wanted {
+    words: Vec<String>,
+    scopes: Vec<Scope>,
+}
+
+/// A query of the index, made of quoted words and nothing else.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MatchText(String);
 
-impl MatchText {
-    /// The match of `text`'s words, narrowed to the given scopes. The index has a column `words` and a column `scope`.
-    pub fn new(text: &str, scopes: &[Scope]) -> Option<Self> {
-        let mut seen = BTreeSet::new();
-        let distinct = words_of(text).into_iter().filter(|word| seen.insert(word.clone()));
-        let words: Vec<String> = distinct.take(QUERY_WORDS_MAX).map(|word| format!("\"{word}\"")).collect();
-        if words.is_empty() {
-            return None;
-        }
-        let mut text = format!("words : ({})", words.join(" OR "));
-        for scope in scopes {
-            text = format!("({text}) AND (scope : \"{}\")", scope.0);
-        }
-        Some(Self(text))
-    }
+/// The words of a question parted by how many observations hold them. What matches the rare ones is scored by
+/// `rare` or, if it matches common ones too, by `both`; what matches the common ones alone, by `common`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Parted {
+    pub rare: MatchText,
+    pub both: MatchText,
+    pub common: MatchText,
+}
 
+impl MatchText {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+}
+
+impl Wanted {
+    /// The different words of `text`; none for a text without words, which nothing matches.
+    pub fn new(text: &str, scopes: Vec<Scope>) -> Option<Self> {
+        let mut seen = BTreeSet::new();
+        let distinct = words_of(text).into_iter().filter(|word| seen.insert(word.clone()));
+        let words: Vec<String> = distinct.take(QUERY_WORDS_MAX).collect();
+        if words.is_empty() { None } else { Some(Self { words, scopes }) }
+    }
+
+    /// What any of the words matches.
+    pub fn any(&self) -> MatchText {
+        self.within(&any_of(&self.words.iter().collect::<Vec<_>>()))
+    }
+
+    /// What each word matches, scopes aside, for counting.
+    pub fn each(&self) -> Vec<MatchText> {
+        self.words.iter().map(|word| MatchText(any_of(&[word]))).collect()
+    }
+
+    /// Parts the words, given how many observations hold each: rare ones are the rarest that together are held by at
+    /// most `rows_max`.
+    pub fn part(&self, counts: &[u64], rows_max: u64) -> Parted {
+        let mut ranked: Vec<(u64, &String)> = counts.iter().copied().zip(&self.words).collect();
+        ranked.sort_by_key(|(count, _)| *count);
+        let mut rows: u64 = 0;
+        let (mut rare, mut common) = (Vec::new(), Vec::new());
+        for (count, word) in ranked {
+            rows = rows.saturating_add(count);
+            if rows <= rows_max { rare.push(word) } else { common.push(word) }
+        }
+        let both = if rare.is_empty() { NOTHING.to_owned() } else { format!("({}) AND ({})", any_of(&rare), any_of(&common)) };
+        Parted { rare: self.within(&any_of(&rare)), both: self.within(&both), common: self.within(&any_of(&common)) }
+    }
+
+    fn within(&self, text: &str) -> MatchText {
+        let narrow = |text: String, scope: &Scope| format!("({text}) AND (scope : \"{}\")", scope.0);
+        MatchText(self.scopes.iter().fold(text.to_owned(), narrow))
+    }
+}
+
+/// No scope is called so.
+const NOTHING: &str = "scope : \"nothing\"";
+
+fn any_of(words: &[&String]) -> String {
+    if words.is_empty() {
+        return NOTHING.to_owned();
+    }
+    let quoted: Vec<String> = words.iter().map(|word| format!("\"{word}\"")).collect();
+    format!("words : ({})", quoted.join(" OR "))
 }
 
 /// A session or a source as one word of the index's second column, so that narrowing is an intersection of two lists
@@ -171,12 +223,23 @@ mod tests {
 
     #[test]
     fn a_match_holds_nothing_but_quoted_words() {
-        let text = MatchText::new("NEAR(\"a\" b*) AND words:x -c ^d", &[]).unwrap();
-        assert_eq!(text.as_str(), r#"words : ("near" OR "a" OR "b" OR "and" OR "words" OR "x" OR "c" OR "d")"#);
-        assert_eq!(MatchText::new("🦀 !!!", &[]), None);
+        let wanted = Wanted::new("NEAR(\"a\" b*) AND words:x -a ^d", Vec::new()).unwrap();
+        assert_eq!(wanted.any().as_str(), r#"words : ("near" OR "a" OR "b" OR "and" OR "words" OR "x" OR "d")"#);
+        assert_eq!(Wanted::new("🦀 !!!", Vec::new()), None);
         let scope = Scope::of_session(&SessionId::parse("a\"b").unwrap());
-        let narrowed = MatchText::new("x", std::slice::from_ref(&scope)).unwrap();
-        assert_eq!(narrowed.as_str(), format!(r#"(words : ("x")) AND (scope : "{}")"#, scope.as_str()));
+        let narrowed = Wanted::new("x", vec![scope.clone()]).unwrap();
+        assert_eq!(narrowed.any().as_str(), format!(r#"(words : ("x")) AND (scope : "{}")"#, scope.as_str()));
+    }
+
+    #[test]
+    fn words_are_parted_by_how_many_hold_them() {
+        let wanted = Wanted::new("the rare old gateway", Vec::new()).unwrap();
+        let parted = wanted.part(&[900, 20, 500, 30], 50);
+        assert_eq!(parted.rare.as_str(), r#"words : ("rare" OR "gateway")"#);
+        assert_eq!(parted.common.as_str(), r#"words : ("old" OR "the")"#);
+        assert_eq!(parted.both.as_str(), r#"(words : ("rare" OR "gateway")) AND (words : ("old" OR "the"))"#);
+        let parted = wanted.part(&[900, 90, 500, 90], 50);
+        assert_eq!((parted.rare.as_str(), parted.both.as_str()), (NOTHING, NOTHING));
     }
 
     #[test]

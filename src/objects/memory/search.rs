@@ -8,7 +8,7 @@ use std::collections::HashSet;
 use serde_json::json;
 
 use crate::domain::id::ObservationId;
-use crate::domain::memory::{Filling, MatchText, SEPARATOR, Scope, TokenBudget, tokens_of};
+use crate::domain::memory::{Filling, SEPARATOR, Scope, TokenBudget, Wanted, tokens_of};
 use crate::domain::time::Timestamp;
 use crate::objects::sql::{Row, Sql, SqlError};
 use crate::{params, statements};
@@ -18,44 +18,101 @@ use super::record::{Session, read_id};
 
 /// How many observations are weighed for one context: the best by their words, or the first of a session.
 const CANDIDATES_MAX: u64 = 1_000;
+/// How many matches are scored one by one. Of more, those that hold the rarer words are scored, and the newest of the
+/// rest: words that so many observations hold tell little, and a question of them alone is not to keep a memory busy.
+const SCORED_MAX: u64 = 5_000;
+
+/// The best matches of ?1, at most ?2: entries and scores. The second column of the index narrows and weighs nothing.
+macro_rules! best {
+    () => {
+        "(SELECT rowid AS entry, ROUND(-bm25(word, 1.0, 0.0), 6) AS score FROM word WHERE word MATCH ?1 \
+         ORDER BY score DESC, rowid DESC LIMIT ?2)"
+    };
+}
+
+/// The same where too many match: those with rare words (?1, and with common words too ?3), and the newest ?5 of those
+/// with common words (?4). One that is scored twice counts by the score of all its words, which is the higher.
+macro_rules! best_of_many {
+    () => {
+        "(SELECT entry, ROUND(MAX(part), 6) AS score FROM (\
+           SELECT rowid AS entry, -bm25(word, 1.0, 0.0) AS part FROM word WHERE word MATCH ?1 \
+           UNION ALL SELECT rowid, -bm25(word, 1.0, 0.0) FROM word WHERE word MATCH ?3 \
+           UNION ALL SELECT entry, part FROM (SELECT rowid AS entry, -bm25(word, 1.0, 0.0) AS part FROM word WHERE word MATCH ?4 \
+             ORDER BY rowid DESC LIMIT ?5)) \
+         GROUP BY entry ORDER BY score DESC, entry DESC LIMIT ?2)"
+    };
+}
+
+macro_rules! read_hits {
+    ($best:expr) => {
+        concat!(
+            "SELECT o.id, o.content, hit.score, o.source_id, s.session_id, o.importance, o.tags FROM ",
+            $best,
+            " AS hit JOIN observation AS o ON o.number = hit.entry / 2 JOIN session AS s ON s.number = o.session \
+             ORDER BY hit.score DESC, o.number DESC"
+        )
+    };
+}
+
+macro_rules! weigh_hits {
+    ($best:expr) => {
+        concat!(
+            "SELECT o.number, o.tokens, ROUND(hit.score * (0.5 + o.importance), 6) AS weight FROM ",
+            $best,
+            " AS hit JOIN observation AS o ON o.number = hit.entry / 2 ORDER BY weight DESC, o.number DESC"
+        )
+    };
+}
 
 statements! {
-    /// The second column of the index holds scopes, which narrow and weigh nothing.
-    SEARCH = "SELECT o.id, o.content, hit.score, o.source_id, s.session_id, o.importance, o.tags \
-              FROM (SELECT rowid AS entry, ROUND(-bm25(word, 1.0, 0.0), 6) AS score FROM word WHERE word MATCH ?1 \
-              ORDER BY score DESC, rowid DESC LIMIT ?2) AS hit \
-              JOIN observation AS o ON o.number = hit.entry / 2 JOIN session AS s ON s.number = o.session \
-              ORDER BY hit.score DESC, o.number DESC";
     COUNT_MATCHES = "SELECT COUNT(*) FROM word WHERE word MATCH ?1";
-    WEIGH = "SELECT o.number, o.tokens, ROUND(hit.score * (0.5 + o.importance), 6) AS weight \
-             FROM (SELECT rowid AS entry, -bm25(word, 1.0, 0.0) AS score FROM word WHERE word MATCH ?1 \
-             ORDER BY score DESC, rowid DESC LIMIT ?2) AS hit \
-             JOIN observation AS o ON o.number = hit.entry / 2 ORDER BY weight DESC, o.number DESC";
+    COUNT_EACH = "SELECT (SELECT COUNT(*) FROM word WHERE word MATCH each.value) FROM json_each(?1) AS each ORDER BY each.key";
+    SEARCH = read_hits!(best!());
+    SEARCH_MANY = read_hits!(best_of_many!());
+    WEIGH = weigh_hits!(best!());
+    WEIGH_MANY = weigh_hits!(best_of_many!());
     RANK_SESSION = "SELECT number, tokens FROM observation WHERE session = ?1 \
                     ORDER BY working DESC, importance DESC, number DESC LIMIT ?2";
     READ = "SELECT o.id, o.content, o.source_id, s.session_id FROM json_each(?1) AS pick \
             JOIN observation AS o ON o.number = pick.value JOIN session AS s ON s.number = o.session ORDER BY pick.key";
 }
 
-/// Finds the best matches of a query. Two statements at most; none for a text without words.
+/// Finds the best matches of a query: none for a text without words, two statements, three where many match.
 pub fn search(sql: &dyn Sql, search: &Search) -> Result<Found, SqlError> {
     let session = search.session_id.as_ref().map(Scope::of_session);
     let source = search.source_id.as_ref().map(Scope::of_source);
-    let scopes: Vec<Scope> = session.into_iter().chain(source).collect();
-    let Some(text) = MatchText::new(search.query_text.as_str(), &scopes) else {
+    let Some(wanted) = Wanted::new(search.query_text.as_str(), session.into_iter().chain(source).collect()) else {
         return Ok(Found { results: Vec::new(), total: 0 });
     };
-    let limit = search.limit.as_u64();
-    let rows = sql.run(SEARCH, params![text.as_str(), limit])?;
+    let total = count_matches(sql, &wanted)?;
+    let rows = run_best(sql, &wanted, total, search.limit.as_u64(), (SEARCH, SEARCH_MANY))?;
     let results = rows.iter().map(read_hit).collect::<Result<Vec<Hit>, SqlError>>()?;
-    let shown = count(&results);
-    // Fewer than asked for are all there are.
-    let total = if shown < limit { shown } else { count_matches(sql, &text)? };
     Ok(Found { results, total })
 }
 
-fn count_matches(sql: &dyn Sql, text: &MatchText) -> Result<u64, SqlError> {
-    sql.first(COUNT_MATCHES, params![text.as_str()])?.ok_or(SqlError::Shape("expected a count"))?.unsigned(0)
+fn count_matches(sql: &dyn Sql, wanted: &Wanted) -> Result<u64, SqlError> {
+    sql.first(COUNT_MATCHES, params![wanted.any().as_str()])?.ok_or(SqlError::Shape("expected a count"))?.unsigned(0)
+}
+
+/// Runs the statement for few matches or the one for many, whichever `total` asks for; none when nothing matches.
+fn run_best(
+    sql: &dyn Sql,
+    wanted: &Wanted,
+    total: u64,
+    limit: u64,
+    (few, many): (&'static str, &'static str),
+) -> Result<Vec<Row>, SqlError> {
+    if total == 0 {
+        return Ok(Vec::new());
+    }
+    if total <= SCORED_MAX {
+        return sql.run(few, params![wanted.any().as_str(), limit]);
+    }
+    let each: Vec<String> = wanted.each().iter().map(|text| text.as_str().to_owned()).collect();
+    let rows = sql.run(COUNT_EACH, params![json!(each).to_string()])?;
+    let counts = rows.iter().map(|row| row.unsigned(0)).collect::<Result<Vec<_>, _>>()?;
+    let parted = wanted.part(&counts, SCORED_MAX);
+    sql.run(many, params![parted.rare.as_str(), limit, parted.both.as_str(), parted.common.as_str(), SCORED_MAX])
 }
 
 fn read_hit(row: &Row) -> Result<Hit, SqlError> {
@@ -78,18 +135,20 @@ const fn born_at(id: ObservationId) -> Timestamp {
 }
 
 /// Fills a context for a task: what matches in the named session first, then what matches anywhere, each by BM25 times
-/// (0.5 + importance). What does not fit is passed over. Three statements at most.
+/// (0.5 + importance). What does not fit is passed over. Three statements, five with a session named, two more where
+/// many match.
 pub fn prime(sql: &dyn Sql, prime: &Prime) -> Result<Primed, SqlError> {
     let task = prime.task_description.as_str();
     let scope = prime.session_id.as_ref().map(Scope::of_session);
-    let own = scope.and_then(|scope| MatchText::new(task, &[scope]));
-    let mut candidates = Vec::new();
-    for text in own.into_iter().chain(MatchText::new(task, &[])) {
-        for row in sql.run(WEIGH, params![text.as_str(), CANDIDATES_MAX])? {
+    let own = scope.and_then(|scope| Wanted::new(task, vec![scope]));
+    let (mut candidates, mut total) = (Vec::new(), 0);
+    // What matches anywhere comes last, so the total left is its.
+    for wanted in own.into_iter().chain(Wanted::new(task, Vec::new())) {
+        total = count_matches(sql, &wanted)?;
+        for row in run_best(sql, &wanted, total, CANDIDATES_MAX, (WEIGH, WEIGH_MANY))? {
             candidates.push(Candidate { number: row.unsigned(0)?, tokens: row.unsigned(1)?, weight: row.real(2)? });
         }
     }
-    let is_cut = count(&candidates) >= CANDIDATES_MAX;
     let mut seen = HashSet::new();
     candidates.retain(|candidate| seen.insert(candidate.number));
 
@@ -98,7 +157,7 @@ pub fn prime(sql: &dyn Sql, prime: &Prime) -> Result<Primed, SqlError> {
     let rows = read_picked(sql, &picked)?;
     let items = picked.iter().zip(&rows).map(|(candidate, row)| read_item(candidate, row)).collect::<Result<Vec<_>, _>>()?;
     let context = join_context(items.iter().map(|item| item.content.as_str()));
-    Ok(Primed { context, token_budget: budget, truncated: is_cut || items.len() < candidates.len(), items })
+    Ok(Primed { context, token_budget: budget, truncated: count(&items) < total, items })
 }
 
 /// The context of a session for its agent to resume with: its working set first, then what was trimmed, each by

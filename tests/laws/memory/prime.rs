@@ -48,6 +48,7 @@ fn what_does_not_fit_is_passed_over_and_said() {
     let primed = world.prime("deploy", 10, None);
     assert_eq!((primed.context.text.as_str(), primed.truncated), ("deploy small", true));
     assert!(!world.prime("deploy", 200, None).truncated);
+    assert!(!world.prime("deploy", 200, Some("s")).truncated);
 }
 
 #[test]
@@ -60,12 +61,14 @@ fn nothing_found_is_an_empty_context() {
 }
 
 #[test]
-fn priming_takes_three_statements_at_most() {
+fn priming_takes_three_statements_and_five_with_a_session() {
     let mut world = World::new();
     world.ask(Command::Finalize(finalizing("s", vec![draft("word"); 20]))).unwrap();
-    let before = world.sql.statements_run();
-    world.prime("word", 10, Some("s"));
-    assert_eq!(world.sql.statements_run() - before, 3);
+    for (session, statements) in [(None, 3), (Some("s"), 5)] {
+        let before = world.sql.statements_run();
+        world.prime("word", 10, session);
+        assert_eq!(world.sql.statements_run() - before, statements);
+    }
 }
 
 proptest! {
