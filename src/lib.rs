@@ -76,6 +76,6 @@ async fn queue(batch: MessageBatch<String>, env: Env, _context: Context) -> work
 async fn scheduled(_event: ScheduledEvent, env: Env, _context: ScheduleContext) {
     let Ok(edge) = edge::Edge::new(env) else { return };
     if objects::clock::learn(&edge).await.is_ok() {
-        jobs::due::repair(&edge, edge::now()).await;
+        jobs::repair::repair(&edge, edge::now()).await;
     }
 }

@@ -34,6 +34,7 @@ pub const TABLE: &[&[Route]] = &[
     motecloud::invitation::ROUTES,
     motecloud::query::ROUTES,
     motecloud::session::ROUTES,
+    motecloud::finalize::ROUTES,
     motecloud::admin::ROUTES,
     spendguard::wallet::ROUTES,
     spendguard::api_key::ROUTES,

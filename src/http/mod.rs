@@ -6,6 +6,7 @@ pub mod code;
 pub mod context;
 pub mod credential;
 pub mod dispatch;
+pub mod due;
 pub mod fault;
 pub mod field;
 pub mod gate;

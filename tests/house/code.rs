@@ -7,8 +7,14 @@ use guildhall::http::root::Root;
 
 /// Where the contract itself gives one code to two: the generic spellings of contract README 5, and `agent_not_active`,
 /// which is 403 for a suspended caller and 409 for a suspended target (motecloud 8).
-const SHARED: [(&str, u16); 6] =
-    [("UNAUTHORIZED", 401), ("invalid_credentials", 401), ("FORBIDDEN", 403), ("forbidden", 403), ("agent_not_active", 403), ("agent_not_active", 409)];
+const SHARED: [(&str, u16); 6] = [
+    ("UNAUTHORIZED", 401),
+    ("invalid_credentials", 401),
+    ("FORBIDDEN", 403),
+    ("forbidden", 403),
+    ("agent_not_active", 403),
+    ("agent_not_active", 409),
+];
 
 #[test]
 fn a_code_has_one_meaning_and_one_status_at_a_root() {

@@ -73,7 +73,9 @@ fn domain_and_crypto_know_no_platform() {
 #[test]
 fn one_file_names_bindings_the_clock_and_the_entropy() {
     for source in source::all().iter().filter(|source| source.path != "edge.rs") {
-        for platform in ["Date::now", "getrandom::", ".d1(\"", ".kv(\"", ".queue(\"", ".bucket(\"", ".durable_object(\"", ".var(\"", ".secret(\""] {
+        for platform in
+            ["Date::now", "getrandom::", ".d1(\"", ".kv(\"", ".queue(\"", ".bucket(\"", ".durable_object(\"", ".var(\"", ".secret(\""]
+        {
             assert!(!source.code().contains(platform), "src/{} names {platform}: that is edge.rs's business", source.path);
         }
     }

@@ -1,68 +1,57 @@
 //! Every SQL statement is prepared against the schema it will run on.
 
+use guildhall::objects::{clock, gate, idempotency, limit, memory, schema, tenant};
+use guildhall::store;
 use rusqlite::Connection;
 
-use crate::source::{self, Source};
+use crate::source;
 
-/// The statements a file declares, by name.
-fn declared(source: &Source) -> Vec<(String, String)> {
-    let mut statements = Vec::new();
-    for block in source.text.split("\nstatements! {").skip(1) {
-        let block = block.split("\n}").next().unwrap();
-        let mut rest = block;
-        while let Some((head, tail)) = rest.split_once(" = \"") {
-            let name = head.rsplit(|c: char| c.is_whitespace()).next().unwrap().to_owned();
-            let (sql, after) = tail.split_once("\";").unwrap_or_else(|| panic!("{}: {name} does not end", source.path));
-            statements.push((name, sql.replace("\\\"", "\"")));
-            rest = after;
-        }
-        let names = block.lines().filter(|line| line.trim_start().chars().next().is_some_and(|c| c.is_ascii_uppercase()) && line.contains(" = ")).count();
-        assert!(statements.len() >= names, "{}: a statement was not read", source.path);
-    }
-    statements
+/// The statements of each place that has its own tables, and where they are declared.
+fn places() -> Vec<(&'static str, Vec<String>, Vec<&'static str>, usize)> {
+    let object = |name: &str| vec![source::file("schema/objects/common.sql"), source::file(&format!("schema/objects/{name}.sql"))];
+    let all = |lists: &[&[&'static str]]| lists.iter().copied().flatten().copied().collect::<Vec<_>>();
+    let book = [
+        store::due::STATEMENTS,
+        store::mail::STATEMENTS,
+        store::projection::STATEMENTS,
+        store::session::STATEMENTS,
+        store::tenant::STATEMENTS,
+        store::user::STATEMENTS,
+    ];
+    let memories = [memory::observation::STATEMENTS, memory::record::STATEMENTS, memory::search::STATEMENTS];
+    let shared = [idempotency::STATEMENTS, limit::STATEMENTS, schema::STATEMENTS, gate::STATEMENTS];
+    vec![
+        ("store", source::sql_files("schema"), all(&book), 6),
+        ("memory", object("memory"), all(&memories), 3),
+        ("gate", object("gate"), all(&shared), 4),
+        ("clock", vec![source::file("schema/objects/clock.sql")], clock::STATEMENTS.to_vec(), 1),
+        ("tenant", object("tenant"), tenant::statements().collect(), 13),
+    ]
 }
 
 fn database(schemas: &[String]) -> Connection {
     let connection = Connection::open_in_memory().unwrap();
-    for schema in schemas {
-        connection.execute_batch(&schema.split("\n\n").map(|part| format!("{};\n", part.trim_end().trim_end_matches(';'))).collect::<String>()).unwrap();
+    for sql in schemas {
+        // Object schemas end a statement with a blank line, migrations with a semicolon.
+        for part in sql.split("\n\n") {
+            connection
+                .execute_batch(&format!("{};", part.trim_end().trim_end_matches(';')))
+                .unwrap_or_else(|error| panic!("{error}: {part}"));
+        }
     }
     connection
 }
 
-/// The tables the statements of a file run on.
-fn schema_of(path: &str) -> Option<Vec<String>> {
-    let object = |name: &str| Some(vec![source::file("schema/objects/common.sql"), source::file(&format!("schema/objects/{name}.sql"))]);
-    match path {
-        "objects/clock.rs" => Some(vec![source::file("schema/objects/clock.sql")]),
-        // The shared statements run in each of these; any one has their tables.
-        "objects/limit.rs" | "objects/idempotency.rs" | "objects/schema.rs" | "objects/gate/mod.rs" => object("gate"),
-        path if path.starts_with("objects/tenant/") => object("tenant"),
-        path if path.starts_with("objects/memory/") => object("memory"),
-        _ => None,
-    }
-}
-
 #[test]
 fn every_statement_is_good_sql_for_its_schema() {
-    let mut prepared = 0;
     let mut wrong = Vec::new();
-    let book_of_record = Connection::open_in_memory().unwrap();
-    for migration in source::sql_files("schema") {
-        book_of_record.execute_batch(&migration).unwrap();
-    }
-    for source in source::all().iter().filter(|source| source.text.contains("\nstatements! {")) {
-        let own;
-        let connection = if source.path.starts_with("store/") {
-            &book_of_record
-        } else {
-            own = database(&schema_of(&source.path).unwrap_or_else(|| panic!("no schema is known for {}", source.path)));
-            &own
-        };
-        for (name, sql) in declared(source) {
+    let mut prepared = 0;
+    for (place, schemas, statements, _) in places() {
+        let connection = database(&schemas);
+        for sql in statements {
             prepared += 1;
-            if let Err(error) = connection.prepare(&sql) {
-                wrong.push(format!("src/{} {name}: {error}", source.path));
+            if let Err(error) = connection.prepare(sql) {
+                wrong.push(format!("{place}: {error}: {sql}"));
             }
         }
     }
@@ -71,12 +60,19 @@ fn every_statement_is_good_sql_for_its_schema() {
 }
 
 #[test]
+fn no_file_with_statements_is_forgotten() {
+    let declared = source::all().iter().filter(|source| source.text.contains("\nstatements! {")).count();
+    let known: usize = places().iter().map(|(_, _, _, files)| files).sum();
+    assert_eq!(declared, known, "a file declares statements that no test prepares");
+}
+
+#[test]
 fn every_table_keeps_its_types() {
     for folder in ["schema", "schema/objects"] {
         for sql in source::sql_files(folder) {
-            for table in sql.split("CREATE TABLE").skip(1) {
-                let end = table.split(';').next().unwrap();
-                assert!(end.contains("STRICT"), "a table of {folder} is not STRICT: {}", end.lines().next().unwrap());
+            for table in sql.split("\nCREATE TABLE").skip(1) {
+                let statement = table.split("\n\n").next().unwrap();
+                assert!(statement.contains("STRICT"), "a table of {folder} is not STRICT: {}", statement.lines().next().unwrap());
             }
         }
     }

@@ -4,11 +4,11 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::http::context::Ctx;
+use crate::http::due;
 use crate::http::fault::Fault;
 use crate::http::field::Whole;
 use crate::http::reply::Reply;
 use crate::http::route::Route;
-use crate::jobs;
 use crate::objects::clock;
 use crate::routes;
 
@@ -54,7 +54,7 @@ async fn advance_clock(ctx: &Ctx) -> Result<Reply, Fault> {
     let request: AdvanceRequest = ctx.incoming.body()?;
     let clocks = ctx.edge.clocks().map_err(|error| Fault::internal(error.to_string()))?;
     let offset_ms = clock::advance(&clocks, request.advance_seconds.get() * 1000).await?;
-    let pending = jobs::due::run_all(&ctx.edge, crate::edge::now()).await?;
+    let pending = due::run_all(&ctx.edge, crate::edge::now()).await?;
     Reply::json(
         200,
         &ClockReply { now: crate::edge::now().to_string(), offset_seconds: offset_ms / 1000, pending: (pending > 0).then_some(pending) },

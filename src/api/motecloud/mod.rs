@@ -3,6 +3,7 @@
 pub mod admin;
 pub mod billing;
 pub mod enroll;
+pub mod finalize;
 pub mod invitation;
 pub mod query;
 pub mod session;

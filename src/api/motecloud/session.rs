@@ -7,9 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::idempotency::Claim;
 use crate::domain::limit::LimitClass;
-use crate::domain::memory::{
-    AgentLabel, Content, FINALIZE_OBSERVATIONS_MAX, Importance, Metadata, OnceKey, SessionId, SourceId, Summary, Tags, optional,
-};
+use crate::domain::memory::{AgentLabel, Content, Importance, Metadata, OnceKey, SessionId, SourceId, Summary, Tags, optional};
 use crate::domain::slug::Slug;
 use crate::domain::time::Timestamp;
 use crate::http::code::Code;
@@ -21,7 +19,7 @@ use crate::http::reply::Reply;
 use crate::http::route::Route;
 use crate::http::tenant::{Seat, unexpected};
 use crate::objects::memory::command::{
-    Append, Close, Command as MemoryCommand, Context, Draft, Finalize, Flush, Open, Outcome as MemoryOutcome, SessionState, WorkingMemory,
+    Append, Close, Command as MemoryCommand, Context, Draft, Flush, Open, Outcome as MemoryOutcome, SessionState, WorkingMemory,
 };
 use crate::objects::tenant::command::Command;
 use crate::routes;
@@ -39,18 +37,15 @@ pub static ROUTES: &[Route] = routes! {
     Post "/v2/session/close" => close {
         name: "closeSession", summary: "Flush and close a session", access: Runtime, class: Some(LimitClass::V2Runtime), body: Json, status: 200,
     }
-    Post "/v2/session/finalize" => finalize {
-        name: "finalizeSession", summary: "Open, append all and close", access: Runtime, class: Some(LimitClass::V2Runtime), body: Json, status: 200,
-    }
     Post "/v2/session/{*session_id}/status" => status {
         name: "sessionStatus", summary: "Read a session", access: Runtime, class: Some(LimitClass::V2Runtime), body: Json, status: 200,
     }
 };
 
 /// Any count of tokens or observations.
-type Count = Whole<0, 9_007_199_254_740_991>;
+pub(super) type Count = Whole<0, 9_007_199_254_740_991>;
 
-fn zero_unless(count: Option<Count>) -> u64 {
+pub(super) fn zero_unless(count: Option<Count>) -> u64 {
     count.map_or(0, Count::get)
 }
 
@@ -69,7 +64,7 @@ async fn admit(ctx: &Ctx, tenant_id: Option<&str>) -> Result<Admitted, Fault> {
 }
 
 /// Admits, and has the memory do the work under the request's Idempotency-Key.
-async fn remember(ctx: &Ctx, tenant_id: Option<&str>, command: MemoryCommand) -> Result<(Slug, MemoryOutcome), Fault> {
+pub(super) async fn remember(ctx: &Ctx, tenant_id: Option<&str>, command: MemoryCommand) -> Result<(Slug, MemoryOutcome), Fault> {
     let admitted = admit(ctx, tenant_id).await?;
     let claim = ctx.claim_at(&admitted.seat)?;
     work(ctx, admitted, claim, command).await
@@ -80,7 +75,7 @@ async fn work(ctx: &Ctx, admitted: Admitted, claim: Option<Claim>, command: Memo
     Ok((admitted.slug, outcome))
 }
 
-const fn state_name(state: SessionState) -> &'static str {
+pub(super) const fn state_name(state: SessionState) -> &'static str {
     match state {
         SessionState::Open => "open",
         SessionState::Closed => "closed",
@@ -285,92 +280,6 @@ async fn close(ctx: &Ctx) -> Result<Reply, Fault> {
         sequence: closed.sequence,
         closed_at: closed.closed_at.to_string(),
         summary_id: closed.summary_id.map(|id| id.to_string()),
-    };
-    Reply::json(200, &reply)
-}
-
-#[derive(Deserialize)]
-struct FinalizeRequest {
-    tenant_id: Option<String>,
-    session_id: SessionId,
-    #[serde(default, deserialize_with = "optional")]
-    agent_id: Option<AgentLabel>,
-    /// A finalized session hands no context back: what it would take is only checked.
-    #[serde(rename = "token_budget")]
-    _token_budget: Option<Count>,
-    metadata: Option<Metadata>,
-    #[serde(default, deserialize_with = "optional")]
-    summary: Option<Summary>,
-    smart_consolidation: Option<bool>,
-    working_memory_budget_tokens: Option<Count>,
-    observations: Option<Vec<FinalizeObservation>>,
-}
-
-#[derive(Deserialize)]
-struct FinalizeObservation {
-    content: Content,
-    #[serde(default, deserialize_with = "optional")]
-    source_id: Option<SourceId>,
-    importance_score: Option<Importance>,
-    tags: Option<Tags>,
-    #[serde(default, deserialize_with = "optional")]
-    idempotency_key: Option<OnceKey>,
-}
-
-impl From<FinalizeObservation> for Draft {
-    fn from(observation: FinalizeObservation) -> Self {
-        Self {
-            content: observation.content,
-            source_id: observation.source_id,
-            importance_score: observation.importance_score.unwrap_or_default(),
-            tags: observation.tags.unwrap_or_default(),
-            idempotency_key: observation.idempotency_key,
-        }
-    }
-}
-
-#[derive(Serialize)]
-struct FinalizeReply {
-    tenant_id: Slug,
-    session_id: SessionId,
-    status: &'static str,
-    appended: u64,
-    duplicates: u64,
-    sequence: u64,
-    closed_at: String,
-    summary_id: Option<String>,
-}
-
-/// 1. Take at most 100 observations: 400.
-/// 2. Prove and count: 401, 403, 429.
-/// 3. Open, append all or nothing, close: 400, 409, 422.
-/// 4. Answer: 200.
-async fn finalize(ctx: &Ctx) -> Result<Reply, Fault> {
-    let request: FinalizeRequest = ctx.incoming.body()?;
-    let observations: Vec<Draft> = request.observations.unwrap_or_default().into_iter().map(Draft::from).collect();
-    if observations.len() > FINALIZE_OBSERVATIONS_MAX {
-        return Err(Fault::field("$.observations", "may have at most 100 entries"));
-    }
-    let finalize = Finalize {
-        session_id: request.session_id.clone(),
-        agent_id: request.agent_id,
-        metadata: request.metadata,
-        summary: request.summary,
-        smart_consolidation: request.smart_consolidation.unwrap_or_default(),
-        working_memory_budget_tokens: zero_unless(request.working_memory_budget_tokens),
-        observations,
-    };
-    let (tenant_id, outcome) = remember(ctx, request.tenant_id.as_deref(), MemoryCommand::Finalize(finalize)).await?;
-    let MemoryOutcome::Finalized(finalized) = outcome else { return Err(unexpected_memory()) };
-    let reply = FinalizeReply {
-        tenant_id,
-        session_id: request.session_id,
-        status: state_name(SessionState::Closed),
-        appended: finalized.appended,
-        duplicates: finalized.duplicates,
-        sequence: finalized.sequence,
-        closed_at: finalized.closed_at.to_string(),
-        summary_id: finalized.summary_id.map(|id| id.to_string()),
     };
     Reply::json(200, &reply)
 }

@@ -1,18 +1,18 @@
 //! Visiting the objects whose deadlines have passed: cron repairs with it what an alarm has missed, and the test clock
 //! runs what it has made due.
 
+use super::fault::Fault;
 use crate::domain::id::{RequestId, TenantUuid};
 use crate::domain::time::Timestamp;
 use crate::edge::{Edge, PlatformEntropy};
-use crate::http::fault::Fault;
 use crate::objects::hop::{Cost, HopError};
 use crate::objects::memory::client as memory_client;
 use crate::objects::memory::command::{Command as MemoryCommand, MemoryCall};
 use crate::objects::tenant::call::{Proof, TenantCall};
 use crate::objects::tenant::client as tenant_client;
 use crate::objects::tenant::command::Command;
+use crate::store::Database;
 use crate::store::due::{self, DueObject, ObjectClass};
-use crate::store::{Database, StoreError};
 
 /// One run visits at most this many objects.
 const OBJECTS_MAX: u64 = 1_000;
@@ -29,17 +29,6 @@ pub async fn run_all(edge: &Edge, now: Timestamp) -> Result<u64, Fault> {
         due::settle(database, &object, next_due_at_ms.map(|at| at.max(now.as_ms() + 1))).await?;
     }
     Ok(due::count(database, now).await?)
-}
-
-/// Cron's part: due objects and waiting mail; a failure is logged and met again a minute later.
-pub async fn repair(edge: &Edge, now: Timestamp) {
-    let log = |job: &str, error: String| worker::console_error!("{}", serde_json::json!({"job": job, "error": error}));
-    if let Err(fault) = run_all(edge, now).await {
-        log("due", fault.cause.unwrap_or_default());
-    }
-    if let Err(error) = super::mail::send_queued(edge, now).await {
-        log("mail", StoreError::to_string(&error));
-    }
 }
 
 /// Tells one object to run its due work; answers when it is due next.
