@@ -16,15 +16,15 @@ const PART_BYTES: usize = 1_000_000;
 
 statements! {
     READ = "SELECT body_hash, expires_at_ms, answer, parts FROM idempotency WHERE scope_hash = ?1";
-    READ_PARTS = "SELECT answer FROM idempotency_part WHERE scope_hash = ?1 ORDER BY part";
+    READ_PARTS = "SELECT answer FROM idempotency_part WHERE scope_hash = +?1 ORDER BY part";
     WRITE = "INSERT OR REPLACE INTO idempotency (scope_hash, body_hash, holder, expires_at_ms, answer, parts)
         VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
     WRITE_PART = "INSERT INTO idempotency_part (scope_hash, part, answer) VALUES (?1, ?2, ?3)";
     FINISH = "UPDATE idempotency SET answer = ?3, parts = ?4, expires_at_ms = ?5
-        WHERE scope_hash = ?1 AND holder = ?2 AND answer IS NULL RETURNING 1";
-    FORGET = "DELETE FROM idempotency WHERE scope_hash = ?1 AND holder = ?2 AND answer IS NULL";
+        WHERE scope_hash = ?1 AND holder = +?2 AND answer IS NULL AND expires_at_ms > ?6 RETURNING 1";
+    FORGET = "DELETE FROM idempotency WHERE scope_hash = ?1 AND holder = +?2 AND answer IS NULL";
     PURGE = "DELETE FROM idempotency WHERE expires_at_ms <= ?1
-        AND seq IN (SELECT seq FROM idempotency ORDER BY seq LIMIT ?2) RETURNING 1";
+        AND seq IN (SELECT seq FROM idempotency ORDER BY seq LIMIT +?2) RETURNING 1";
     READ_OLDEST = "SELECT expires_at_ms FROM idempotency ORDER BY seq LIMIT 1";
 }
 
@@ -73,13 +73,15 @@ pub fn keep_in_flight(sql: &dyn Sql, claim: &Claim, holder: RequestId, deadline:
     Ok(())
 }
 
-/// Stores the answer of the request in flight that `holder` began. `false` when it holds the record no more.
+/// Stores the answer of the request in flight that `holder` began. `false` when it holds the record no more: its deadline
+/// has passed, so that a repeat may have run or may run anew.
 pub fn finish(sql: &dyn Sql, scope_hash: &Digest, holder: RequestId, now: Timestamp, answer: &str) -> Result<bool, SqlError> {
     let parts = split_answer(answer);
     let first = parts.first().copied().unwrap_or_default();
     let expires_at = now.plus_ms(RECORD_TTL_MS).as_ms();
-    let holds =
-        sql.first(FINISH, params![scope_hash.as_bytes().to_vec(), holder.to_string(), first, further(&parts), expires_at])?.is_some();
+    let holds = sql
+        .first(FINISH, params![scope_hash.as_bytes().to_vec(), holder.to_string(), first, further(&parts), expires_at, now.as_ms()])?
+        .is_some();
     if holds {
         write_parts(sql, scope_hash, &parts)?;
     }

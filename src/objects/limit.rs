@@ -18,7 +18,7 @@ statements! {
     UNCOUNT = "UPDATE limit_window SET count = count - 1 WHERE class = ?1 AND scope = ?2 AND count > 0";
     READ = "SELECT ends_at_ms, count FROM limit_window WHERE class = ?1 AND scope = ?2";
     PURGE = "DELETE FROM limit_window WHERE (class, scope) IN
-        (SELECT class, scope FROM limit_window WHERE ends_at_ms <= ?1 LIMIT ?2) RETURNING 1";
+        (SELECT class, scope FROM limit_window WHERE ends_at_ms <= ?1 LIMIT +?2) RETURNING 1";
 }
 
 /// A counter a request falls under.

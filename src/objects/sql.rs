@@ -2,6 +2,9 @@
 //!
 //! Statements are `&'static str`, declared with [`statements!`], so that a test can prepare each one of them against
 //! the schema and nobody can build one from a request.
+//!
+//! A parameter that a join compares with, or that stands as a LIMIT, is written `+?1`. SQLite looks at the value of a bare
+//! one while it plans, and so plans the statement anew every time one is bound, which costs more than running it.
 
 use std::fmt;
 

@@ -19,7 +19,7 @@ statements! {
     WRITE = "INSERT INTO agent (id, label, login, status, metadata, created_at_ms) VALUES (?1, ?2, ?3, 'active', ?4, ?5)";
     READ = "SELECT id, label, login, status, metadata, created_at_ms FROM agent WHERE id = ?1";
     READ_BY_LOGIN = "SELECT id, label, login, status, metadata, created_at_ms FROM agent WHERE login = ?1 AND status <> 'revoked'";
-    LIST = "SELECT id, label, login, status, metadata, created_at_ms FROM agent ORDER BY id DESC LIMIT ?1";
+    LIST = "SELECT id, label, login, status, metadata, created_at_ms FROM agent ORDER BY id DESC LIMIT +?1";
     COUNT = "SELECT count(*) FROM agent WHERE status <> 'revoked'";
     SET_STATUS = "UPDATE agent SET status = ?2 WHERE id = ?1";
 }

@@ -11,9 +11,9 @@ use crate::{params, statements};
 statements! {
     LIST = "SELECT seq, at_ms, actor, action, object, request_id, from_account, to_account, amount_micros, hash,
             (SELECT previous.hash FROM audit previous WHERE previous.seq = audit.seq - 1)
-        FROM audit WHERE ?1 IS NULL OR seq < ?1 ORDER BY seq DESC LIMIT ?2";
+        FROM audit WHERE ?1 IS NULL OR seq < ?1 ORDER BY seq DESC LIMIT +?2";
     WALK = "SELECT seq, at_ms, actor, action, object, request_id, from_account, to_account, amount_micros, hash FROM audit
-        WHERE seq > ?1 ORDER BY seq LIMIT ?2";
+        WHERE seq > ?1 ORDER BY seq LIMIT +?2";
     READ_HASH = "SELECT hash FROM audit WHERE seq = ?1";
     /// Each account's balance beside what its entries add up to.
     RECOMPUTE = "SELECT coalesce(account.id, moved.id), coalesce(account.balance_micros, 0), coalesce(moved.micros, 0)

@@ -66,6 +66,7 @@ pub(super) fn found<'a>(
         now,
         entropy,
         request_id,
+        actor: actor_of(&birth.controller),
         caller,
         available: Micros::ZERO,
         head: Head::EMPTY,
@@ -130,8 +131,18 @@ fn mint_first_key(desk: &mut Desk<'_>, agent_id: AgentId, birth: &Birth) -> Step
     Ok(key.key_id)
 }
 
+/// A tenant is born by whoever controls it.
+fn actor_of(controller: &Controller) -> String {
+    match controller {
+        Controller::Wallet(address) => Actor::Wallet(address.clone()),
+        Controller::User(user_id) => Actor::User(*user_id),
+    }
+    .to_string()
+}
+
 /// Answers a birth that happened before.
 pub(super) fn resume(desk: &mut Desk<'_>, birth: &Birth) -> Step<Done> {
+    desk.actor = actor_of(&birth.controller);
     let row = desk.sql.first(READ, &[])?.ok_or(SqlError::Shape("no tenant"))?;
     let controller = match read_optional_as(&row, 0, |text| LoginAddress::parse(text).ok(), "not an address")? {
         Some(address) => Some(Controller::Wallet(address)),

@@ -32,15 +32,15 @@ statements! {
             (SELECT coalesce(sum(amount_micros), 0) FROM reservation
                 WHERE status = 'reserved' AND expires_at_ms <= ?5 AND wallet_id = t.default_wallet_id),
             k.id, k.kind, k.secret_hash, k.scopes, k.expires_at_ms, k.revoked_at_ms, k.last_used_at_ms,
-            a.id, a.status, m.role, t.controller_login = ?2,
+            a.id, a.status, m.role, t.controller_login = +?2,
             i.body_hash, i.expires_at_ms, i.answer, i.parts
         FROM tenant t
         LEFT JOIN audit head ON head.seq = (SELECT max(seq) FROM audit)
         LEFT JOIN account available ON available.id = t.default_wallet_id
-        LEFT JOIN api_key k ON k.number = ?1
-        LEFT JOIN agent a ON a.id = coalesce(k.agent_id, (SELECT id FROM agent WHERE login = ?2 AND status <> 'revoked'))
-        LEFT JOIN member m ON m.user_id = ?3
-        LEFT JOIN idempotency i ON i.scope_hash = ?4";
+        LEFT JOIN api_key k ON k.number = +?1
+        LEFT JOIN agent a ON a.id = coalesce(k.agent_id, (SELECT id FROM agent WHERE login = +?2 AND status <> 'revoked'))
+        LEFT JOIN member m ON m.user_id = +?3
+        LEFT JOIN idempotency i ON i.scope_hash = +?4";
     NOTE_USE = "UPDATE api_key SET last_used_at_ms = ?2 WHERE number = ?1";
 }
 
@@ -142,6 +142,7 @@ pub(super) fn admit<'a>(
         now,
         entropy,
         request_id: call.request_id,
+        actor: caller.actor.to_string(),
         caller,
         available,
         head,

@@ -57,12 +57,12 @@ pub enum Command {
     RedeemEnrollment(RedeemEnrollment),
     /// The controlling wallet. Invites a human to own the tenant.
     Invite(Invitation),
-    /// House, for a human who signed in. Makes them an owner.
     /// House, for whoever holds the link. Changes nothing.
     ShowInvitation {
         number: KeyNumber,
         secret_hash: Digest,
     },
+    /// House, for a human who signed in. Makes them an owner.
     AcceptInvitation {
         number: KeyNumber,
         secret_hash: Digest,

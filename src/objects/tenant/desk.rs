@@ -98,6 +98,8 @@ pub(super) struct Desk<'a> {
     pub entropy: &'a mut dyn Entropy,
     pub request_id: RequestId,
     pub caller: Caller,
+    /// Whom the audit chain names: the caller, or whom the house acts for.
+    pub actor: String,
     /// What the default wallet has available in its account, run-out holds not counted.
     pub available: Micros,
     pub head: Head,
@@ -126,7 +128,7 @@ impl Desk<'_> {
         let seq = self.head.seq + 1;
         let entry = Entry {
             action: action.as_str().to_owned(),
-            actor: self.caller.actor.to_string(),
+            actor: self.actor.clone(),
             amount_micros: None,
             at: self.now,
             from: None,

@@ -22,8 +22,10 @@ pub(super) fn run(desk: &mut Desk<'_>, batch: u64) -> Step<Done> {
 
 /// Purges and plans the next round: at once when something may be left, else when the oldest row will be old.
 fn keep_house(desk: &mut Desk<'_>, batch: u64) -> Step<u64> {
-    let records = idempotency::purge(desk.sql, desk.now, batch)?;
-    let windows = limit::purge(desk.sql, desk.now, batch)?;
+    // Callers' clocks differ: what is over for this one must be over for all before it goes.
+    let long_over = desk.now.minus_ms(HOUR_MS);
+    let records = idempotency::purge(desk.sql, long_over, batch)?;
+    let windows = limit::purge(desk.sql, long_over, batch)?;
     let events = outbox::purge(desk, desk.now.minus_ms(EVENT_TTL_MS), batch)?;
     let left_over = records >= batch || windows >= batch || events >= batch;
     let next = if left_over { Some(desk.now) } else { next_round(desk)? };

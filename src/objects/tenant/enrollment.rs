@@ -2,6 +2,7 @@
 //!
 //! Invariant: a token is used in the transaction that makes its key, and only then: a full plan leaves it unused.
 
+use super::call::Actor;
 use super::command::{MintEnrollment, RedeemEnrollment};
 use super::desk::{Desk, Done, Step, read_as, read_optional_as, read_time};
 use super::outcome::{Enrolled, EnrollmentMinted, EnrollmentView, Outcome};
@@ -106,6 +107,7 @@ pub(super) fn redeem(desk: &mut Desk<'_>, request: &RedeemEnrollment) -> Step<Do
     if !stored.is_good(&request.secret_hash, desk.now) {
         return Err(Refusal::InvalidEnrollmentToken.into());
     }
+    desk.actor = Actor::Wallet(request.address.clone()).to_string();
     let agent = match agent::find_by_login(desk, &request.address)? {
         Some(agent) if agent.status == AgentStatus::Active => agent,
         Some(_) => return Err(Refusal::AgentNotActive.into()),

@@ -2,6 +2,7 @@
 //!
 //! Invariant: at most one invitation is good at a time, and none once there is an owner.
 
+use super::call::Actor;
 use super::command::Invitation;
 use super::desk::{Desk, Done, Step, read_optional_as, read_time};
 use super::member;
@@ -85,6 +86,7 @@ pub(super) fn accept(desk: &mut Desk<'_>, number: KeyNumber, secret_hash: &Diges
         if member::has_owner(desk)? {
             return Err(Refusal::OwnerExists.into());
         }
+        desk.actor = Actor::User(user_id).to_string();
         desk.sql.run(ACCEPT, params![number.to_string(), user_id.to_string()])?;
         member::write(desk, user_id, Role::Owner, Action::OwnerJoined)?;
     }

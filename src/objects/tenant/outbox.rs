@@ -9,12 +9,12 @@ use crate::{params, statements};
 
 statements! {
     READ = "SELECT seq, event_id, type, at_ms, data FROM outbox
-        WHERE seq > (SELECT outbox_acked_seq FROM tenant) ORDER BY seq LIMIT ?1";
+        WHERE seq > (SELECT outbox_acked_seq FROM tenant) ORDER BY seq LIMIT +?1";
     READ_ACKNOWLEDGED = "SELECT outbox_acked_seq FROM tenant";
     ACKNOWLEDGE = "UPDATE tenant SET outbox_acked_seq = max(outbox_acked_seq, min(?1, (SELECT coalesce(max(seq), 0) FROM outbox)))
         RETURNING outbox_acked_seq < (SELECT coalesce(max(seq), 0) FROM outbox)";
     PURGE = "DELETE FROM outbox WHERE at_ms <= ?1 AND seq IN
-        (SELECT seq FROM outbox WHERE seq <= (SELECT outbox_acked_seq FROM tenant) ORDER BY seq LIMIT ?2) RETURNING 1";
+        (SELECT seq FROM outbox WHERE seq <= (SELECT outbox_acked_seq FROM tenant) ORDER BY seq LIMIT +?2) RETURNING 1";
     READ_OLDEST = "SELECT at_ms FROM outbox ORDER BY seq LIMIT 1";
 }
 

@@ -25,10 +25,10 @@ statements! {
         WHERE id = ?1";
     RESOLVE = "UPDATE reservation SET status = ?2, captured_micros = ?3, resolved_at_ms = ?4 WHERE id = ?1";
     LIST_DUE = "SELECT id, wallet_id, amount_micros, captured_micros, status, purpose, caller, expires_at_ms FROM reservation
-        WHERE status = 'reserved' AND expires_at_ms <= ?1 ORDER BY expires_at_ms, seq LIMIT ?2";
+        WHERE status = 'reserved' AND expires_at_ms <= ?1 ORDER BY expires_at_ms, seq LIMIT +?2";
     LIST_DUE_OF_WALLET = "SELECT id, wallet_id, amount_micros, captured_micros, status, purpose, caller, expires_at_ms
-        FROM reservation WHERE status = 'reserved' AND expires_at_ms <= ?1 AND wallet_id = ?3
-        ORDER BY expires_at_ms, seq LIMIT ?2";
+        FROM reservation WHERE status = 'reserved' AND expires_at_ms <= ?1 AND wallet_id = +?3
+        ORDER BY expires_at_ms, seq LIMIT +?2";
     NEXT_DEADLINE = "SELECT min(expires_at_ms) FROM reservation WHERE status = 'reserved'";
 }
 
@@ -105,9 +105,10 @@ pub(super) fn find(desk: &mut Desk<'_>, id: ReservationId) -> Step<Stored> {
     Ok(stored)
 }
 
-/// Takes what was decided out of the hold and frees the rest.
+/// Takes what was decided out of the hold and frees the rest, in the name of who reserved it.
 pub(super) fn settle_capture(desk: &mut Desk<'_>, stored: &mut Stored, capture: Capture) -> Step<()> {
     let id = stored.id.to_string();
+    desk.actor.clone_from(&stored.caller);
     resolve(desk, stored, ReservationStatus::Captured, Some(capture.captured))?;
     desk.record(Action::QueryCharged, &id, Some(stored.reservation.earn(capture.captured)?), &stored.event_data())?;
     if !capture.freed.is_zero() {
@@ -117,8 +118,9 @@ pub(super) fn settle_capture(desk: &mut Desk<'_>, stored: &mut Stored, capture: 
     Ok(())
 }
 
-/// Gives the whole hold back.
+/// Gives the whole hold back, in the name of who reserved it.
 pub(super) fn settle_release(desk: &mut Desk<'_>, stored: &mut Stored) -> Step<()> {
+    desk.actor.clone_from(&stored.caller);
     give_back(desk, stored, ReservationStatus::Released, Action::ReservationReleased)
 }
 

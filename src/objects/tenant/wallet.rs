@@ -24,12 +24,12 @@ statements! {
             (SELECT coalesce(sum(amount_micros), 0) FROM reservation
                 WHERE status = 'reserved' AND expires_at_ms <= ?2 AND wallet_id = w.id)
         FROM wallet w JOIN account available ON available.id = w.id JOIN account held ON held.id = w.id || '.held'
-        WHERE w.id = ?1";
+        WHERE w.id = +?1";
     LIST = "SELECT w.id, w.name, w.mode, w.metadata, w.created_at_ms, available.balance_micros, held.balance_micros,
             (SELECT coalesce(sum(amount_micros), 0) FROM reservation
                 WHERE status = 'reserved' AND expires_at_ms <= ?2 AND wallet_id = w.id)
         FROM wallet w JOIN account available ON available.id = w.id JOIN account held ON held.id = w.id || '.held'
-        WHERE ?1 IS NULL OR w.id < ?1 ORDER BY w.id DESC LIMIT ?3";
+        WHERE ?1 IS NULL OR w.id < ?1 ORDER BY w.id DESC LIMIT +?3";
 }
 
 /// Opens a wallet and its two accounts, and announces it.
