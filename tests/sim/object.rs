@@ -1,0 +1,106 @@
+//! The object under test: its real statements on a real SQLite, one transaction a call, killed where the simulation
+//! says so.
+
+use std::cell::Cell;
+
+use guildhall::domain::time::Timestamp;
+use guildhall::objects::sql::{Row, Sql, SqlError, Value};
+use guildhall::objects::tenant;
+use guildhall::objects::tenant::call::{TenantCall, TenantReply};
+
+use crate::mutant::{Mutant, MutantSql};
+use crate::random::Random;
+use crate::sqlite::NativeSql;
+
+/// Where the process dies during a call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Crash {
+    Never,
+    /// Before the statement of this number, counted from 0; a call that runs fewer gets through.
+    BeforeStatement(u64),
+    /// After the last statement, before the commit.
+    BeforeCommit,
+    /// After the commit, before the reply goes out.
+    AfterCommit,
+}
+
+/// What became of a call.
+#[derive(Debug)]
+pub enum Fate {
+    /// The reply went out.
+    Answered(TenantReply),
+    /// Committed, but nobody heard of it.
+    Lost(TenantReply),
+    /// Rolled back.
+    Killed,
+}
+
+/// Runs statements until the process dies.
+struct MortalSql<'a> {
+    inner: &'a dyn Sql,
+    statements_left: Cell<Option<u64>>,
+    died: Cell<bool>,
+}
+
+impl Sql for MortalSql<'_> {
+    fn run(&self, statement: &'static str, params: &[Value]) -> Result<Vec<Row>, SqlError> {
+        match self.statements_left.get() {
+            Some(0) => {
+                self.died.set(true);
+                Err(SqlError::Backend("killed".to_owned()))
+            }
+            left => {
+                self.statements_left.set(left.map(|left| left - 1));
+                self.inner.run(statement, params)
+            }
+        }
+    }
+}
+
+pub struct Object {
+    pub sql: NativeSql,
+    pub entropy: Random,
+    pub mutant: Mutant,
+}
+
+impl Object {
+    /// An object with its tables and nothing in them.
+    pub fn new(seed: u64, mutant: Mutant) -> Self {
+        let sql = NativeSql::new("");
+        sql.connection.execute_batch("PRAGMA journal_mode = MEMORY; PRAGMA synchronous = OFF; PRAGMA temp_store = MEMORY;").unwrap();
+        sql.connection.execute_batch("BEGIN").unwrap();
+        tenant::migrate(&sql).unwrap();
+        sql.connection.execute_batch("COMMIT").unwrap();
+        Self { sql, entropy: Random::new(seed), mutant }
+    }
+
+    /// One call as the shell serves it; an error that no crash explains is told.
+    pub fn call(&mut self, now: Timestamp, call: &TenantCall, crash: Crash) -> Result<Fate, SqlError> {
+        let statements_left = match crash {
+            Crash::BeforeStatement(number) => Some(number),
+            Crash::Never | Crash::BeforeCommit | Crash::AfterCommit => None,
+        };
+        self.sql.connection.prepare_cached("BEGIN IMMEDIATE").unwrap().execute([]).unwrap();
+        let altered = MutantSql { inner: &self.sql, mutant: self.mutant };
+        let mortal = MortalSql { inner: &altered, statements_left: Cell::new(statements_left), died: Cell::new(false) };
+        let result = tenant::run(&mortal, now, &mut self.entropy, call);
+        let died = mortal.died.get() || crash == Crash::BeforeCommit;
+        let commits = (result.is_ok() && !died) || self.mutant == Mutant::CommitsWhenKilled;
+        let end = if commits { "COMMIT" } else { "ROLLBACK" };
+        self.sql.connection.prepare_cached(end).unwrap().execute([]).unwrap();
+        match result {
+            _ if died => Ok(Fate::Killed),
+            Err(error) => Err(error),
+            Ok(reply) if crash == Crash::AfterCommit => Ok(Fate::Lost(reply)),
+            Ok(reply) => Ok(Fate::Answered(reply)),
+        }
+    }
+
+    /// One call that nothing disturbs.
+    pub fn ask(&mut self, now: Timestamp, call: &TenantCall) -> TenantReply {
+        match self.call(now, call, Crash::Never) {
+            Ok(Fate::Answered(reply)) => reply,
+            other => panic!("{call:?} ended in {other:?}"),
+        }
+    }
+}
