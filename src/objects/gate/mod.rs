@@ -120,7 +120,7 @@ const BATCH: u64 = 500;
 
 statements! {
     USE_MARK = "INSERT INTO marks (mark, expires_at_ms) VALUES (?1, ?2) ON CONFLICT (mark) DO NOTHING RETURNING 1";
-    PURGE_MARKS = "DELETE FROM marks WHERE mark IN (SELECT mark FROM marks WHERE expires_at_ms <= ?1 LIMIT ?2)";
+    PURGE_MARKS = "DELETE FROM marks WHERE mark IN (SELECT mark FROM marks WHERE expires_at_ms <= ?1 LIMIT +?2)";
     NEXT_MARK = "SELECT MIN(expires_at_ms) FROM marks";
     NEXT_WINDOW = "SELECT MIN(ends_at_ms) FROM limit_window";
     LIST_TENANTS = "SELECT slug, tenant_uuid, role FROM gate_tenants WHERE state = 'confirmed' ORDER BY since_ms, slug";

@@ -29,14 +29,14 @@ macro_rules! younger_twins {
             "(SELECT ",
             $what,
             " FROM (SELECT number, tokens, ROW_NUMBER() OVER (PARTITION BY folded ORDER BY number) AS place \
-               FROM observation WHERE session = ?1) WHERE place > 1)"
+               FROM observation WHERE session = +?1) WHERE place > 1)"
         )
     };
 }
 
 statements! {
     FIND_KEYS = "SELECT key, id, sequence, tokens, content_fingerprint FROM session_key \
-                 WHERE session = ?1 AND key IN (SELECT value FROM json_each(?2))";
+                 WHERE session = +?1 AND key IN (SELECT value FROM json_each(?2))";
     INSERT = "INSERT INTO observation (number, id, session, working, importance, tokens, folded, source_id, tags, content) \
               SELECT value ->> 0, value ->> 1, ?1, 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6, value ->> 7 \
               FROM json_each(?2)";
@@ -45,17 +45,17 @@ statements! {
                    SELECT ?1, value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4 FROM json_each(?2)";
     TRIM = "UPDATE observation SET working = 0 WHERE number IN (SELECT number FROM \
             (SELECT number, SUM(tokens) OVER (ORDER BY importance DESC, number DESC) AS kept_tokens \
-            FROM observation WHERE session = ?1 AND working = 1) WHERE kept_tokens > ?2) RETURNING tokens";
+            FROM observation WHERE session = +?1 AND working = 1) WHERE kept_tokens > ?2) RETURNING tokens";
     COUNT_TWINS = concat!("SELECT COUNT(*), SUM(tokens) FROM ", younger_twins!("tokens"));
     RAISE_ELDEST = "UPDATE observation SET (importance, working) = (SELECT MAX(twin.importance), MAX(twin.working) \
-                    FROM observation AS twin WHERE twin.session = ?1 AND twin.folded = observation.folded) \
-                    WHERE number IN (SELECT MIN(number) FROM observation WHERE session = ?1 GROUP BY folded HAVING COUNT(*) > 1)";
+                    FROM observation AS twin WHERE twin.session = +?1 AND twin.folded = observation.folded) \
+                    WHERE number IN (SELECT MIN(number) FROM observation WHERE session = +?1 GROUP BY folded HAVING COUNT(*) > 1)";
     DELETE_TWIN_WORDS = concat!(
         "DELETE FROM word WHERE rowid IN (SELECT 2 * number FROM ", younger_twins!("number"),
         " UNION ALL SELECT 2 * number + 1 FROM ", younger_twins!("number"), ")"
     );
     DELETE_TWINS = concat!("DELETE FROM observation WHERE number IN ", younger_twins!("number"));
-    COUNT_WORKING = "SELECT COUNT(*), SUM(tokens) FROM observation WHERE session = ?1 AND working = 1";
+    COUNT_WORKING = "SELECT COUNT(*), SUM(tokens) FROM observation WHERE session = +?1 AND working = 1";
 }
 
 /// An observation taken in, now or the first time its key was seen.

@@ -15,7 +15,7 @@ statements! {
     LOAD = "SELECT t.observations, t.open_sessions, t.last_session, t.last_observation, t.last_observation_id, \
             s.number, s.agent_id, s.sequence, s.consolidated_through, s.merged_through, s.observations, s.tokens, \
             s.working_items, s.working_tokens, s.opened_at_ms, s.updated_at_ms, s.closed_at_ms, s.summary_id \
-            FROM tally AS t LEFT JOIN session AS s ON s.session_id = ?1";
+            FROM tally AS t LEFT JOIN session AS s ON s.session_id = +?1";
     SAVE_TALLY = "UPDATE tally SET observations = ?1, open_sessions = ?2, last_session = ?3, last_observation = ?4, \
                   last_observation_id = ?5";
     SAVE_SESSION = "INSERT INTO session (number, session_id, agent_id, sequence, consolidated_through, merged_through, \

@@ -26,7 +26,7 @@ const SCORED_MAX: u64 = 5_000;
 macro_rules! best {
     () => {
         "(SELECT rowid AS entry, ROUND(-bm25(word, 1.0, 0.0), 6) AS score FROM word WHERE word MATCH ?1 \
-         ORDER BY score DESC, rowid DESC LIMIT ?2)"
+         ORDER BY score DESC, rowid DESC LIMIT +?2)"
     };
 }
 
@@ -38,8 +38,8 @@ macro_rules! best_of_many {
            SELECT rowid AS entry, -bm25(word, 1.0, 0.0) AS part FROM word WHERE word MATCH ?1 \
            UNION ALL SELECT rowid, -bm25(word, 1.0, 0.0) FROM word WHERE word MATCH ?3 \
            UNION ALL SELECT entry, part FROM (SELECT rowid AS entry, -bm25(word, 1.0, 0.0) AS part FROM word WHERE word MATCH ?4 \
-             ORDER BY rowid DESC LIMIT ?5)) \
-         GROUP BY entry ORDER BY score DESC, entry DESC LIMIT ?2)"
+             ORDER BY rowid DESC LIMIT +?5)) \
+         GROUP BY entry ORDER BY score DESC, entry DESC LIMIT +?2)"
     };
 }
 
@@ -71,8 +71,8 @@ statements! {
     SEARCH_MANY = read_hits!(best_of_many!());
     WEIGH = weigh_hits!(best!());
     WEIGH_MANY = weigh_hits!(best_of_many!());
-    RANK_SESSION = "SELECT number, tokens FROM observation WHERE session = ?1 \
-                    ORDER BY working DESC, importance DESC, number DESC LIMIT ?2";
+    RANK_SESSION = "SELECT number, tokens FROM observation WHERE session = +?1 \
+                    ORDER BY working DESC, importance DESC, number DESC LIMIT +?2";
     READ = "SELECT o.id, o.content, o.source_id, s.session_id FROM json_each(?1) AS pick \
             JOIN observation AS o ON o.number = pick.value JOIN session AS s ON s.number = o.session ORDER BY pick.key";
 }

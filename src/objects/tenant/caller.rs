@@ -65,6 +65,9 @@ pub(super) fn read(sql: &dyn Sql, now: Timestamp, call: &TenantCall) -> Result<O
     sql.first(OPEN, params![number, address, user, scope_hash, now.as_ms()])
 }
 
+/// An agent as far as it decides what its caller may do.
+type StandingAgent = Option<(AgentId, AgentStatus)>;
+
 /// Checks the proof against the row and opens the desk for the caller.
 pub(super) fn admit<'a>(
     sql: &'a dyn Sql,
@@ -74,11 +77,32 @@ pub(super) fn admit<'a>(
     row: &Row,
 ) -> Step<(Desk<'a>, Option<StoredKey>)> {
     let agent = read_agent(row)?;
-    let role = read_optional_as(row, 19, Role::parse, "not a role")?;
     let stored_key = read_key(row)?;
+    let actor = check_proof(call, row, now, agent, stored_key.as_ref())?;
+    let caller = read_caller(row, actor, agent, stored_key.as_ref())?;
+    check_standing(call, &caller, agent)?;
+    let desk = Desk {
+        sql,
+        now,
+        entropy,
+        request_id: call.request_id,
+        actor: caller.actor.to_string(),
+        caller,
+        available: read_micros(row, 8)?,
+        head: read_head(row)?,
+        outbox_pending: row.optional_unsigned(7)? == Some(1),
+        next_due: None,
+        housekeeping_at: read_optional_time(row, 4)?,
+        old_at: None,
+    };
+    Ok((desk, stored_key.map(|(_, key)| key)))
+}
+
+/// Who it is, if the proof holds.
+fn check_proof(call: &TenantCall, row: &Row, now: Timestamp, agent: StandingAgent, key: Option<&(KeyId, StoredKey)>) -> Step<Actor> {
     let actor = match &call.caller {
         Proof::Key { kind, secret_hash, .. } => {
-            let (id, key) = stored_key.as_ref().ok_or(Refusal::InvalidCredentials)?;
+            let (id, key) = key.ok_or(Refusal::InvalidCredentials)?;
             let agent_lives = !matches!(agent, Some((_, AgentStatus::Revoked)));
             if !key.is_good(*kind, secret_hash, now) || !agent_lives {
                 return Err(Refusal::InvalidCredentials.into());
@@ -95,66 +119,57 @@ pub(super) fn admit<'a>(
             }
             Actor::Wallet(address.clone())
         }
-        Proof::User { user_id } if role.is_some() => Actor::User(*user_id),
-        Proof::User { .. } => return Err(Refusal::NotMember.into()),
+        Proof::User { .. } if row.is_null(19)? => return Err(Refusal::NotMember.into()),
+        Proof::User { user_id } => Actor::User(*user_id),
         Proof::Operator { user_id } => Actor::Operator(*user_id),
         Proof::House => Actor::House,
     };
-    let uuid = read_as(row, 0, Uuid::parse, "not a uuid")?;
-    let slug = read_as(row, 1, |text| Slug::parse(text).ok(), "not a slug")?;
-    let names_this = |name: &String| name == slug.as_str() || Uuid::parse(name) == Some(uuid);
+    Ok(actor)
+}
+
+/// The tenant named is this one, the agent may act, and the caller's scopes allow what the route needs.
+fn check_standing(call: &TenantCall, caller: &Caller, agent: StandingAgent) -> Step<()> {
+    let names_this = |name: &String| name == caller.slug.as_str() || Uuid::parse(name) == Some(caller.tenant_uuid);
     if !call.named_tenant.as_ref().is_none_or(names_this) {
         return Err(Refusal::TenantMismatch.into());
     }
     if matches!(agent, Some((_, AgentStatus::Suspended))) {
         return Err(Refusal::AgentNotActive.into());
     }
-    let key = match &stored_key {
+    match (&call.needs, &caller.key) {
+        (Some(needed), Some(key)) if !key.scopes.allows(needed) => Err(Refusal::Forbidden.into()),
+        _ => Ok(()),
+    }
+}
+
+fn read_caller(row: &Row, actor: Actor, agent: StandingAgent, key: Option<&(KeyId, StoredKey)>) -> Result<Caller, SqlError> {
+    let key = match key {
         Some((_, key)) => Some(CallerKey { kind: key.kind, scopes: read_json::<Scopes>(row, 13, "not scopes")? }),
         None => None,
     };
-    if let (Some(needed), Some(key)) = (&call.needs, &key)
-        && !key.scopes.allows(needed)
-    {
-        return Err(Refusal::Forbidden.into());
-    }
-    let available = read_micros(row, 8)?;
     let due = read_micros(row, 9)?;
-    let caller = Caller {
-        tenant_uuid: uuid,
-        slug,
+    Ok(Caller {
+        tenant_uuid: read_as(row, 0, Uuid::parse, "not a uuid")?,
+        slug: read_as(row, 1, |text| Slug::parse(text).ok(), "not a slug")?,
         plan: read_as(row, 2, Plan::parse, "not a plan")?,
         actor,
         agent_id: agent.map(|(id, _)| id),
-        role,
+        role: read_optional_as(row, 19, Role::parse, "not a role")?,
         key,
         default_wallet: read_wallet_id(row, 3)?,
         // What is due stands in the held account until it is swept; adding it cannot exceed what was funded.
-        available_micros: Balance { available, held: due }.freeing(due).available,
-    };
-    let head = if row.is_null(5)? {
-        Head::EMPTY
-    } else {
-        Head { seq: row.unsigned(5)?, hash: Digest::from_slice(row.blob(6)?).ok_or(SqlError::Shape("not a digest"))? }
-    };
-    let desk = Desk {
-        sql,
-        now,
-        entropy,
-        request_id: call.request_id,
-        actor: caller.actor.to_string(),
-        caller,
-        available,
-        head,
-        outbox_pending: row.optional_unsigned(7)? == Some(1),
-        next_due: None,
-        housekeeping_at: read_optional_time(row, 4)?,
-        old_at: None,
-    };
-    Ok((desk, stored_key.map(|(_, key)| key)))
+        available_micros: Balance { available: read_micros(row, 8)?, held: due }.freeing(due).available,
+    })
 }
 
-fn read_agent(row: &Row) -> Result<Option<(AgentId, AgentStatus)>, SqlError> {
+fn read_head(row: &Row) -> Result<Head, SqlError> {
+    if row.is_null(5)? {
+        return Ok(Head::EMPTY);
+    }
+    Ok(Head { seq: row.unsigned(5)?, hash: Digest::from_slice(row.blob(6)?).ok_or(SqlError::Shape("not a digest"))? })
+}
+
+fn read_agent(row: &Row) -> Result<StandingAgent, SqlError> {
     match read_optional_as(row, 17, |text| AgentId::parse(text).ok(), "not an agent id")? {
         Some(id) => Ok(Some((id, read_as(row, 18, AgentStatus::parse, "not an agent status")?))),
         None => Ok(None),
