@@ -26,11 +26,12 @@ test: ## Everything, as CI runs it; ends with 'N passed, N failed'.
 	@scripts/setup.sh test
 	@scripts/node.sh scripts/test.ts
 
-sim: ## The simulation alone; its own settings come from the environment and it prints the seed of a failure.
+sim: ## The simulation alone. SIM_SEEDS, SIM_OPS make it longer; SIM_SEED replays one seed.
 	@scripts/setup.sh
 	cargo test --locked --test sim -- --nocapture
 
-soak: build ## Storms, then kill -9 of workerd under load, books checked. ROUNDS=20 KILLS=50 CALLERS=.. SEED=1
+soak: build ## The long simulation, storms, kill -9 of workerd under load. SIM_SEEDS=10000 ROUNDS=20 KILLS=50 SEED=1
+	SIM_SEEDS=$(or $(SIM_SEEDS),10000) cargo test --locked --test sim -- --nocapture
 	@scripts/node.sh tests/soak/storm.ts
 	@scripts/node.sh tests/soak/kill.ts
 
