@@ -37,15 +37,15 @@ pub fn read_body_key(value: &Value) -> Result<String, Fault> {
 /// Names the record of `key` for this caller, route and path ids, and the body it is good for. The key itself is kept
 /// only hashed.
 pub fn claim(caller: &str, route: &Route, params: &[Param], key: &str, body: &Value) -> Result<Claim, Fault> {
-    let mut parts: Vec<&[u8]> = vec![caller.as_bytes(), route.name.as_bytes()];
-    parts.extend(params.iter().map(|(_, value)| value.as_bytes()));
-    parts.push(key.as_bytes());
+    // Each part tells its length, so that no two lists of parts read alike.
+    let named = [caller, route.name].into_iter().chain(params.iter().map(|(_, value)| value.as_str())).chain([key]);
+    let scope: String = named.map(|part| format!("{}:{part},", part.len())).collect();
     let mut body = body.clone();
     if let Value::Object(members) = &mut body {
         members.remove("idempotency_key");
     }
     let canonical = jcs::to_canonical(&body).map_err(|_| Fault::new(Code::InvalidJson, "the body has no canonical form").in_body())?;
-    Ok(Claim { scope_hash: Digest::of(&parts), body_hash: Digest::of(&[&canonical]) })
+    Ok(Claim { scope_hash: Digest::of(&[scope.as_bytes()]), body_hash: Digest::of(&[&canonical]) })
 }
 
 #[cfg(test)]
