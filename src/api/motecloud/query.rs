@@ -83,7 +83,7 @@ struct Admitted {
 enum Admission {
     /// The answer of an earlier request with the same Idempotency-Key.
     Replay(Reply),
-    Run(Admitted),
+    Run(Box<Admitted>),
 }
 
 /// 1. Prove, count, look up, hold the price: 401, 402, 403, 409, 422, 429. 2. Search. 3. Take the price and keep the
@@ -141,7 +141,9 @@ async fn admit(ctx: &Ctx, seat: &Seat, price: Micros, purpose: &str) -> Result<A
             ctx.set_replayed(true);
             Ok(Admission::Replay(Reply::json_text(stored.status, stored.body).no_store()))
         }
-        (Outcome::Reserved(reserved), Some(caller)) => Ok(Admission::Run(Admitted { tenant: seat.tenant, claim, caller, reserved })),
+        (Outcome::Reserved(reserved), Some(caller)) => {
+            Ok(Admission::Run(Box::new(Admitted { tenant: seat.tenant, claim, caller, reserved })))
+        }
         (other, _) => Err(unexpected(&other)),
     }
 }
