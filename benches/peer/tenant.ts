@@ -271,7 +271,7 @@ export class Tenant extends DurableObject<TenantEnv> {
   async #handOutboxOn(): Promise<boolean> {
     const { uuid, outbox_acked_seq: afterSeq } = this.#sql.exec<{ uuid: string; outbox_acked_seq: number }>("SELECT uuid, outbox_acked_seq FROM tenant").one();
     const events = this.#sql
-      .exec<Events["events"][number]>("SELECT seq, type, at_ms FROM outbox WHERE seq > ? ORDER BY seq LIMIT ?", afterSeq, OUTBOX_BATCH)
+      .exec<Events["events"][number]>("SELECT seq, type, at_ms FROM outbox WHERE seq > ? ORDER BY seq LIMIT +?", afterSeq, OUTBOX_BATCH)
       .toArray();
     const last = events.at(-1);
     if (last === undefined) return false;
