@@ -56,10 +56,6 @@ impl Scope {
         }
     }
 
-    pub const fn denies(&self) -> bool {
-        self.denies
-    }
-
     /// Whether every action this entry names is also named by `wider`, leaving aside whether either denies.
     fn is_named_by(&self, wider: &Self) -> bool {
         let covers = |wide: &str, narrow: &str| wide == "*" || wide == narrow;
@@ -110,11 +106,6 @@ impl Scopes {
         Self(vec![Scope { denies: false, resource: "*".to_owned(), action: "*".to_owned() }])
     }
 
-    /// The entries, in the order they were written.
-    pub fn entries(&self) -> &[Scope] {
-        &self.0
-    }
-
     /// Whether `action` is allowed: some entry matches it and no `!` entry does.
     pub fn allows(&self, action: &Scope) -> bool {
         let matching = |denies: bool| self.0.iter().any(|entry| entry.denies == denies && action.is_named_by(entry));
@@ -127,11 +118,11 @@ impl Scopes {
         self.0.iter().filter(|entry| !entry.denies).all(|entry| parent.0.iter().any(|wide| !wide.denies && entry.is_named_by(wide)))
     }
 
-    /// This set and every denial of `parent`.
-    pub fn inheriting_denials(&self, parent: &Self) -> Self {
+    /// This set and every denial of `parent`; too many entries together are refused.
+    pub fn inheriting_denials(&self, parent: &Self) -> Result<Self, ScopeError> {
         let mut entries = self.0.clone();
         entries.extend(parent.0.iter().filter(|entry| entry.denies && !self.0.contains(entry)).cloned());
-        Self(entries)
+        Self::new(entries)
     }
 }
 
@@ -189,7 +180,7 @@ mod tests {
         let child = scopes(&["data:read", "data:delete"]);
         assert!(child.is_covered_by(&parent));
         assert!(!scopes(&["*:read"]).is_covered_by(&parent));
-        let inherited = child.inheriting_denials(&parent);
+        let inherited = child.inheriting_denials(&parent).unwrap();
         assert!(inherited.allows(&Scope::parse("data:read").unwrap()));
         assert!(!inherited.allows(&Scope::parse("data:delete").unwrap()));
     }

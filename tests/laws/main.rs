@@ -10,6 +10,7 @@ mod crypto_vector;
 #[path = "../support/entropy.rs"]
 mod entropy;
 mod memory;
+mod scope;
 #[path = "../support/sqlite.rs"]
 mod sqlite;
 #[path = "../support/vectors/mod.rs"]

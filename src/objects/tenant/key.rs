@@ -59,7 +59,7 @@ fn give_scopes(desk: &Desk<'_>, request: &MintKey) -> Step<Scopes> {
     if !request.scopes.is_covered_by(&minter.scopes) {
         return Err(Refusal::ScopeNotHeld.into());
     }
-    Ok(request.scopes.inheriting_denials(&minter.scopes))
+    Ok(request.scopes.inheriting_denials(&minter.scopes).map_err(|_| Refusal::ScopeNotHeld)?)
 }
 
 /// Writes a key and announces it.

@@ -35,7 +35,7 @@ pub enum Refusal {
     AgentNotActive,
     /// 403. Not for this kind of caller, or its scopes do not allow it.
     Forbidden,
-    /// 403. More was to be given than the giver holds.
+    /// 403. More was to be given than the giver holds, or more entries than a set takes with the denials it is under.
     ScopeNotHeld,
     /// 403. A test key reached for live money.
     LiveModeForbidden,

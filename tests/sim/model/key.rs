@@ -64,7 +64,7 @@ pub fn mint(
         if !scopes.is_covered_by(&minter.scopes) {
             return Err(Refusal::ScopeNotHeld.into());
         }
-        scopes = scopes.inheriting_denials(&minter.scopes);
+        scopes = scopes.inheriting_denials(&minter.scopes).map_err(|_| Refusal::ScopeNotHeld)?;
     }
     let minted = match &reply.outcome {
         Ok(Outcome::KeyMinted(minted)) => Some(&minted.key),
