@@ -5,7 +5,7 @@
 
 use std::fmt;
 
-use super::mac;
+use crate::domain::digest::Digest;
 use crate::domain::entropy::Entropy;
 use crate::domain::id::TenantUuid;
 use crate::domain::key::{KeyKind, KeyNumber};
@@ -13,37 +13,6 @@ use crate::domain::key::{KeyKind, KeyNumber};
 const TENANT_CHARS: usize = 32;
 const NUMBER_CHARS: usize = 16;
 const SECRET_CHARS: usize = 48;
-
-/// SHA-256 of a secret's characters: what is stored in its stead.
-#[derive(Clone, Copy)]
-pub struct SecretHash([u8; mac::HASH_BYTES]);
-
-impl SecretHash {
-    /// The hash of a secret as it is written.
-    pub fn of(secret: &str) -> Self {
-        Self(mac::sha256(secret.as_bytes()))
-    }
-
-    /// A stored hash.
-    pub fn from_slice(bytes: &[u8]) -> Option<Self> {
-        bytes.try_into().ok().map(Self)
-    }
-
-    pub const fn as_bytes(&self) -> &[u8; mac::HASH_BYTES] {
-        &self.0
-    }
-
-    /// Whether both hashes are of one secret, in constant time.
-    pub fn matches(&self, other: &Self) -> bool {
-        mac::equal(&self.0, &other.0)
-    }
-}
-
-impl fmt::Debug for SecretHash {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("SecretHash(..)")
-    }
-}
 
 /// A key: as minted, or as a caller presents it, which proves nothing until its hash is compared.
 #[derive(Clone)]
@@ -98,9 +67,9 @@ impl ApiKey {
         self.number
     }
 
-    /// What to store, and what to compare with what is stored.
-    pub fn secret_hash(&self) -> SecretHash {
-        SecretHash::of(&self.secret)
+    /// SHA-256 of the 48 secret characters: what to store, and what to compare, in constant time, with what is stored.
+    pub fn secret_hash(&self) -> Digest {
+        Digest::of(&[self.secret.as_bytes()])
     }
 
     /// The last four characters, by which its owner knows it again.
@@ -135,8 +104,8 @@ mod tests {
         let text = key().reveal();
         assert_eq!(text, format!("mtak_{}{}{}", "1f".repeat(16), "a7".repeat(8), "a7".repeat(24)));
         assert_eq!(key().last4(), "a7a7");
-        assert_eq!(key().secret_hash().as_bytes(), &mac::sha256("a7".repeat(24).as_bytes()));
-        assert_eq!(format!("{:?} {:?}", key(), key().secret_hash()), "ApiKey(..) SecretHash(..)");
+        assert_eq!(key().secret_hash(), Digest::of(&["a7".repeat(24).as_bytes()]));
+        assert_eq!(format!("{:?}", key()), "ApiKey(..)");
     }
 
     #[test]
@@ -144,7 +113,7 @@ mod tests {
         let text = key().reveal();
         let read = ApiKey::parse(&text).unwrap();
         assert_eq!((read.kind(), read.tenant(), read.number()), (KeyKind::Agent, key().tenant(), key().number()));
-        assert!(read.secret_hash().matches(&key().secret_hash()));
+        assert_eq!(read.secret_hash(), key().secret_hash());
         let upper = text.replace('a', "A");
         for bad in ["", "mtak_", &text[..100], &format!("{text}0"), &format!(" {text}"), &upper, &text.replace("1f", "1F"), &text[5..]] {
             assert!(ApiKey::parse(bad).is_none(), "{bad}");
