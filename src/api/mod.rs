@@ -26,6 +26,8 @@ pub const TABLE: &[&[Route]] = &[
     house::health::ROUTES,
     house::document::ROUTES,
     house::test_clock::ROUTES,
+    #[cfg(feature = "panic-route")]
+    house::panic::ROUTES,
     motecloud::billing::ROUTES,
     motecloud::wallet_session::ROUTES,
     motecloud::tenant::ROUTES,

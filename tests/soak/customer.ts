@@ -76,7 +76,7 @@ export class Customer {
       try {
         const reply = await ask();
         const inFlight = reply.status === 409 && reply.json.code === "idempotency_in_flight";
-        if (!inFlight && reply.status !== 503) return reply;
+        if (!inFlight && reply.status < 500) return reply;
       } catch {
         this.cut += 1;
       }

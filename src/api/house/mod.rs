@@ -2,4 +2,6 @@
 
 pub mod document;
 pub mod health;
+#[cfg(feature = "panic-route")]
+pub mod panic;
 pub mod test_clock;
