@@ -1,6 +1,6 @@
 # The commands of the house. `make help` lists them. Each installs what it lacks and says how long that took.
 .DEFAULT_GOAL := help
-.PHONY: help setup build dev demo check test sim soak bench operator deploy clean
+.PHONY: help setup build dev demo check test sim documents soak bench operator deploy clean
 MAKEFLAGS += --no-print-directory
 
 help: ## List the commands.
@@ -29,6 +29,10 @@ test: ## Everything, as CI runs it; ends with 'N passed, N failed'.
 sim: ## The simulation alone. SIM_SEEDS, SIM_OPS make it longer; SIM_SEED replays one seed.
 	@scripts/setup.sh
 	cargo test --locked --test sim -- --nocapture
+
+documents: ## Make the documents anew that are kept in the tree but made from the source.
+	@scripts/setup.sh
+	WRITE_DOCUMENTS=1 cargo test --locked --test house -- --nocapture
 
 soak: build ## The long simulation, storms, kill -9 of workerd under load. SIM_SEEDS=10000 ROUNDS=20 KILLS=50 SEED=1
 	SIM_SEEDS=$(or $(SIM_SEEDS),10000) cargo test --locked --test sim -- --nocapture

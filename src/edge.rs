@@ -4,7 +4,10 @@
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
-use worker::{D1Database, Env, KvStore, ObjectNamespace, Queue};
+use worker::js_sys::Reflect;
+use worker::wasm_bindgen::{JsCast, JsValue};
+use worker::worker_sys::DurableObjectNamespace;
+use worker::{D1Database, Env, KvStore, Queue};
 
 use crate::domain::entropy::Entropy;
 use crate::domain::time::Timestamp;
@@ -140,20 +143,26 @@ impl Edge {
         self.env.queue("EVENTS")
     }
 
-    pub fn tenants(&self) -> worker::Result<ObjectNamespace> {
-        self.env.durable_object("TENANT")
+    /// One crossing; the worker crate would ask for the name of the binding's class as well.
+    fn objects(&self, name: &'static str) -> worker::Result<DurableObjectNamespace> {
+        let env: &JsValue = self.env.as_ref();
+        Ok(Reflect::get(env, &JsValue::from_str(name))?.unchecked_into())
     }
 
-    pub fn gates(&self) -> worker::Result<ObjectNamespace> {
-        self.env.durable_object("GATE")
+    pub fn tenants(&self) -> worker::Result<DurableObjectNamespace> {
+        self.objects("TENANT")
     }
 
-    pub fn memories(&self) -> worker::Result<ObjectNamespace> {
-        self.env.durable_object("MEMORY")
+    pub fn gates(&self) -> worker::Result<DurableObjectNamespace> {
+        self.objects("GATE")
     }
 
-    pub fn clocks(&self) -> worker::Result<ObjectNamespace> {
-        self.env.durable_object("CLOCK")
+    pub fn memories(&self) -> worker::Result<DurableObjectNamespace> {
+        self.objects("MEMORY")
+    }
+
+    pub fn clocks(&self) -> worker::Result<DurableObjectNamespace> {
+        self.objects("CLOCK")
     }
 }
 

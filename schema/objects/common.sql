@@ -24,7 +24,7 @@ CREATE TABLE idempotency (
   body_hash BLOB NOT NULL CHECK (length(body_hash) = 32),
   holder TEXT NOT NULL,
   expires_at_ms INTEGER NOT NULL,
-  answer TEXT,
+  answer BLOB,
   parts INTEGER NOT NULL DEFAULT 0
 ) STRICT;
 
@@ -32,6 +32,6 @@ CREATE TABLE idempotency (
 CREATE TABLE idempotency_part (
   scope_hash BLOB NOT NULL REFERENCES idempotency (scope_hash) ON DELETE CASCADE,
   part INTEGER NOT NULL CHECK (part > 0),
-  answer TEXT NOT NULL,
+  answer BLOB NOT NULL,
   PRIMARY KEY (scope_hash, part)
 ) STRICT, WITHOUT ROWID;

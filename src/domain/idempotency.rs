@@ -24,7 +24,7 @@ pub struct Record {
     pub body_hash: Digest,
     pub expires_at: Timestamp,
     /// The answer; `None` while the first request is still running.
-    pub answer: Option<String>,
+    pub answer: Option<Vec<u8>>,
 }
 
 /// What a request has to do.
@@ -33,7 +33,7 @@ pub enum Verdict {
     /// Nothing stands in the way: run, and leave a record.
     Run,
     /// The same request was answered so before.
-    Replay(String),
+    Replay(Vec<u8>),
     /// The key was used with another body: 422 `idempotency_conflict`.
     Conflict,
     /// The first request is still running: 409 `idempotency_in_flight`.
@@ -67,11 +67,11 @@ mod tests {
         let claim = Claim { scope_hash: Digest::of(&[b"scope"]), body_hash: Digest::of(&[b"body"]) };
         let expires_at = Timestamp::from_ms(100);
         let record = |body: &[u8], answer: Option<&str>| {
-            Some(Record { body_hash: Digest::of(&[body]), expires_at, answer: answer.map(str::to_owned) })
+            Some(Record { body_hash: Digest::of(&[body]), expires_at, answer: answer.map(|answer| answer.as_bytes().to_vec()) })
         };
         let (before, at) = (Timestamp::from_ms(99), Timestamp::from_ms(100));
         assert_eq!(judge(&claim, None, before), Verdict::Run);
-        assert_eq!(judge(&claim, record(b"body", Some("a")), before), Verdict::Replay("a".to_owned()));
+        assert_eq!(judge(&claim, record(b"body", Some("a")), before), Verdict::Replay(b"a".to_vec()));
         assert_eq!(judge(&claim, record(b"body", None), before), Verdict::InFlight);
         assert_eq!(judge(&claim, record(b"other", Some("a")), before), Verdict::Conflict);
         assert_eq!(judge(&claim, record(b"other", None), before), Verdict::Conflict);

@@ -125,7 +125,6 @@ pub struct NewSecret {
     /// The last four characters, shown in lists.
     pub last4: String,
     /// The whole key sealed under the caller's Idempotency-Key, kept with the answer so that a replay can show it again.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sealed: Option<String>,
 }
 

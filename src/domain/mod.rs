@@ -9,6 +9,7 @@ pub mod entropy;
 pub mod event;
 pub mod id;
 pub mod idempotency;
+pub mod json_text;
 pub mod key;
 pub mod ledger;
 pub mod limit;

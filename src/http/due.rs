@@ -5,7 +5,7 @@ use super::fault::Fault;
 use crate::domain::id::{RequestId, TenantUuid};
 use crate::domain::time::Timestamp;
 use crate::edge::{Edge, PlatformEntropy};
-use crate::objects::hop::{Cost, HopError};
+use crate::objects::hop::{Cost, HopError, ObjectNamespace};
 use crate::objects::memory::client as memory_client;
 use crate::objects::memory::command::{Command as MemoryCommand, MemoryCall};
 use crate::objects::tenant::call::{Proof, TenantCall};
@@ -34,7 +34,7 @@ pub async fn run_all(edge: &Edge, now: Timestamp) -> Result<u64, Fault> {
 /// Tells one object to run its due work; answers when it is due next.
 async fn visit(edge: &Edge, object: &DueObject, now: Timestamp) -> Result<Option<u64>, Fault> {
     let Some(uuid) = TenantUuid::parse(&object.name) else { return Ok(None) };
-    let namespace = |result: worker::Result<worker::ObjectNamespace>| result.map_err(|error| HopError::Broken(error.to_string()));
+    let namespace = |result: worker::Result<ObjectNamespace>| result.map_err(|error| HopError::Broken(error.to_string()));
     match object.class {
         ObjectClass::Tenant => {
             let call = TenantCall::new(RequestId::new(now, &mut PlatformEntropy), Proof::House, Command::RunDue { batch: BATCH });

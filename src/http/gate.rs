@@ -11,6 +11,7 @@ use crate::domain::limit::LimitClass;
 use crate::domain::plan::Plan;
 use crate::edge::PlatformEntropy;
 use crate::objects::gate::{self, Call, Command, Outcome, client};
+use crate::objects::wire;
 
 /// A request in flight holds its record this long; a repeat after that runs anew.
 const IN_FLIGHT_MS: u64 = 20_000;
@@ -19,7 +20,7 @@ const IN_FLIGHT_MS: u64 = 20_000;
 #[derive(Serialize, Deserialize)]
 struct SealedReply {
     status: u16,
-    sealed: String,
+    sealed: Vec<u8>,
 }
 
 impl Ctx {
@@ -80,21 +81,20 @@ impl Ctx {
         }
     }
 
-    fn sealed(&self, reply: &Reply, key: &str, claim: &Claim) -> Result<Option<String>, Fault> {
+    fn sealed(&self, reply: &Reply, key: &str, claim: &Claim) -> Result<Option<Vec<u8>>, Fault> {
         let Body::Json(text) = &reply.body else { return Ok(None) };
         let seal = self.keys()?.reply_seal(key);
         let sealed = seal
             .seal(text.as_bytes(), claim.scope_hash.as_bytes(), &mut PlatformEntropy)
             .map_err(|error| Fault::internal(error.to_string()))?;
-        let stored = SealedReply { status: reply.status, sealed: hex::encode(sealed) };
-        serde_json::to_string(&stored).map(Some).map_err(|error| Fault::internal(error.to_string()))
+        let stored = SealedReply { status: reply.status, sealed };
+        wire::write(&stored).map(Some).map_err(|error| Fault::internal(error.to_string()))
     }
 
-    fn unsealed(&self, answer: &str, key: &str, claim: &Claim) -> Result<Reply, Fault> {
+    fn unsealed(&self, answer: &[u8], key: &str, claim: &Claim) -> Result<Reply, Fault> {
         let damaged = || Fault::internal("a stored answer does not open");
-        let stored: SealedReply = serde_json::from_str(answer).map_err(|_| damaged())?;
-        let sealed = hex::decode(stored.sealed).map_err(|_| damaged())?;
-        let opened = self.keys()?.reply_seal(key).open(&sealed, claim.scope_hash.as_bytes()).map_err(|_| damaged())?;
+        let stored: SealedReply = wire::read(answer).map_err(|_| damaged())?;
+        let opened = self.keys()?.reply_seal(key).open(&stored.sealed, claim.scope_hash.as_bytes()).map_err(|_| damaged())?;
         let text = String::from_utf8(opened).map_err(|_| damaged())?;
         self.set_replayed(true);
         Ok(Reply::json_text(stored.status, text).no_store())

@@ -16,11 +16,14 @@ pub mod keys;
 pub mod limit;
 pub mod mail;
 pub mod memory;
+#[cfg(not(target_arch = "wasm32"))]
 pub mod openapi;
 pub mod page;
 pub mod reply;
 pub mod request;
 pub mod root;
 pub mod route;
+#[cfg(not(target_arch = "wasm32"))]
+mod schema;
 pub mod session;
 pub mod tenant;

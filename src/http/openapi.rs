@@ -1,4 +1,5 @@
-//! The OpenAPI 3.1 document, made from the route table.
+//! The OpenAPI 3.1 document, made from the route table. The Worker does not make it: a house test does, and keeps it in
+//! `src/api/house/openapi.json`, since what draws schemas would be a tenth of the bundle.
 
 use schemars::SchemaGenerator;
 use schemars::generate::SchemaSettings;

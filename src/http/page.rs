@@ -7,7 +7,8 @@ use super::fault::Fault;
 use crate::crypto::mac;
 
 /// A page of a list.
-#[derive(Debug, Serialize, schemars::JsonSchema)]
+#[derive(Debug, Serialize)]
+#[cfg_attr(not(target_arch = "wasm32"), derive(schemars::JsonSchema))]
 pub struct Page<T> {
     pub data: Vec<T>,
     /// What the next page is asked for with; null at the end.

@@ -4,6 +4,7 @@ use std::future::Future;
 use std::pin::Pin;
 
 use matchit::Router;
+#[cfg(not(target_arch = "wasm32"))]
 use schemars::{Schema, SchemaGenerator};
 use worker::Method;
 
@@ -38,7 +39,8 @@ pub enum Access {
 pub type Answer<'a> = Pin<Box<dyn Future<Output = Result<Reply, Fault>> + 'a>>;
 /// A handler: it translates, and lets the objects and the domain decide.
 pub type Handler = for<'a> fn(&'a Ctx) -> Answer<'a>;
-/// The schema of a type, on demand.
+/// The schema of a type, on demand. The document is made where the tests run, and kept: see [`super::openapi`].
+#[cfg(not(target_arch = "wasm32"))]
 pub type SchemaOf = fn(&mut SchemaGenerator) -> Schema;
 
 /// One route.
@@ -57,9 +59,11 @@ pub struct Route {
     pub documented: bool,
     /// Whether it costs the query price (the billing document says so, and what it says is charged).
     pub metered: bool,
+    #[cfg(not(target_arch = "wasm32"))]
     pub request: Option<SchemaOf>,
-    /// The success status and what it carries.
+    /// The success status.
     pub status: u16,
+    #[cfg(not(target_arch = "wasm32"))]
     pub response: Option<SchemaOf>,
     pub handler: Handler,
 }
@@ -181,8 +185,10 @@ macro_rules! routes {
             body: $crate::http::request::BodyKind::$body,
             documented: $crate::routes!(@flag $($documented)?),
             metered: $crate::routes!(@flag $($metered)?),
+            #[cfg(not(target_arch = "wasm32"))]
             request: $crate::routes!(@schema $($request)?),
             status: $status,
+            #[cfg(not(target_arch = "wasm32"))]
             response: $crate::routes!(@schema $($response)?),
             handler: |ctx| Box::pin($handler(ctx)),
         }),*]

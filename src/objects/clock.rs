@@ -4,7 +4,7 @@
 use serde::{Deserialize, Serialize};
 use worker::{DurableObject, Env, Request, Response, State, durable_object};
 
-use super::hop::{Cost, HopError, call_object};
+use super::hop::{Cost, HopError, ObjectNamespace, call_object};
 use super::shell;
 use super::sql::{Sql, SqlError};
 use super::storage::ObjectSql;
@@ -63,9 +63,8 @@ impl DurableObject for Clock {
 }
 
 /// Asks the clock, moving it first, and remembers the answer for this isolate. Not counted as a hop.
-pub async fn advance(clocks: &worker::ObjectNamespace, advance_ms: u64) -> Result<u64, HopError> {
-    let stub = clocks.get_by_name("clock").map_err(|error| HopError::Broken(error.to_string()))?;
-    let offset: Offset = call_object(&stub, &Advance { advance_ms }, &Cost::default()).await?.reply;
+pub async fn advance(clocks: &ObjectNamespace, advance_ms: u64) -> Result<u64, HopError> {
+    let offset: Offset = call_object(clocks, "clock", &Advance { advance_ms }, &Cost::default()).await?.reply;
     edge::set_clock_offset_ms(offset.offset_ms);
     Ok(offset.offset_ms)
 }

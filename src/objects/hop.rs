@@ -1,15 +1,28 @@
-//! The client half of an object: one JSON call, one JSON answer, counted.
+//! The client half of an object: one call, one answer, counted.
 
 use std::cell::Cell;
 use std::fmt;
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-use wasm_bindgen::JsValue;
-use worker::Stub;
-use worker::web_sys::{Request, RequestInit};
+use wasm_bindgen::prelude::*;
+use worker::js_sys::futures::JsFuture;
+use worker::js_sys::{Error, Promise, Uint8Array};
+use worker::web_sys::{RequestInit, Response};
+/// The objects of one class.
+pub use worker::worker_sys::DurableObjectNamespace as ObjectNamespace;
 
+use super::wire;
 use crate::domain::time::Timestamp;
+
+#[wasm_bindgen]
+extern "C" {
+    /// The part of `Fetcher` that the worker crate does not bind.
+    type Fetcher;
+
+    #[wasm_bindgen(method, catch)]
+    fn fetch(this: &Fetcher, url: &str, init: &RequestInit) -> Result<Promise, JsValue>;
+}
 
 /// What a request has cost so far: calls of objects, statements they ran, queries of D1.
 #[derive(Debug, Default)]
@@ -48,18 +61,22 @@ impl fmt::Display for HopError {
     }
 }
 
-/// The header in which an object tells how many statements it ran.
-pub const STATEMENTS_HEADER: &str = "x-statements";
-
-/// The header in which an object tells that it has set its alarm anew, in milliseconds of this deployment's clock.
-pub const DUE_HEADER: &str = "x-due-at-ms";
-
 /// What an object answered.
 #[derive(Debug)]
 pub struct Answered<R> {
     pub reply: R,
     /// When the object's alarm was set anew: what the due index must know.
     pub due_at_ms: Option<u64>,
+}
+
+/// What an object sends back.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Envelope<R> {
+    /// How many statements it ran.
+    pub statements: u64,
+    /// When it has set its alarm anew, in milliseconds of this deployment's clock.
+    pub due_at_ms: Option<u64>,
+    pub reply: R,
 }
 
 /// What crosses the hop: the call and the time of the request it serves.
@@ -69,28 +86,37 @@ pub struct Timed<C> {
     pub call: C,
 }
 
-/// Hands `call` to the object and reads its answer.
-pub async fn call_object<C: Serialize, R: DeserializeOwned>(stub: &Stub, call: &C, cost: &Cost) -> Result<Answered<R>, HopError> {
-    let broken = |error: worker::Error| classify(&error);
-    let text = serde_json::to_string(call).map_err(|error| HopError::Broken(error.to_string()))?;
-    // The platform's own types: the worker crate's would bring settings of outgoing requests that no object reads.
-    let init = RequestInit::new();
-    init.set_method("POST");
-    init.set_body(&JsValue::from_str(&text));
-    let request = Request::new_with_str_and_init("http://object/", &init).map_err(|error| HopError::Broken(format!("{error:?}")))?;
-    let mut response = stub.fetch_with_request(request.into()).await.map_err(broken)?;
-    let number = |name: &str| response.headers().get(name).ok().flatten().and_then(|count| count.parse::<u64>().ok());
-    let (statements, due_at_ms) = (number(STATEMENTS_HEADER), number(DUE_HEADER));
-    cost.count_hop(statements.unwrap_or(0));
-    let body = response.text().await.map_err(broken)?;
-    if response.status_code() != 200 {
-        return Err(HopError::Broken(body));
+/// Hands `call` to the object of that name and reads its answer.
+pub async fn call_object<C: Serialize, R: DeserializeOwned>(
+    objects: &ObjectNamespace,
+    name: &str,
+    call: &C,
+    cost: &Cost,
+) -> Result<Answered<R>, HopError> {
+    let written = wire::write(call).map_err(|error| HopError::Broken(error.to_string()))?;
+    let (status, bytes) = exchange(objects, name, &written).await.map_err(|thrown| classify(&thrown))?;
+    if status != 200 {
+        return Err(HopError::Broken(String::from_utf8_lossy(&bytes).into_owned()));
     }
-    let reply = serde_json::from_str(&body).map_err(|error| HopError::Broken(error.to_string()))?;
-    Ok(Answered { reply, due_at_ms })
+    let envelope: Envelope<R> = wire::read(&bytes).map_err(|error| HopError::Broken(error.to_string()))?;
+    cost.count_hop(envelope.statements);
+    Ok(Answered { reply: envelope.reply, due_at_ms: envelope.due_at_ms })
 }
 
-fn classify(error: &worker::Error) -> HopError {
-    let text = error.to_string();
+/// Sends bytes and takes bytes, by the platform's own calls: the worker crate's would bring the settings of outgoing
+/// requests, which no object reads, and take the answer through a stream.
+async fn exchange(objects: &ObjectNamespace, name: &str, written: &[u8]) -> Result<(u16, Vec<u8>), JsValue> {
+    let init = RequestInit::new();
+    init.set_method("POST");
+    init.set_body(&Uint8Array::from(written));
+    let stub = objects.get_by_name(name)?;
+    let stub: &Fetcher = stub.unchecked_ref();
+    let response: Response = JsFuture::from(stub.fetch("http://object/", &init)?).await?.unchecked_into();
+    let buffer = JsFuture::from(response.array_buffer()?).await?;
+    Ok((response.status(), Uint8Array::new(&buffer).to_vec()))
+}
+
+fn classify(thrown: &JsValue) -> HopError {
+    let text = thrown.dyn_ref::<Error>().map_or_else(|| format!("{thrown:?}"), |error| error.message().into());
     if text.contains("overloaded") { HopError::Overloaded(text) } else { HopError::Broken(text) }
 }

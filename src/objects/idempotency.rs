@@ -45,23 +45,27 @@ pub fn look_up_in(sql: &dyn Sql, claim: &Claim, row: &Row, first: usize, now: Ti
     let record = Record {
         body_hash: Digest::from_slice(row.blob(first)?).ok_or(SqlError::Shape("body_hash is no digest"))?,
         expires_at: Timestamp::from_ms(row.unsigned(first + 1)?),
-        answer: row.optional_text(first + 2)?.map(str::to_owned),
+        answer: row.optional_blob(first + 2)?.map(<[u8]>::to_vec),
     };
     match judge(claim, Some(record), now) {
         Verdict::Replay(start) if row.unsigned(first + 3)? > 0 => {
             let parts = sql.run(READ_PARTS, params![claim.scope_hash.as_bytes().to_vec()])?;
-            parts.iter().try_fold(start, |answer, part| Ok(answer + part.text(0)?)).map(Verdict::Replay)
+            let mut answer = start;
+            for part in &parts {
+                answer.extend_from_slice(part.blob(0)?);
+            }
+            Ok(Verdict::Replay(answer))
         }
         verdict => Ok(verdict),
     }
 }
 
 /// Keeps the answer of a request for 24 h.
-pub fn keep_answer(sql: &dyn Sql, claim: &Claim, holder: RequestId, now: Timestamp, answer: &str) -> Result<(), SqlError> {
-    let parts = split_answer(answer);
+pub fn keep_answer(sql: &dyn Sql, claim: &Claim, holder: RequestId, now: Timestamp, answer: &[u8]) -> Result<(), SqlError> {
+    let parts: Vec<&[u8]> = answer.chunks(PART_BYTES).collect();
     let (scope_hash, body_hash) = (claim.scope_hash.as_bytes().to_vec(), claim.body_hash.as_bytes().to_vec());
     let expires_at = now.plus_ms(RECORD_TTL_MS);
-    let first = parts.first().copied().unwrap_or_default();
+    let first = parts.first().copied().unwrap_or_default().to_vec();
     sql.run(WRITE, params![scope_hash, body_hash, holder.to_string(), expires_at.as_ms(), first, further(&parts)])?;
     write_parts(sql, &claim.scope_hash, &parts)
 }
@@ -69,15 +73,15 @@ pub fn keep_answer(sql: &dyn Sql, claim: &Claim, holder: RequestId, now: Timesta
 /// Marks a request as running until `deadline`; from then on a repeat runs anew.
 pub fn keep_in_flight(sql: &dyn Sql, claim: &Claim, holder: RequestId, deadline: Timestamp) -> Result<(), SqlError> {
     let (scope_hash, body_hash) = (claim.scope_hash.as_bytes().to_vec(), claim.body_hash.as_bytes().to_vec());
-    sql.run(WRITE, params![scope_hash, body_hash, holder.to_string(), deadline.as_ms(), None::<String>, 0_u64])?;
+    sql.run(WRITE, params![scope_hash, body_hash, holder.to_string(), deadline.as_ms(), None::<Vec<u8>>, 0_u64])?;
     Ok(())
 }
 
 /// Stores the answer of the request in flight that `holder` began. `false` when it holds the record no more: its deadline
 /// has passed, so that a repeat may have run or may run anew.
-pub fn finish(sql: &dyn Sql, scope_hash: &Digest, holder: RequestId, now: Timestamp, answer: &str) -> Result<bool, SqlError> {
-    let parts = split_answer(answer);
-    let first = parts.first().copied().unwrap_or_default();
+pub fn finish(sql: &dyn Sql, scope_hash: &Digest, holder: RequestId, now: Timestamp, answer: &[u8]) -> Result<bool, SqlError> {
+    let parts: Vec<&[u8]> = answer.chunks(PART_BYTES).collect();
+    let first = parts.first().copied().unwrap_or_default().to_vec();
     let expires_at = now.plus_ms(RECORD_TTL_MS).as_ms();
     let holds = sql
         .first(FINISH, params![scope_hash.as_bytes().to_vec(), holder.to_string(), first, further(&parts), expires_at, now.as_ms()])?
@@ -104,26 +108,13 @@ pub fn oldest_expires_at(sql: &dyn Sql) -> Result<Option<Timestamp>, SqlError> {
     sql.first(READ_OLDEST, &[])?.map(|row| row.unsigned(0).map(Timestamp::from_ms)).transpose()
 }
 
-fn further(parts: &[&str]) -> u64 {
+fn further(parts: &[&[u8]]) -> u64 {
     parts.len().saturating_sub(1) as u64
 }
 
-fn write_parts(sql: &dyn Sql, scope_hash: &Digest, parts: &[&str]) -> Result<(), SqlError> {
+fn write_parts(sql: &dyn Sql, scope_hash: &Digest, parts: &[&[u8]]) -> Result<(), SqlError> {
     for (number, part) in parts.iter().enumerate().skip(1) {
-        sql.run(WRITE_PART, params![scope_hash.as_bytes().to_vec(), number as u64, *part])?;
+        sql.run(WRITE_PART, params![scope_hash.as_bytes().to_vec(), number as u64, part.to_vec()])?;
     }
     Ok(())
-}
-
-/// Cuts an answer into pieces of at most [`PART_BYTES`], between characters.
-fn split_answer(answer: &str) -> Vec<&str> {
-    let mut parts = Vec::new();
-    let mut rest = answer;
-    while rest.len() > PART_BYTES {
-        let (part, tail) = rest.split_at(rest.floor_char_boundary(PART_BYTES));
-        parts.push(part);
-        rest = tail;
-    }
-    parts.push(rest);
-    parts
 }

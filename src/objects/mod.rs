@@ -13,3 +13,4 @@ pub mod shell;
 pub mod sql;
 pub mod storage;
 pub mod tenant;
+pub mod wire;

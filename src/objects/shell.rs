@@ -5,12 +5,12 @@ use std::time::Duration;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use worker::{Headers, Request, Response, ResponseBuilder};
+use worker::{Request, Response, ResponseBuilder};
 
-use super::clock;
-use super::hop::{DUE_HEADER, STATEMENTS_HEADER};
+use super::hop::Envelope;
 use super::sql::{Sql, SqlError};
 use super::storage::ObjectSql;
+use super::{clock, wire};
 use crate::edge::{BadSetting, Edge};
 
 /// Why a call was not run, or not kept.
@@ -39,19 +39,16 @@ pub async fn run_call<C: DeserializeOwned, R>(
     request: &mut Request,
     run: impl FnOnce(&dyn Sql, C) -> Result<R, SqlError>,
 ) -> Result<R, NotRun> {
-    let text = request.text().await.map_err(|error| NotRun::Malformed(error.to_string()))?;
-    let call: C = serde_json::from_str(&text).map_err(|error| NotRun::Malformed(error.to_string()))?;
+    let bytes = request.bytes().await.map_err(|error| NotRun::Malformed(error.to_string()))?;
+    let call: C = wire::read(&bytes).map_err(|error| NotRun::Malformed(error.to_string()))?;
     sql.in_transaction(|sql| run(sql, call)).map_err(NotRun::Failed)
 }
 
 /// Answers with `reply`, the statements it took and, when the alarm was set anew, its time.
 pub fn answer(sql: &ObjectSql, reply: &impl Serialize, due_at_ms: Option<u64>) -> worker::Result<Response> {
-    let headers = Headers::new();
-    headers.set(STATEMENTS_HEADER, &sql.take_statements_run().to_string())?;
-    if let Some(due_at_ms) = due_at_ms {
-        headers.set(DUE_HEADER, &due_at_ms.to_string())?;
-    }
-    Ok(ResponseBuilder::new().with_headers(headers).fixed(serde_json::to_vec(reply)?))
+    let envelope = Envelope { statements: sql.take_statements_run(), due_at_ms, reply };
+    let written = wire::write(&envelope).map_err(|error| worker::Error::RustError(error.to_string()))?;
+    Ok(ResponseBuilder::new().fixed(written))
 }
 
 /// Learns the deployment's clock in an alarm, where no request has brought the time.

@@ -144,6 +144,10 @@ impl Row {
         if self.is_null(column)? { Ok(None) } else { self.unsigned(column).map(Some) }
     }
 
+    pub fn optional_blob(&self, column: usize) -> Result<Option<&[u8]>, SqlError> {
+        if self.is_null(column)? { Ok(None) } else { self.blob(column).map(Some) }
+    }
+
     pub fn optional_text(&self, column: usize) -> Result<Option<&str>, SqlError> {
         if self.is_null(column)? { Ok(None) } else { self.text(column).map(Some) }
     }

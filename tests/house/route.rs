@@ -93,6 +93,18 @@ fn the_documents_show_v1_and_api_and_leave_v2_out() {
 }
 
 #[test]
+fn the_document_that_is_served_is_the_one_of_this_table() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/src/api/house/openapi.json");
+    let document = openapi::document(TABLE, "{origin}", env!("CARGO_PKG_VERSION"));
+    let made = format!("{}\n", serde_json::to_string_pretty(&document).unwrap());
+    if std::env::var_os("WRITE_DOCUMENTS").is_some() {
+        std::fs::write(path, &made).unwrap();
+    }
+    let served = std::fs::read_to_string(path).unwrap_or_default();
+    assert!(served == made, "src/api/house/openapi.json is behind the route table: make documents");
+}
+
+#[test]
 fn every_reference_of_the_document_leads_somewhere() {
     let document = openapi::document(TABLE, "https://example.test", "0");
     let text = document.to_string();

@@ -18,6 +18,7 @@ use guildhall::objects::tenant::call::{Proof, TenantCall, TenantReply};
 use guildhall::objects::tenant::command::{Birth, Command, Controller, FirstAgent, KeyHolder, MeterCapture, MeterReserve, MintKey};
 use guildhall::objects::tenant::outcome::{Born, Charged, Outcome, Reserved, WalletView};
 use guildhall::objects::tenant::refusal::Refusal;
+use guildhall::objects::wire;
 
 use crate::generator::{address, secret_hash_of, user};
 use crate::mutant::Mutant;
@@ -94,10 +95,10 @@ impl Tale {
     }
 
     pub fn send(&mut self, call: &TenantCall) -> TenantReply {
-        // Through JSON and back, as over the hop.
-        let call: TenantCall = serde_json::from_str(&serde_json::to_string(call).unwrap()).unwrap();
+        // Written and read again, as over the hop.
+        let call: TenantCall = wire::read(&wire::write(call).unwrap()).unwrap();
         let reply = self.object.ask(self.now, &call);
-        let again: TenantReply = serde_json::from_str(&serde_json::to_string(&reply).unwrap()).unwrap();
+        let again: TenantReply = wire::read(&wire::write(&reply).unwrap()).unwrap();
         assert_eq!(again, reply, "a reply survives the hop");
         reply
     }

@@ -1,6 +1,5 @@
 //! Opening an account: `POST /api/register`.
 
-use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::domain::id::UserId;
@@ -22,19 +21,21 @@ pub static ROUTES: &[Route] = routes! {
     }
 };
 
-#[derive(Deserialize, JsonSchema)]
+#[derive(Deserialize)]
+#[cfg_attr(not(target_arch = "wasm32"), derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 struct RegisterRequest {
     email: Email,
     password: NewPassword,
     name: Option<Text<1, 128>>,
-    #[schemars(with = "Option<String>")]
+    #[cfg_attr(not(target_arch = "wasm32"), schemars(with = "Option<String>"))]
     referral_code: Option<ReferralCode>,
 }
 
-#[derive(Serialize, JsonSchema)]
+#[derive(Serialize)]
+#[cfg_attr(not(target_arch = "wasm32"), derive(schemars::JsonSchema))]
 struct RegisterReply {
-    #[schemars(with = "String")]
+    #[cfg_attr(not(target_arch = "wasm32"), schemars(with = "String"))]
     id: UserId,
     email: String,
     name: String,

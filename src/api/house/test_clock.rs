@@ -1,6 +1,5 @@
 //! The movable clock of local development and tests (contract README 12). A deployment without the setting has none.
 
-use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::http::context::Ctx;
@@ -22,12 +21,14 @@ pub static ROUTES: &[Route] = routes! {
     }
 };
 
-#[derive(Deserialize, JsonSchema)]
+#[derive(Deserialize)]
+#[cfg_attr(not(target_arch = "wasm32"), derive(schemars::JsonSchema))]
 struct AdvanceRequest {
     advance_seconds: Whole<1, 63_072_000>,
 }
 
-#[derive(Serialize, JsonSchema)]
+#[derive(Serialize)]
+#[cfg_attr(not(target_arch = "wasm32"), derive(schemars::JsonSchema))]
 struct ClockReply {
     now: String,
     offset_seconds: u64,

@@ -1,6 +1,5 @@
 //! Signing in with a wallet: a challenge that costs us nothing to keep, and the session it is exchanged for.
 
-use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::crypto::challenge::{Challenge, ChallengeError};
@@ -26,11 +25,12 @@ pub static ROUTES: &[Route] = routes! {
     }
 };
 
-#[derive(Deserialize, JsonSchema)]
+#[derive(Deserialize)]
+#[cfg_attr(not(target_arch = "wasm32"), derive(schemars::JsonSchema))]
 struct ChallengeRequest {
-    #[schemars(with = "String")]
+    #[cfg_attr(not(target_arch = "wasm32"), schemars(with = "String"))]
     wallet_address: WalletAddress,
-    #[schemars(with = "Option<u64>")]
+    #[cfg_attr(not(target_arch = "wasm32"), schemars(with = "Option<u64>"))]
     chain_id: Option<ChainId>,
 }
 

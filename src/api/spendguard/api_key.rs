@@ -1,6 +1,5 @@
 //! Keys that manage a tenant: `/v1/api-keys` (contract identity-and-money 13).
 
-use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::domain::id::KeyId;
@@ -38,7 +37,8 @@ pub static ROUTES: &[Route] = routes! {
 /// The kinds this route knows; others are no keys of it.
 const KINDS: [KeyKind; 2] = [KeyKind::Live, KeyKind::Test];
 
-#[derive(Deserialize, JsonSchema)]
+#[derive(Deserialize)]
+#[cfg_attr(not(target_arch = "wasm32"), derive(schemars::JsonSchema))]
 struct KeyRequest {
     label: Option<Text<1, 64>>,
     environment: Option<Environment>,
@@ -46,14 +46,16 @@ struct KeyRequest {
     expires_at: Option<Time>,
 }
 
-#[derive(Deserialize, Serialize, JsonSchema, Clone, Copy)]
+#[derive(Deserialize, Serialize, Clone, Copy)]
+#[cfg_attr(not(target_arch = "wasm32"), derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 enum Environment {
     Live,
     Test,
 }
 
-#[derive(Serialize, JsonSchema)]
+#[derive(Serialize)]
+#[cfg_attr(not(target_arch = "wasm32"), derive(schemars::JsonSchema))]
 struct ApiKeyView {
     id: String,
     label: Option<String>,
@@ -64,7 +66,8 @@ struct ApiKeyView {
     last_used_at: Option<String>,
 }
 
-#[derive(Serialize, JsonSchema)]
+#[derive(Serialize)]
+#[cfg_attr(not(target_arch = "wasm32"), derive(schemars::JsonSchema))]
 struct NewApiKey {
     /// Shown once.
     key: String,

@@ -1,6 +1,5 @@
 //! Wallets and funding: `/v1/wallets` (contract identity-and-money 7).
 
-use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -52,7 +51,8 @@ fn require_usd(currency: Option<&Text<1, 16>>) -> Result<(), Fault> {
     }
 }
 
-#[derive(Deserialize, JsonSchema)]
+#[derive(Deserialize)]
+#[cfg_attr(not(target_arch = "wasm32"), derive(schemars::JsonSchema))]
 struct WalletRequest {
     currency: Text<1, 16>,
     name: Option<Text<1, 128>>,
@@ -60,14 +60,16 @@ struct WalletRequest {
     metadata: Option<Metadata<16_384>>,
 }
 
-#[derive(Deserialize, Serialize, JsonSchema, Clone, Copy)]
+#[derive(Deserialize, Serialize, Clone, Copy)]
+#[cfg_attr(not(target_arch = "wasm32"), derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 enum WalletMode {
     Sandbox,
     Live,
 }
 
-#[derive(Serialize, JsonSchema)]
+#[derive(Serialize)]
+#[cfg_attr(not(target_arch = "wasm32"), derive(schemars::JsonSchema))]
 struct Wallet {
     id: String,
     name: Option<String>,
@@ -102,7 +104,8 @@ impl From<WalletView> for Wallet {
     }
 }
 
-#[derive(Serialize, JsonSchema)]
+#[derive(Serialize)]
+#[cfg_attr(not(target_arch = "wasm32"), derive(schemars::JsonSchema))]
 struct BalanceReply {
     wallet_id: String,
     currency: &'static str,
@@ -116,7 +119,8 @@ struct BalanceReply {
     as_of: String,
 }
 
-#[derive(Deserialize, JsonSchema)]
+#[derive(Deserialize)]
+#[cfg_attr(not(target_arch = "wasm32"), derive(schemars::JsonSchema))]
 struct FundRequest {
     /// Minor units.
     amount: Whole<1, 1_000_000>,
@@ -124,14 +128,16 @@ struct FundRequest {
     source: Option<Source>,
 }
 
-#[derive(Deserialize, Serialize, JsonSchema, Clone, Copy)]
+#[derive(Deserialize, Serialize, Clone, Copy)]
+#[cfg_attr(not(target_arch = "wasm32"), derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 enum Source {
     Sandbox,
     Provider,
 }
 
-#[derive(Serialize, JsonSchema)]
+#[derive(Serialize)]
+#[cfg_attr(not(target_arch = "wasm32"), derive(schemars::JsonSchema))]
 struct Funding {
     id: String,
     wallet_id: String,

@@ -6,6 +6,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
 
 use super::Malformed;
+use crate::domain::json_text;
 
 /// The most members tags have.
 const TAGS_MAX: usize = 32;
@@ -46,7 +47,7 @@ impl<'de> Deserialize<'de> for Importance {
 /// An agent's own marks on an observation: an object or a list of at most 32 scalars, given back as it came.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(transparent)]
-pub struct Tags(Value);
+pub struct Tags(#[serde(serialize_with = "json_text::serialize")] Value);
 
 impl Tags {
     pub fn parse(value: Value) -> Result<Self, Malformed> {
@@ -75,14 +76,14 @@ impl fmt::Display for Tags {
 
 impl<'de> Deserialize<'de> for Tags {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Self::parse(Value::deserialize(deserializer)?).map_err(serde::de::Error::custom)
+        Self::parse(json_text::deserialize(deserializer)?).map_err(serde::de::Error::custom)
     }
 }
 
 /// What an agent keeps beside a session: an object of at most 16,384 bytes of JSON.
 #[derive(Debug, Clone, PartialEq, Default, Serialize)]
 #[serde(transparent)]
-pub struct Metadata(Map<String, Value>);
+pub struct Metadata(#[serde(serialize_with = "json_text::serialize")] Map<String, Value>);
 
 /// Metadata that, merged, would outgrow its bound.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -113,7 +114,7 @@ impl fmt::Display for Metadata {
 
 impl<'de> Deserialize<'de> for Metadata {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let members = Map::deserialize(deserializer).map_err(|_| serde::de::Error::custom(Malformed::Metadata))?;
+        let members = json_text::deserialize(deserializer).map_err(|_| serde::de::Error::custom(Malformed::Metadata))?;
         Self::parse(members).map_err(serde::de::Error::custom)
     }
 }

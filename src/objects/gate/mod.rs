@@ -61,7 +61,7 @@ pub enum Command {
     /// Look a request up before it runs, and note that it does.
     Begin { claim: Claim, in_flight_ms: u64 },
     /// Keep the answer of a request that ran.
-    Finish { claim: Claim, answer: String },
+    Finish { claim: Claim, answer: Vec<u8> },
     /// Forget a request that failed: a repeat runs it anew.
     Forget { claim: Claim },
     /// Note that a sign-up for `slug` is under way; at most `count_max` controlled tenants.

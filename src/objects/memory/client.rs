@@ -1,11 +1,9 @@
 //! The client half of a memory object.
 
-use worker::ObjectNamespace;
-
 use super::command::{MemoryCall, MemoryReply};
 use crate::domain::id::TenantUuid;
 use crate::domain::time::Timestamp;
-use crate::objects::hop::{Answered, Cost, HopError, Timed, call_object};
+use crate::objects::hop::{Answered, Cost, HopError, ObjectNamespace, Timed, call_object};
 
 /// Asks the memory of that tenant.
 pub async fn call(
@@ -15,6 +13,5 @@ pub async fn call(
     call: &MemoryCall,
     cost: &Cost,
 ) -> Result<Answered<MemoryReply>, HopError> {
-    let stub = memories.get_by_name(&tenant.to_string()).map_err(|error| HopError::Broken(error.to_string()))?;
-    call_object(&stub, &Timed { now, call }, cost).await
+    call_object(memories, &tenant.to_string(), &Timed { now, call }, cost).await
 }

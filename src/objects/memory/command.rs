@@ -1,4 +1,4 @@
-//! What the memory object is asked and what it answers: the client half, compact JSON on the wire between the two.
+//! What the memory object is asked and what it answers: the client half. How it is written: [`crate::objects::wire`].
 
 use serde::{Deserialize, Serialize};
 
@@ -13,7 +13,6 @@ use crate::domain::time::Timestamp;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct MemoryCall {
     pub command: Command,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub idempotency: Option<Claim>,
 }
 

@@ -21,6 +21,7 @@ use crate::domain::time::Timestamp;
 use super::idempotency;
 use super::schema::{self, Version};
 use super::sql::{Sql, SqlError};
+use super::wire;
 use command::{Command, Counted, MemoryCall, MemoryReply, Outcome, Refusal};
 
 /// The tables of a Memory object, version by version.
@@ -67,7 +68,7 @@ pub fn run(sql: &dyn Sql, now: Timestamp, entropy: &mut dyn Entropy, call: &Memo
     match idempotency::look_up(sql, claim, now)? {
         Verdict::Run => run_first(sql, now, entropy, call, claim),
         Verdict::Replay(answer) => {
-            let outcome = serde_json::from_str(&answer).map_err(|_| SqlError::Shape("expected a stored answer"))?;
+            let outcome = wire::read(&answer).map_err(|_| SqlError::Shape("expected a stored answer"))?;
             Ok(MemoryReply { outcome, replayed: true, next_due_at_ms: None })
         }
         // A command here is answered in the call that brings it, so no record is ever in flight.
@@ -83,7 +84,7 @@ fn run_first(sql: &dyn Sql, now: Timestamp, entropy: &mut dyn Entropy, call: &Me
     if !is_kept(&outcome) {
         return Ok(MemoryReply { outcome, replayed: false, next_due_at_ms: None });
     }
-    let answer = serde_json::to_string(&outcome).map_err(|_| SqlError::Shape("an answer is JSON"))?;
+    let answer = wire::write(&outcome).map_err(|_| SqlError::Shape("an answer has no written form"))?;
     idempotency::keep_answer(sql, claim, RequestId::new(now, entropy), now, &answer)?;
     let next_due = idempotency::oldest_expires_at(sql)?;
     Ok(MemoryReply { outcome, replayed: false, next_due_at_ms: next_due.map(Timestamp::as_ms) })

@@ -1,4 +1,4 @@
-//! What crosses the hop to a tenant's object and back, as compact JSON: the client half.
+//! What crosses the hop to a tenant's object and back: the client half. How it is written: [`crate::objects::wire`].
 
 use std::fmt;
 
@@ -28,29 +28,15 @@ pub struct TenantCall {
     pub request_id: RequestId,
     pub caller: Proof,
     /// The tenant the request named, slug or uuid; it must be this one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub named_tenant: Option<String>,
     /// The scope the route demands of a caller that has scopes.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub needs: Option<Scope>,
     /// The limits that count this request: all of them or none.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub limits: Vec<LimitClass>,
     /// `RATE_LIMIT_SCALE`; 1 but for benchmarks and fuzzing.
-    #[serde(default = "scale_of_one", skip_serializing_if = "is_one")]
     pub limit_scale: u64,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub idempotency: Option<Claim>,
     pub command: Command,
-}
-
-const fn scale_of_one() -> u64 {
-    1
-}
-
-#[allow(clippy::trivially_copy_pass_by_ref)]
-const fn is_one(scale: &u64) -> bool {
-    *scale == 1
 }
 
 impl TenantCall {
@@ -107,12 +93,9 @@ pub struct Caller {
     pub plan: Plan,
     pub actor: Actor,
     /// The agent behind a key or a wallet.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub agent_id: Option<AgentId>,
     /// The role of a member.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub role: Option<Role>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub key: Option<CallerKey>,
     pub default_wallet: WalletId,
     /// What the default wallet had available when the call began, run-out holds counted as freed.
@@ -131,19 +114,14 @@ pub struct CallerKey {
 pub struct TenantReply {
     pub outcome: Result<Outcome, Refusal>,
     /// Each limit of the call as it stands now, for the headers.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub limits: Vec<LimitState>,
     /// Whether this is the stored answer of an earlier call.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub replayed: bool,
     /// `None` when the proof did not hold.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub caller: Option<Caller>,
     /// The earliest deadline this call made or knows of: the alarm must stand no later.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub next_due_at_ms: Option<Timestamp>,
     /// Whether events wait to be handed on.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub outbox_pending: bool,
 }
 

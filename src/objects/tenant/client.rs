@@ -1,11 +1,9 @@
 //! The client half of a tenant's object.
 
-use worker::ObjectNamespace;
-
 use super::call::{TenantCall, TenantReply};
 use crate::domain::id::TenantUuid;
 use crate::domain::time::Timestamp;
-use crate::objects::hop::{Answered, Cost, HopError, Timed, call_object};
+use crate::objects::hop::{Answered, Cost, HopError, ObjectNamespace, Timed, call_object};
 
 /// Asks the object of that tenant.
 pub async fn call(
@@ -15,6 +13,5 @@ pub async fn call(
     call: &TenantCall,
     cost: &Cost,
 ) -> Result<Answered<TenantReply>, HopError> {
-    let stub = tenants.get_by_name(&tenant.to_string()).map_err(|error| HopError::Broken(error.to_string()))?;
-    call_object(&stub, &Timed { now, call }, cost).await
+    call_object(tenants, &tenant.to_string(), &Timed { now, call }, cost).await
 }

@@ -7,6 +7,7 @@ use crate::domain::agent::AgentStatus;
 use crate::domain::digest::Digest;
 use crate::domain::id::{AgentId, EnrollmentId, KeyId, ReservationId, TenantUuid, UserId, WalletId};
 use crate::domain::idempotency::StoredReply;
+use crate::domain::json_text;
 use crate::domain::key::{KeyKind, KeyNumber, NewSecret};
 use crate::domain::member::Role;
 use crate::domain::money::Micros;
@@ -81,6 +82,7 @@ pub enum Command {
     CreateWallet {
         name: Option<String>,
         mode: Mode,
+        #[serde(with = "json_text")]
         metadata: serde_json::Map<String, serde_json::Value>,
     },
     GetWallet {
@@ -167,6 +169,7 @@ pub enum Controller {
 pub struct FirstAgent {
     pub label: String,
     pub address: LoginAddress,
+    #[serde(with = "json_text")]
     pub metadata: serde_json::Map<String, serde_json::Value>,
     pub key: NewSecret,
 }
@@ -234,6 +237,7 @@ pub struct RedeemEnrollment {
     pub address: LoginAddress,
     /// Names a new agent; else the token's label does, else the tenant's slug.
     pub label: Option<String>,
+    #[serde(with = "json_text")]
     pub metadata: serde_json::Map<String, serde_json::Value>,
     pub key: NewSecret,
 }

@@ -16,6 +16,7 @@ use crate::domain::ledger::{Account, Transfer, TransferError};
 use crate::domain::money::{Micros, MoneyError};
 use crate::domain::time::{DAY_MS, Timestamp};
 use crate::objects::sql::{Row, Sql, SqlError};
+use crate::objects::wire::WireError;
 use crate::{params, statements};
 
 /// How long an event is kept after it was handed on.
@@ -60,6 +61,12 @@ impl From<MoneyError> for Stop {
 impl From<TransferError> for Stop {
     fn from(_: TransferError) -> Self {
         Self::Broken(SqlError::Shape("a transfer moves nothing"))
+    }
+}
+
+impl From<WireError> for Stop {
+    fn from(_: WireError) -> Self {
+        Self::Broken(SqlError::Shape("a stored answer cannot be written or read"))
     }
 }
 

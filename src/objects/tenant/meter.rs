@@ -12,7 +12,7 @@ use super::reservation;
 use crate::domain::money::Micros;
 use crate::domain::reservation::ReservationStatus;
 use crate::domain::time::Timestamp;
-use crate::objects::idempotency;
+use crate::objects::{idempotency, wire};
 
 /// Holds the price on the default wallet. 402 when it is not there, run-out holds counted as freed.
 pub(super) fn reserve(desk: &mut Desk<'_>, request: &MeterReserve) -> Step<Done> {
@@ -50,7 +50,7 @@ pub(super) fn capture(desk: &mut Desk<'_>, request: &MeterCapture) -> Step<Done>
         charged.available_micros = available;
     }
     if let (Some(scope_hash), Some(reply)) = (&request.scope_hash, &request.reply) {
-        let answer = serde_json::to_string(&Answer::Reply(reply.clone()))?;
+        let answer = wire::write(&Answer::Reply(reply.clone()))?;
         charged.reply_kept = idempotency::finish(desk.sql, scope_hash, desk.request_id, desk.now, &answer)?;
     }
     Ok(Done { outcome: Outcome::Charged(charged), keep: Keep::Nothing })

@@ -36,7 +36,7 @@ use refusal::Refusal;
 
 use super::schema::{self, Version};
 use super::sql::{Sql, SqlError};
-use super::{idempotency, limit};
+use super::{idempotency, limit, wire};
 use crate::domain::entropy::Entropy;
 use crate::domain::idempotency::{Claim, RECORD_TTL_MS, Verdict};
 use crate::domain::limit::LimitState;
@@ -129,7 +129,7 @@ fn serve(sql: &dyn Sql, now: Timestamp, entropy: &mut dyn Entropy, call: &Tenant
         match idempotency::look_up_in(sql, claim, &row, caller::RECORD_COLUMN, now)? {
             Verdict::Run => {}
             Verdict::Replay(answer) => {
-                let outcome = match serde_json::from_str(&answer)? {
+                let outcome = match wire::read(&answer)? {
                     Answer::Outcome(outcome) => Ok(outcome),
                     Answer::Refusal(refusal) => Err(refusal),
                     Answer::Reply(reply) => Ok(Outcome::Replay(reply)),
@@ -212,7 +212,7 @@ fn settle(mut desk: Desk<'_>, call: &TenantCall, done: Step<Done>, limits: Vec<L
 }
 
 fn keep_answer(desk: &mut Desk<'_>, claim: &Claim, answer: &Answer) -> Step<()> {
-    idempotency::keep_answer(desk.sql, claim, desk.request_id, desk.now, &serde_json::to_string(answer)?)?;
+    idempotency::keep_answer(desk.sql, claim, desk.request_id, desk.now, &wire::write(answer)?)?;
     // An hour's grace, so that one housekeeping purges an hour's records.
     desk.grows_old_at(desk.now.plus_ms(RECORD_TTL_MS + HOUR_MS));
     Ok(())

@@ -9,6 +9,7 @@ use crate::domain::digest::Digest;
 use crate::domain::enrollment::TokenStatus;
 use crate::domain::id::{AgentId, EnrollmentId, EventId, FundingId, KeyId, ReservationId, TenantUuid, UserId, WalletId};
 use crate::domain::idempotency::StoredReply;
+use crate::domain::json_text;
 use crate::domain::key::KeyKind;
 use crate::domain::ledger::{Account, Balance};
 use crate::domain::member::Role;
@@ -129,6 +130,7 @@ pub struct AgentView {
     pub label: String,
     pub address: Option<LoginAddress>,
     pub status: AgentStatus,
+    #[serde(with = "json_text")]
     pub metadata: serde_json::Value,
     pub created_at_ms: Timestamp,
 }
@@ -189,8 +191,8 @@ pub struct WalletView {
     pub mode: Mode,
     /// Whether metered requests are paid from it.
     pub default: bool,
-    #[serde(flatten)]
     pub balance: Balance,
+    #[serde(with = "json_text")]
     pub metadata: serde_json::Value,
     pub created_at_ms: Timestamp,
 }
@@ -202,7 +204,6 @@ pub struct Funded {
     pub amount_micros: Micros,
     pub source: FundingSource,
     /// The wallet's balance after it.
-    #[serde(flatten)]
     pub balance: Balance,
     pub created_at_ms: Timestamp,
 }
@@ -217,7 +218,6 @@ pub struct DaySpend {
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ActivityEntry {
-    #[serde(flatten)]
     pub entry: Entry,
     pub prev_hash: Digest,
     pub hash: Digest,
@@ -265,6 +265,7 @@ pub struct Event {
     #[serde(rename = "type")]
     pub kind: String,
     pub at_ms: Timestamp,
+    #[serde(with = "json_text")]
     pub data: serde_json::Value,
 }
 

@@ -10,6 +10,7 @@ use guildhall::objects::memory::command::{
     Refusal, Search, SessionStatus,
 };
 use guildhall::objects::memory::{migrate, run};
+use guildhall::objects::wire;
 
 use crate::sqlite::NativeSql;
 
@@ -52,14 +53,13 @@ impl World {
         self.sql.connection.execute_batch("BEGIN").unwrap();
         let reply = run(&self.sql, self.now, &mut self.entropy, call).unwrap();
         self.sql.connection.execute_batch("COMMIT").unwrap();
-        let wire = serde_json::to_string(&reply).unwrap();
-        assert_eq!(serde_json::from_str::<MemoryReply>(&wire).unwrap(), reply);
+        assert_eq!(wire::read::<MemoryReply>(&wire::write(&reply).unwrap()).unwrap(), reply);
         reply
     }
 
     pub fn ask(&mut self, command: Command) -> Result<Outcome, Refusal> {
         let call = MemoryCall { command, idempotency: None };
-        assert_eq!(serde_json::from_str::<MemoryCall>(&serde_json::to_string(&call).unwrap()).unwrap(), call);
+        assert_eq!(wire::read::<MemoryCall>(&wire::write(&call).unwrap()).unwrap(), call);
         self.call(&call).outcome
     }
 
