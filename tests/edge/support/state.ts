@@ -14,10 +14,14 @@ const DERIVED = /^(sqlite_|_cf_|word($|_))/;
 
 /** All an object has committed but its counters; nothing when it never stored anything. */
 export async function stateOfObject(server: Server, objectClass: ObjectClass, name: string): Promise<Tables> {
-  const ref = { name };
-  const id = await server.runtime.objectId(objectClass, name);
-  if (!(await server.runtime.objectIds(objectClass)).includes(id)) return {};
-  const found = await server.runtime.objectRows(objectClass, ref, "SELECT name FROM sqlite_schema WHERE type = 'table'");
+  const ref = { id: await server.runtime.objectId(objectClass, name) };
+  let found: Row[];
+  try {
+    found = await server.runtime.objectRows(objectClass, ref, "SELECT name FROM sqlite_schema WHERE type = 'table'");
+  } catch (error) {
+    if (error instanceof Error && error.message === "unable to open database file") return {};
+    throw error;
+  }
   const names = found.map((row) => String(row["name"])).filter((table) => !DERIVED.test(table) && !MOVING_TABLES.has(table));
   const tables: Tables = {};
   for (const table of names.sort()) {
