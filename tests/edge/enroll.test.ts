@@ -1,6 +1,7 @@
 // Wallets that join a tenant by a one-time token, and the wallet that invites a human to own it.
 
 import assert from "node:assert/strict";
+import { randomBytes } from "node:crypto";
 import { test } from "node:test";
 import { newSlug, signIn, signUp, type WalletSession } from "./support/agent.ts";
 import type { Reply } from "./support/client.ts";
@@ -53,6 +54,8 @@ test("a token that is no good is refused alike, whatever is wrong with it, and n
     expired: short.token,
     "another secret": changedAt(good.token, -1),
     "another number": changedAt(good.token, 5 + 32),
+    "another tenant": changedAt(good.token, 5),
+    "a tenant that is not there": `mten_${randomBytes(48).toString("hex")}`,
     "an agent's key": agentKey,
     "a management key": manager.managementKey,
     "the wallet's own session": wallet.sessionToken,
