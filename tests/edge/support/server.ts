@@ -22,13 +22,16 @@ export type ServerOptions = {
 /** The build with the route that panics on purpose. */
 export const PANIC_WORKER = ".test/worker";
 
+/** The seed of the key that signs a test server's tokens, in hex. */
+export const TOKEN_SIGNING_SEED = "11".repeat(32);
+
 /** Settings of a test run. The secrets are fixed, so that a failure can be replayed byte for byte. */
 function testVars(url: string): Record<string, string> {
   return {
     PUBLIC_ORIGIN: url,
     TEST_CLOCK: "true",
     ALLOW_LOOPBACK_TARGETS: "true",
-    TOKEN_SIGNING_SEED: "11".repeat(32),
+    TOKEN_SIGNING_SEED,
     CHALLENGE_SECRET: "22".repeat(32),
     SEAL_SECRET: "33".repeat(32),
     CSRF_SECRET: "44".repeat(32),
