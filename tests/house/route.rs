@@ -6,7 +6,10 @@ use guildhall::api::TABLE;
 use guildhall::http::openapi;
 use guildhall::http::request::BodyKind;
 use guildhall::http::route::{Access, Map, Matched, Route};
+use serde_json::{Value, json};
 use worker::Method;
+
+use crate::source;
 
 fn routes() -> Vec<&'static Route> {
     TABLE.iter().copied().flatten().collect()
@@ -111,4 +114,27 @@ fn every_reference_of_the_document_leads_somewhere() {
     for reference in text.split("\"$ref\":\"#").skip(1).map(|rest| rest.split('"').next().unwrap()) {
         assert!(document.pointer(reference).is_some(), "{reference} is missing");
     }
+}
+
+/// The table as the edge tests read it: they knock on every door of it.
+const ROUTES_FILE: &str = "tests/edge/support/routes.json";
+
+/// What the edge tests know of a route.
+fn describe(route: &Route) -> Value {
+    json!({
+        "method": route.method.to_string(), "path": route.path, "name": route.name, "access": format!("{:?}", route.access),
+        "class": route.class.map(|class| class.as_str()), "body": format!("{:?}", route.body), "status": route.status,
+        "metered": route.metered,
+    })
+}
+
+#[test]
+fn the_edge_tests_know_every_route() {
+    let table: Vec<Value> = routes().into_iter().map(describe).collect();
+    if std::env::var_os("WRITE_ROUTES").is_some() {
+        let lines: Vec<String> = table.iter().map(|route| format!("  {route}")).collect();
+        source::write(ROUTES_FILE, &format!("[\n{}\n]\n", lines.join(",\n")));
+    }
+    let known: Vec<Value> = serde_json::from_str(&source::file(ROUTES_FILE)).unwrap();
+    assert!(known == table, "{ROUTES_FILE} is stale; write it anew: WRITE_ROUTES=1 cargo test --test house");
 }

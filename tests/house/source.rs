@@ -56,3 +56,8 @@ pub fn sql_files(folder: &str) -> Vec<String> {
 pub fn file(path: &str) -> String {
     fs::read_to_string(root().join(path)).unwrap()
 }
+
+/// Writes one file below the project's root: a table that other tests read.
+pub fn write(path: &str, text: &str) {
+    fs::write(root().join(path), text).unwrap();
+}
