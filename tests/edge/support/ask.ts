@@ -1,0 +1,193 @@
+// A good request for every route: what a household can ask, each time about something of its own that nobody used yet.
+
+import assert from "node:assert/strict";
+import { inviteOwner, type Household } from "./household.ts";
+import { newSlug, newWallet, signIn, signUp } from "./agent.ts";
+import type { Client, HeaderMap, Sent } from "./client.ts";
+import { PASSWORD, newEmail, newPerson, openForms, type Person } from "./person.ts";
+import { fillPath, type Access, type Route } from "./route.ts";
+import type { Server } from "./server.ts";
+
+/** What a request asks, without who asks. */
+type Wish = {
+  params?: Record<string, string>;
+  query?: string;
+  json?: unknown;
+  /** Fields of a form; the token of the caller's browser is added. */
+  form?: Record<string, string>;
+  headers?: HeaderMap;
+  /** The one caller it is good for, where that is not the household's own. */
+  by?: Client;
+};
+
+export type Ask = { method: string; path: string; sent: Sent; by: Client | undefined };
+
+type World = { server: Server; house: Household };
+
+const FORM = { "content-type": "application/x-www-form-urlencoded" };
+
+/** Who controls the tenant signs in with the same wallet again and again; each challenge is good once. */
+async function freshChallenge({ house }: World): Promise<{ challenge_id: string; signature: string }> {
+  const { account } = house.agent;
+  const challenge = await house.stranger.post("/v2/billing/agent/challenge", { wallet_address: account.address });
+  return { challenge_id: challenge.json.challenge_id, signature: await account.signMessage({ message: challenge.json.message }) };
+}
+
+async function freshToken({ house }: World): Promise<{ id: string; enrollment_token: string }> {
+  const made = await house.owner.client.post(`/v2/tenants/${house.tenantId}/enrollment-tokens`, {});
+  assert.equal(made.status, 201, made.text);
+  return made.json;
+}
+
+async function freshAgentKey({ house }: World): Promise<string> {
+  const made = await house.owner.client.post(`/v2/tenants/${house.tenantId}/agent-keys`, { agent_id: house.agent.agentId });
+  assert.equal(made.status, 201, made.text);
+  return made.json.key_id;
+}
+
+async function freshApiKey({ house }: World): Promise<string> {
+  const made = await house.owner.client.post("/v1/api-keys", {}, { "x-tenant-id": house.tenantId });
+  assert.equal(made.status, 201, made.text);
+  return made.json.id;
+}
+
+async function freshInvitation({ server }: World): Promise<string> {
+  return inviteOwner(server, await signUp(server.client()));
+}
+
+async function freshSession({ house }: World): Promise<string> {
+  const session_id = newSlug("session");
+  const opened = await house.agent.runtime.post("/v2/session/open", { session_id });
+  assert.equal(opened.status, 200, opened.text);
+  return session_id;
+}
+
+/** A form of somebody who is not signed in. */
+async function strangersForm({ server }: World, form: Record<string, string>): Promise<Wish> {
+  const { csrf, browser } = await openForms(server.client());
+  return { form: { csrf, ...form }, by: browser };
+}
+
+/** A form that changes what its sender signs in with, so nobody else may be at it. */
+async function newcomersForm({ server }: World, form: Record<string, string>): Promise<Wish> {
+  const { csrf, browser } = await newPerson(server.client());
+  return { form: { csrf, ...form }, by: browser };
+}
+
+const nothing = (): Wish => ({});
+const inTenant = ({ house }: World): Wish => ({ params: { tenant_id: house.tenantId } });
+const inTenantWith = (json: unknown) => (world: World): Wish => ({ ...inTenant(world), json });
+const ofTenant = ({ house }: World): Wish => ({ query: `?tenant=${house.tenantId}` });
+const formOfTenant = (form: Record<string, string>) => ({ house }: World): Wish => ({ form: { tenant: house.tenantId, ...form } });
+const ofWallet = ({ house }: World): Wish => ({ params: { id: house.walletId } });
+
+/** By the route's name. A route without a wish here fails every test that goes through the table. */
+const WISHES: Record<string, (world: World) => Wish | Promise<Wish>> = {
+  register: () => ({ json: { email: newEmail(), password: PASSWORD } }),
+  signIn: ({ house }) => ({ json: { email: house.owner.email, password: PASSWORD }, headers: { accept: "application/json" } }),
+  createToken: ({ house }) => ({ json: { email: house.owner.email, password: PASSWORD } }),
+  showCsrf: nothing,
+  showSession: nothing,
+  signOut: nothing,
+
+  front: nothing,
+  style: nothing,
+  script: nothing,
+  icon: nothing,
+  account: nothing,
+  accountSignIn: (world) => strangersForm(world, { email: world.house.owner.email, password: PASSWORD }),
+  accountSignOut: () => ({ form: {} }),
+  accountRegistration: nothing,
+  accountRegister: (world) => strangersForm(world, { email: newEmail(), password: PASSWORD }),
+  accountInvitation: async (world) => ({ params: { token: await freshInvitation(world) } }),
+  accountAcceptInvitation: async (world) => ({ params: { token: await freshInvitation(world) }, form: {} }),
+  accountTenants: nothing,
+  accountCreateTenant: () => ({ form: { tenant_id: newSlug() } }),
+  accountAgents: ofTenant,
+  accountKeys: ofTenant,
+  accountMintAgentKey: formOfTenant({ label: "scout" }),
+  accountMintApiKey: formOfTenant({ label: "office" }),
+  accountEnrollment: ofTenant,
+  accountMintToken: formOfTenant({ label: "for a scout" }),
+  accountAskRevokeKey: async (world) => ({ ...ofTenant(world), params: { key_id: await freshAgentKey(world) } }),
+  accountRevokeKey: async (world) => ({ ...formOfTenant({})(world), params: { key_id: await freshAgentKey(world) } }),
+  accountAskRevokeToken: async (world) => ({ ...ofTenant(world), params: { id: (await freshToken(world)).id } }),
+  accountRevokeToken: async (world) => ({ ...formOfTenant({})(world), params: { id: (await freshToken(world)).id } }),
+  accountBilling: ofTenant,
+  accountFund: (world) => formOfTenant({ wallet_id: world.house.walletId, amount: "5", idempotency_key: newSlug("once") })(world),
+  accountSettings: nothing,
+  accountRename: () => ({ form: { name: "Ada" } }),
+  accountPassword: (world) => newcomersForm(world, { current_password: PASSWORD, new_password: "another long sentence" }),
+  accountSignOutEverywhere: (world) => newcomersForm(world, {}),
+  accountOperator: nothing,
+
+  health: nothing,
+  jwks: nothing,
+  openapi: nothing,
+  llms: nothing,
+  skill: nothing,
+  readTestClock: nothing,
+  advanceTestClock: () => ({ json: { advance_seconds: 1 } }),
+
+  billing: nothing,
+  createChallenge: () => ({ json: { wallet_address: newWallet().address } }),
+  createWalletSession: async (world) => ({ json: await freshChallenge(world) }),
+  createTenant: () => ({ json: { tenant_id: newSlug() } }),
+  listTenants: nothing,
+  createEnrollmentToken: inTenantWith({}),
+  listEnrollmentTokens: inTenant,
+  revokeEnrollmentToken: async (world) => ({ params: { tenant_id: world.house.tenantId, id: (await freshToken(world)).id } }),
+  createAgentKey: (world) => inTenantWith({ agent_id: world.house.agent.agentId })(world),
+  listAgentKeys: inTenant,
+  revokeAgentKey: async (world) => ({ params: { tenant_id: world.house.tenantId, key_id: await freshAgentKey(world) } }),
+  signUpAgent: async ({ server }) => ({ json: { tenant_id: newSlug() }, by: (await signIn(server.client())).client }),
+  enrollAgent: async (world) => ({ json: { enrollment_token: (await freshToken(world)).enrollment_token } }),
+  bootstrapOwner: async ({ server }) => {
+    const agent = await signUp(server.client());
+    return { json: { owner_email: newEmail(), tenant_id: agent.tenantId }, by: agent.client };
+  },
+  query: () => ({ json: { query_text: "where is the silver?" } }),
+  primeContext: () => ({ json: { task_description: "polish the silver", token_budget: 100 } }),
+  openSession: () => ({ json: { session_id: newSlug("session") } }),
+  appendToSession: async (world) => ({ json: { session_id: await freshSession(world), content: "the cook is new" } }),
+  flushSession: async (world) => ({ json: { session_id: await freshSession(world) } }),
+  closeSession: async (world) => ({ json: { session_id: await freshSession(world) } }),
+  sessionStatus: ({ house }) => ({ params: { session_id: house.sessionId } }),
+  finalizeSession: () => ({ json: { session_id: newSlug("session"), observations: [{ content: "the coachman left" }] } }),
+  adminStats: nothing,
+
+  createWallet: () => ({ json: { currency: "usd", name: "petty cash" } }),
+  listWallets: nothing,
+  getWallet: ofWallet,
+  getWalletBalance: ofWallet,
+  fundWallet: (world) => ({ ...ofWallet(world), json: { amount: 100 }, headers: { "idempotency-key": newSlug("once") } }),
+  createApiKey: () => ({ json: { label: "spare" } }),
+  listApiKeys: nothing,
+  revokeApiKey: async (world) => ({ params: { id: await freshApiKey(world) } }),
+};
+
+/** A request that succeeds when who may make it makes it. `csrf` is that of the browser it will be sent from. */
+export async function prepareAsk(server: Server, house: Household, route: Route, csrf = house.owner.csrf): Promise<Ask> {
+  const wish = WISHES[route.name];
+  assert.ok(wish, `no test knows a good request for ${route.name}: add one to support/ask.ts`);
+  const { params, query = "", json, form, headers = {}, by } = await wish({ server, house });
+  const body = form && { body: new URLSearchParams({ csrf, ...form }).toString(), headers: { ...FORM, ...headers } };
+  const sent: Sent = body ?? { headers, ...(json === undefined ? {} : { json }) };
+  return { method: route.method, path: `${fillPath(route, params)}${query}`, sent, by };
+}
+
+/** Who may make the household's request at a route. */
+export function callerAt(route: Route, house: Household, operator: Person): Client {
+  const named = { "x-tenant-id": house.tenantId };
+  const callers: Record<Access, Client> = {
+    Public: house.stranger,
+    WalletSession: house.agent.client,
+    Runtime: house.agent.runtime,
+    Management: house.stranger.with({ ...named, "x-api-key": house.apiKey }),
+    Human: house.owner.client,
+    Admin: operator.client,
+    Console: house.owner.browser,
+    OperatorConsole: operator.browser,
+  };
+  return callers[route.access as Access];
+}
