@@ -244,12 +244,14 @@ mod tests {
 
     #[test]
     fn a_human_token_is_the_contract_s() {
-        let custom = HumanSession { user_id: UserId::from_bytes([7; 16]), email: "a@b.example".to_owned(), role: HumanRole::Admin };
+        let user_id = UserId::from_bytes([7; 16]);
+        let custom = HumanSession { user_id, email: "a@b.example".to_owned(), role: HumanRole::Admin, sessions_from_ms: 5 };
         let text = ring().sign(&Claims::lasting(HumanSession::TTL_S, now(), custom.clone())).unwrap();
         let payload = mac::from_base64url(text.split('.').nth(1).unwrap()).unwrap();
         let expected = json!({
             "iss": ORIGIN, "aud": "guildhall:api", "iat": 1_770_000_000, "exp": 1_770_604_800,
-            "userId": "07070707-0707-0707-0707-070707070707", "email": "a@b.example", "role": "admin"
+            "userId": "07070707-0707-0707-0707-070707070707", "email": "a@b.example", "role": "admin",
+            "sessionsFromMs": 5
         });
         assert_eq!(serde_json::from_slice::<Value>(&payload).unwrap(), expected);
         assert_eq!(ring().verify::<HumanSession>(&text, now()).unwrap().custom, custom);

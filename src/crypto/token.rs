@@ -43,6 +43,8 @@ pub struct HumanSession {
     pub user_id: UserId,
     pub email: String,
     pub role: HumanRole,
+    /// From when the account's sign-ins counted at the time the token was made: once that has moved, the token is void.
+    pub sessions_from_ms: u64,
 }
 
 impl HumanSession {

@@ -5,6 +5,7 @@
 
 use super::code::Code;
 use super::context::Ctx;
+use super::credential::Human;
 use super::fault::Fault;
 use super::field::{Email, Text};
 use crate::crypto::password::{PasswordHash, Unhashable, verify_password};
@@ -102,9 +103,10 @@ pub async fn set_password(ctx: &Ctx, user_id: UserId, password: &NewPassword) ->
 }
 
 /// A bearer token for a human, and when it ends.
-pub fn sign_human_token(ctx: &Ctx, user_id: UserId, email: String, is_admin: bool) -> Result<(String, Timestamp), Fault> {
-    let role = if is_admin { HumanRole::Admin } else { HumanRole::User };
-    let claims = Claims::lasting(HumanSession::TTL_S, ctx.now, HumanSession { user_id, email, role });
+pub fn sign_human_token(ctx: &Ctx, human: Human) -> Result<(String, Timestamp), Fault> {
+    let role = if human.is_admin { HumanRole::Admin } else { HumanRole::User };
+    let Human { user_id, email, sessions_from_ms, .. } = human;
+    let claims = Claims::lasting(HumanSession::TTL_S, ctx.now, HumanSession { user_id, email, role, sessions_from_ms });
     let token = ctx.keys()?.ring.sign(&claims).map_err(|error| Fault::internal(error.to_string()))?;
     Ok((token, claims.expires_at))
 }

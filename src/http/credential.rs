@@ -24,6 +24,8 @@ pub struct Human {
     pub user_id: UserId,
     pub email: String,
     pub is_admin: bool,
+    /// From when this account's sign-ins count.
+    pub sessions_from_ms: u64,
     /// The hash of the cookie's secret, when a cookie it was.
     pub session_hash: Option<String>,
 }
@@ -44,7 +46,7 @@ enum Presented {
     Nothing,
     Wallet(WalletAddress),
     Key(ApiKey),
-    HumanToken(HumanSession, u64),
+    HumanToken(HumanSession),
     Unknown,
 }
 
@@ -69,11 +71,11 @@ pub async fn check(ctx: &Ctx, access: Access) -> Result<(), Fault> {
         Access::Management => match present_management(ctx)? {
             Presented::Nothing => return Err(missing("send X-API-Key: tl_..., or Authorization: Bearer with a human's token")),
             Presented::Key(key) if matches!(key.kind(), KeyKind::Live | KeyKind::Test) => Credential::Key(key),
-            Presented::HumanToken(session, issued_at_ms) => Credential::Human(load_human(ctx, session, issued_at_ms).await?),
+            Presented::HumanToken(session) => Credential::Human(load_human(ctx, session).await?),
             _ => return Err(bad_credential()),
         },
         Access::Human => match present_bearer(ctx)? {
-            Presented::HumanToken(session, issued_at_ms) => Credential::Human(load_human(ctx, session, issued_at_ms).await?),
+            Presented::HumanToken(session) => Credential::Human(load_human(ctx, session).await?),
             Presented::Nothing => match cookie_human(ctx).await? {
                 Some(human) => {
                     require_own_page(ctx, &human)?;
@@ -85,9 +87,7 @@ pub async fn check(ctx: &Ctx, access: Access) -> Result<(), Fault> {
         },
         Access::Admin => match present_bearer(ctx)? {
             Presented::Nothing => return Err(missing("send Authorization: Bearer with an operator's token")),
-            Presented::HumanToken(session, issued_at_ms) => {
-                Credential::Human(require_admin(load_human(ctx, session, issued_at_ms).await?)?)
-            }
+            Presented::HumanToken(session) => Credential::Human(require_admin(load_human(ctx, session).await?)?),
             _ => return Err(bad_credential()),
         },
         Access::Console => Credential::Human(console_human(ctx).await?),
@@ -127,10 +127,7 @@ fn classify(ctx: &Ctx, text: &str) -> Result<Presented, Fault> {
     if let Some(key) = ApiKey::parse(text) {
         return Ok(Presented::Key(key));
     }
-    Ok(keys
-        .ring
-        .verify::<HumanSession>(text, ctx.now)
-        .map_or(Presented::Unknown, |claims| Presented::HumanToken(claims.custom, claims.issued_at.as_ms())))
+    Ok(keys.ring.verify::<HumanSession>(text, ctx.now).map_or(Presented::Unknown, |claims| Presented::HumanToken(claims.custom)))
 }
 
 fn present_bearer(ctx: &Ctx) -> Result<Presented, Fault> {
@@ -163,15 +160,16 @@ fn present_management(ctx: &Ctx) -> Result<Presented, Fault> {
 }
 
 /// The account a token speaks of, as it stands now: a changed password, address or role counts from the next request.
-async fn load_human(ctx: &Ctx, session: HumanSession, issued_at_ms: u64) -> Result<Human, Fault> {
+async fn load_human(ctx: &Ctx, session: HumanSession) -> Result<Human, Fault> {
     let account =
         ctx.with_database(async |database| user::find_by_id(database, session.user_id).await).await?.ok_or_else(bad_credential)?;
-    // The token's times are whole seconds: one made in the second of the change is the new one.
-    if issued_at_ms.saturating_add(999) < account.sessions_valid_from_ms {
+    // Not by the token's own times, which are whole seconds: one made just before the change would live on.
+    if session.sessions_from_ms != account.sessions_valid_from_ms {
         return Err(bad_credential());
     }
     let is_admin = session.role == HumanRole::Admin && account.is_operator(&ctx.edge.settings.admin_emails);
-    Ok(Human { user_id: account.user_id, email: account.email, is_admin, session_hash: None })
+    let sessions_from_ms = account.sessions_valid_from_ms;
+    Ok(Human { user_id: account.user_id, email: account.email, is_admin, sessions_from_ms, session_hash: None })
 }
 
 /// The value of a cookie.
@@ -187,6 +185,7 @@ pub async fn cookie_human(ctx: &Ctx) -> Result<Option<Human>, Fault> {
     let account = ctx.with_database(async |database| user::find_by_session(database, &hash, ctx.now).await).await?;
     Ok(account.map(|account| Human {
         is_admin: account.is_operator(&ctx.edge.settings.admin_emails),
+        sessions_from_ms: account.sessions_valid_from_ms,
         user_id: account.user_id,
         email: account.email,
         session_hash: Some(hash),

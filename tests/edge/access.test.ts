@@ -68,7 +68,6 @@ async function makeWorld(): Promise<void> {
   [house, other] = await Promise.all([newHousehold(server.current), newHousehold(server.current)]);
   const [boss, gone] = await Promise.all([newOperator(server.current), newPerson(server.client())]);
   operator = boss;
-  await server.current.advance(2);
   const out = await gone.browser.form("/account/settings/sign-out-everywhere", { csrf: gone.csrf });
   assert.equal(out.status, 303, out.text);
   callers = await makeCallers(gone);

@@ -8,7 +8,7 @@ use crate::domain::limit::LimitClass;
 use crate::http::account::{self, Password};
 use crate::http::code::Code;
 use crate::http::context::Ctx;
-use crate::http::credential::{cookie_human, require_own_page};
+use crate::http::credential::{Human, cookie_human, require_own_page};
 use crate::http::fault::Fault;
 use crate::http::field::Email;
 use crate::http::reply::Reply;
@@ -125,11 +125,16 @@ async fn sign_in(ctx: &Ctx) -> Result<Reply, Fault> {
 /// 1. The body: 400. 2. Its password, else this browser's cookie: 401, 403, 429. 3. Sign the token: 200.
 async fn create_token(ctx: &Ctx) -> Result<Reply, Fault> {
     let request: TokenRequest = ctx.incoming.body()?;
-    let (user_id, email, is_admin) = match (request.email, request.password) {
+    let human = match (request.email, request.password) {
         (Some(email), Some(password)) => {
             let account = account::prove_password(ctx, &email, &password).await?;
-            let is_admin = account.is_operator(&ctx.edge.settings.admin_emails);
-            (account.user_id, account.email, is_admin)
+            Human {
+                is_admin: account.is_operator(&ctx.edge.settings.admin_emails),
+                sessions_from_ms: account.sessions_valid_from_ms,
+                user_id: account.user_id,
+                email: account.email,
+                session_hash: None,
+            }
         }
         (Some(_), None) => return Err(Fault::field("$.password", "is required")),
         (None, Some(_)) => return Err(Fault::field("$.email", "is required")),
@@ -137,10 +142,10 @@ async fn create_token(ctx: &Ctx) -> Result<Reply, Fault> {
             let human =
                 cookie_human(ctx).await?.ok_or_else(|| Fault::new(Code::Unauthenticated, "send email and password, or sign in first"))?;
             require_own_page(ctx, &human)?;
-            (human.user_id, human.email, human.is_admin)
+            human
         }
     };
-    let (token, expires_at) = account::sign_human_token(ctx, user_id, email, is_admin)?;
+    let (token, expires_at) = account::sign_human_token(ctx, human)?;
     Ok(Reply::json(200, &TokenReply { token, expires_at: expires_at.to_string() })?.no_store())
 }
 
