@@ -198,9 +198,20 @@ async fn console_human(ctx: &Ctx) -> Result<Human, Fault> {
     Ok(human)
 }
 
+/// The way in, and back to the page that was asked for, at the tenant it was about. A form's own path is no page: who
+/// sent one goes back to the page it stands on.
 fn sign_in_location(ctx: &Ctx) -> String {
-    let next: String = worker::url::form_urlencoded::byte_serialize(ctx.incoming.path.as_bytes()).collect();
-    format!("/account?next={next}")
+    let encode = |text: &str| worker::url::form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>();
+    let path = ctx.incoming.path.as_str();
+    let is_page = matches!(ctx.incoming.method, worker::Method::Get | worker::Method::Head) || ctx.route.path.contains("{token}");
+    let page = if is_page { path.to_owned() } else { path.split('/').take(3).collect::<Vec<_>>().join("/") };
+    let form = ctx.incoming.form().unwrap_or_default();
+    let in_form = form.iter().find(|(name, _)| name == "tenant").map(|(_, value)| value.as_str());
+    let next = match ctx.incoming.query_value("tenant").or(in_form).filter(|name| !name.is_empty()) {
+        Some(tenant) => format!("{page}?tenant={}", encode(tenant)),
+        None => page,
+    };
+    format!("/account?next={}", encode(&next))
 }
 
 /// The token that proves a form was made by our page, for a session or, signed out, for a browser.

@@ -365,3 +365,17 @@ test("the keyboard reaches everything: skip link, navigation, form", async () =>
   assert.equal(await page.evaluate("document.activeElement.id"), "main");
   await person.close();
 });
+
+test("who is signed out comes back to the page they were at, and to its tenant, also from a form", async () => {
+  const client = server.client();
+  for (const [method, path, fields, next] of [
+    ["GET", "/account/keys?tenant=alpha", undefined, "/account/keys?tenant=alpha"],
+    ["GET", "/account/settings", undefined, "/account/settings"],
+    ["POST", "/account/keys/agent", { tenant: "alpha" }, "/account/keys?tenant=alpha"],
+    ["POST", "/account/settings/name", { name: "Ada" }, "/account/settings"],
+    ["POST", "/account/invite/inv_1", {}, "/account/invite/inv_1"],
+  ] as const) {
+    const reply = fields === undefined ? await client.send(method, path) : await client.form(path, fields);
+    assert.deepEqual([reply.status, reply.headers.get("location")], [303, `/account?${new URLSearchParams({ next })}`], `${method} ${path}`);
+  }
+});
