@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use worker::{DurableObject, Env, Request, Response, State, durable_object};
 
 use super::hop::{Cost, HopError, ObjectNamespace, call_object};
-use super::shell;
+use super::shell::{self, Ran};
 use super::sql::{Sql, SqlError};
 use super::storage::ObjectSql;
 use crate::edge::{self, Edge};
@@ -56,7 +56,7 @@ impl DurableObject for Clock {
 
     async fn fetch(&self, mut request: Request) -> worker::Result<Response> {
         match shell::run_call(&self.sql, &mut request, |sql, call: Advance| run(sql, &call)).await {
-            Ok(offset) => shell::answer(&self.sql, &offset, None),
+            Ok(Ran { reply, statements }) => shell::answer(statements, &reply, None),
             Err(refused) => refused.into_response(),
         }
     }

@@ -32,21 +32,31 @@ impl NotRun {
     }
 }
 
+/// What a call came to, and how many statements that took.
+#[derive(Debug)]
+pub struct Ran<R> {
+    pub reply: R,
+    pub statements: u64,
+}
+
 /// Reads a call of type `C` and runs it in one transaction. Between its first read and its last write nothing is
 /// awaited, so the object commits the command whole or not at all.
 pub async fn run_call<C: DeserializeOwned, R>(
     sql: &ObjectSql,
     request: &mut Request,
     run: impl FnOnce(&dyn Sql, C) -> Result<R, SqlError>,
-) -> Result<R, NotRun> {
+) -> Result<Ran<R>, NotRun> {
     let bytes = request.bytes().await.map_err(|error| NotRun::Malformed(error.to_string()))?;
     let call: C = wire::read(&bytes).map_err(|error| NotRun::Malformed(error.to_string()))?;
-    sql.in_transaction(|sql| run(sql, call)).map_err(NotRun::Failed)
+    // What an alarm has run since is no part of this call.
+    sql.take_statements_run();
+    let reply = sql.in_transaction(|sql| run(sql, call)).map_err(NotRun::Failed)?;
+    Ok(Ran { reply, statements: sql.take_statements_run() })
 }
 
 /// Answers with `reply`, the statements it took and, when the alarm was set anew, its time.
-pub fn answer(sql: &ObjectSql, reply: &impl Serialize, due_at_ms: Option<u64>) -> worker::Result<Response> {
-    let envelope = Envelope { statements: sql.take_statements_run(), due_at_ms, reply };
+pub fn answer(statements: u64, reply: &impl Serialize, due_at_ms: Option<u64>) -> worker::Result<Response> {
+    let envelope = Envelope { statements, due_at_ms, reply };
     let written = wire::write(&envelope).map_err(|error| worker::Error::RustError(error.to_string()))?;
     Ok(ResponseBuilder::new().fixed(written))
 }

@@ -5,7 +5,7 @@ use worker::{DurableObject, Env, Request, Response, State, durable_object};
 use super::{Call, Command};
 use crate::domain::id::RequestId;
 use crate::edge::{self, PlatformEntropy};
-use crate::objects::shell::{self, Alarm};
+use crate::objects::shell::{self, Alarm, Ran};
 use crate::objects::storage::ObjectSql;
 
 /// The object.
@@ -26,10 +26,10 @@ impl DurableObject for Gate {
     async fn fetch(&self, mut request: Request) -> worker::Result<Response> {
         match shell::run_call(&self.sql, &mut request, |sql, call: Call| super::run(sql, &call)).await {
             Err(refused) => refused.into_response(),
-            Ok(reply) => {
+            Ok(Ran { reply, statements }) => {
                 self.alarm.keep(&self.state, reply.next_due_at_ms).await?;
                 // What a gate does when due is to forget; nobody has to find it for that.
-                shell::answer(&self.sql, &reply, None)
+                shell::answer(statements, &reply, None)
             }
         }
     }

@@ -9,7 +9,7 @@ use crate::domain::time::{SECOND_MS, Timestamp};
 use crate::edge::{self, Edge, PlatformEntropy};
 use crate::objects::hop::Timed;
 use crate::objects::message::{MemoryCounts, Message};
-use crate::objects::shell::{self, Alarm};
+use crate::objects::shell::{self, Alarm, Ran};
 use crate::objects::sql::{Sql, SqlError};
 use crate::objects::storage::ObjectSql;
 
@@ -46,12 +46,12 @@ impl DurableObject for Memory {
         });
         match run.await {
             Err(refused) => refused.into_response(),
-            Ok(reply) => {
+            Ok(Ran { reply, statements }) => {
                 self.has_tables.set(true);
                 let counts_at_ms = (told && !self.counts_are_scheduled.replace(true)).then(|| now.plus_ms(COUNTS_DELAY_MS).as_ms());
                 let due_at_ms = [counts_at_ms, reply.next_due_at_ms].into_iter().flatten().min();
                 let due_at_ms = self.alarm.keep(&self.state, due_at_ms).await?;
-                shell::answer(&self.sql, &reply, due_at_ms)
+                shell::answer(statements, &reply, due_at_ms)
             }
         }
     }

@@ -12,7 +12,7 @@ use crate::domain::time::Timestamp;
 use crate::edge::{self, Edge, PlatformEntropy};
 use crate::objects::hop::Timed;
 use crate::objects::message::{Message, TenantEvents};
-use crate::objects::shell::{self, Alarm};
+use crate::objects::shell::{self, Alarm, Ran};
 use crate::objects::sql::{Sql, SqlError};
 use crate::objects::storage::ObjectSql;
 
@@ -50,10 +50,10 @@ impl DurableObject for Tenant {
         });
         match run.await {
             Err(refused) => refused.into_response(),
-            Ok(reply) => {
+            Ok(Ran { reply, statements }) => {
                 self.has_tables.set(self.has_tables.get() || reply.caller.is_some());
                 let due_at_ms = self.keep_alarm(&reply, now).await?;
-                shell::answer(&self.sql, &reply, due_at_ms)
+                shell::answer(statements, &reply, due_at_ms)
             }
         }
     }
