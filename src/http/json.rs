@@ -8,6 +8,7 @@ use serde_json::{Map, Number, Value};
 
 use super::code::Code;
 use super::fault::Fault;
+use super::json_path::find_refused;
 
 /// Objects and arrays may nest this deep.
 const DEPTH_MAX: usize = 32;
@@ -21,12 +22,12 @@ pub fn parse(text: &str) -> Result<Value, Fault> {
         .map_err(|error| syntax_fault(&error))
 }
 
-/// Reads a request type out of a body that [`parse`] has accepted.
+/// Reads a request type out of a body that [`parse`] has accepted. A type that reads an object or list by itself must hand
+/// on the errors of what it reads from: that the text has ended is one of them.
 pub fn read<T: DeserializeOwned>(text: &str) -> Result<T, Fault> {
-    let mut deserializer = serde_json::Deserializer::from_str(text);
-    serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
-        let (path, inner) = (error.path().to_string(), error.into_inner());
-        field_fault(&path, &inner.to_string())
+    serde_json::from_str(text).map_err(|error: serde_json::Error| {
+        let refuses = |beginning: &str| serde_json::from_str::<T>(beginning).is_err_and(|error| !error.is_eof());
+        field_fault(&find_refused(text, &refuses), &error.to_string())
     })
 }
 
@@ -40,13 +41,8 @@ fn syntax_fault(error: &serde_json::Error) -> Fault {
 }
 
 /// Turns serde's words into ours: the path of the field, and what it must be, without the value that was sent.
-fn field_fault(path: &str, message: &str) -> Fault {
+fn field_fault(at: &str, message: &str) -> Fault {
     let message = message.rsplit_once(" at line ").map_or(message, |(message, _)| message);
-    let at = match path {
-        "." | "?" => "$".to_owned(),
-        path if path.starts_with('[') => format!("${path}"),
-        path => format!("$.{path}"),
-    };
     if let Some(missing) = message.strip_prefix("missing field `").and_then(|rest| rest.strip_suffix('`')) {
         return Fault::field(&format!("{at}.{missing}"), "is required");
     }
@@ -54,16 +50,16 @@ fn field_fault(path: &str, message: &str) -> Fault {
         .iter()
         .any(|own| message.starts_with(own));
     if !is_serdes_own {
-        return Fault::field(&at, message);
+        return Fault::field(at, message);
     }
     match message.rsplit_once(", expected ").map(|(_, expected)| expected) {
-        None => Fault::field(&at, "has an unknown form"),
-        Some("u64" | "u32" | "u16" | "u8" | "i64") => Fault::field(&at, "must be a whole number in range"),
-        Some("f64" | "f32") => Fault::field(&at, "must be a number"),
-        Some(expected) if expected.starts_with("struct ") || expected == "a map" => Fault::field(&at, "must be an object"),
-        Some("a sequence") => Fault::field(&at, "must be an array"),
-        Some("a boolean") => Fault::field(&at, "must be true or false"),
-        Some(expected) => Fault::field(&at, &format!("must be {expected}")),
+        None => Fault::field(at, "has an unknown form"),
+        Some("u64" | "u32" | "u16" | "u8" | "i64") => Fault::field(at, "must be a whole number in range"),
+        Some("f64" | "f32") => Fault::field(at, "must be a number"),
+        Some(expected) if expected.starts_with("struct ") || expected == "a map" => Fault::field(at, "must be an object"),
+        Some("a sequence") => Fault::field(at, "must be an array"),
+        Some("a boolean") => Fault::field(at, "must be true or false"),
+        Some(expected) => Fault::field(at, &format!("must be {expected}")),
     }
 }
 

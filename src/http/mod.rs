@@ -12,6 +12,7 @@ pub mod field;
 pub mod gate;
 pub mod idempotency;
 pub mod json;
+pub mod json_path;
 pub mod keys;
 pub mod limit;
 pub mod mail;

@@ -7,3 +7,4 @@ mod layer;
 mod route;
 mod source;
 mod statement;
+mod wire;

@@ -97,14 +97,13 @@ fn the_documents_show_v1_and_api_and_leave_v2_out() {
 
 #[test]
 fn the_document_that_is_served_is_the_one_of_this_table() {
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/src/api/house/openapi.json");
+    const PATH: &str = "src/api/house/openapi.json";
     let document = openapi::document(TABLE, "{origin}", env!("CARGO_PKG_VERSION"));
     let made = format!("{}\n", serde_json::to_string_pretty(&document).unwrap());
     if std::env::var_os("WRITE_DOCUMENTS").is_some() {
-        std::fs::write(path, &made).unwrap();
+        source::write(PATH, &made);
     }
-    let served = std::fs::read_to_string(path).unwrap_or_default();
-    assert!(served == made, "src/api/house/openapi.json is behind the route table: make documents");
+    assert!(source::file(PATH) == made, "{PATH} is behind the route table: make documents");
 }
 
 #[test]
@@ -131,10 +130,10 @@ fn describe(route: &Route) -> Value {
 #[test]
 fn the_edge_tests_know_every_route() {
     let table: Vec<Value> = routes().into_iter().map(describe).collect();
-    if std::env::var_os("WRITE_ROUTES").is_some() {
+    if std::env::var_os("WRITE_DOCUMENTS").is_some() {
         let lines: Vec<String> = table.iter().map(|route| format!("  {route}")).collect();
         source::write(ROUTES_FILE, &format!("[\n{}\n]\n", lines.join(",\n")));
     }
     let known: Vec<Value> = serde_json::from_str(&source::file(ROUTES_FILE)).unwrap();
-    assert!(known == table, "{ROUTES_FILE} is stale; write it anew: WRITE_ROUTES=1 cargo test --test house");
+    assert!(known == table, "{ROUTES_FILE} is stale; write it anew: make documents");
 }

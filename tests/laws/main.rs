@@ -9,6 +9,7 @@ mod crypto_seal;
 mod crypto_vector;
 #[path = "../support/entropy.rs"]
 mod entropy;
+mod json_path;
 mod memory;
 mod scope;
 #[path = "../support/sqlite.rs"]

@@ -114,7 +114,7 @@ impl fmt::Display for Metadata {
 
 impl<'de> Deserialize<'de> for Metadata {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let members = json_text::deserialize(deserializer).map_err(|_| serde::de::Error::custom(Malformed::Metadata))?;
+        let members = json_text::deserialize(deserializer)?;
         Self::parse(members).map_err(serde::de::Error::custom)
     }
 }

@@ -64,6 +64,7 @@ pub fn refuse_unborn(call: &TenantCall) -> TenantReply {
         (Proof::Wallet { .. }, Command::Invite(_)) => Refusal::NotControllingWallet,
         (Proof::Wallet { .. }, _) => Refusal::TenantMismatch,
         (Proof::User { .. }, _) => Refusal::NotMember,
+        (Proof::House, Command::RedeemEnrollment(_)) => Refusal::InvalidEnrollmentToken,
         (Proof::Operator { .. } | Proof::House, _) => Refusal::NoTenant,
     })
 }

@@ -1,0 +1,134 @@
+//! Where in a JSON text a reader stopped: the path of the value it would not take, found by reading ever shorter
+//! beginnings of the text. Only a refused body is read again, and each costs a logarithm of readings.
+
+/// One step into a document.
+enum Step<'t> {
+    /// A member, by its name as it stands in the text.
+    Name(&'t str),
+    /// An item, from 0.
+    Index(usize),
+}
+
+/// The path of the first value of `text`, in document order, that `refuses` turns down. `text` must be valid JSON, and
+/// `refuses` must tell whether a reader of this beginning of it met something it would not take, rather than its end.
+pub fn find_refused(text: &str, refuses: &dyn Fn(&str) -> bool) -> String {
+    let mut cuts = Vec::new();
+    walk(text, &mut |at, _| cuts.push(at));
+    // A reader that stops at a value stops there in every longer beginning too.
+    let first = cuts.partition_point(|at| !text.get(..*at).is_some_and(refuses));
+    let mut path = String::from("$");
+    let mut number = 0;
+    walk(text, &mut |_, steps| {
+        if number == first {
+            for step in steps {
+                match step {
+                    Step::Name(name) => path.extend([".", name]),
+                    Step::Index(index) => path.push_str(&format!("[{index}]")),
+                }
+            }
+        }
+        number += 1;
+    });
+    path
+}
+
+/// Calls `visit` with each place where a reader can know more of a value, and the way to that value: behind the opening
+/// bracket of an object or list, behind a member's name or a comma between items, and behind the end of every value.
+fn walk<'t>(text: &'t str, visit: &mut dyn FnMut(usize, &[Step<'t>])) {
+    let mut walk = Walk { text, at: 0, steps: Vec::new() };
+    walk.value(visit);
+}
+
+struct Walk<'t> {
+    text: &'t str,
+    at: usize,
+    steps: Vec<Step<'t>>,
+}
+
+impl<'t> Walk<'t> {
+    /// The next byte that is no white space.
+    fn peek(&mut self) -> Option<u8> {
+        let rest = self.text.as_bytes().get(self.at..)?;
+        self.at += rest.iter().take_while(|byte| byte.is_ascii_whitespace()).count();
+        self.text.as_bytes().get(self.at).copied()
+    }
+
+    fn value(&mut self, visit: &mut dyn FnMut(usize, &[Step<'t>])) {
+        match self.peek() {
+            Some(b'{') => self.members(visit),
+            Some(b'[') => self.items(visit),
+            Some(b'"') => {
+                self.string();
+            }
+            Some(_) => {
+                let rest = self.text.as_bytes().get(self.at..).unwrap_or_default();
+                self.at += rest.iter().take_while(|byte| !matches!(byte, b',' | b']' | b'}') && !byte.is_ascii_whitespace()).count();
+            }
+            None => return,
+        }
+        visit(self.at, &self.steps);
+    }
+
+    fn members(&mut self, visit: &mut dyn FnMut(usize, &[Step<'t>])) {
+        self.at += 1;
+        visit(self.at, &self.steps);
+        while let Some(byte) = self.peek() {
+            if byte == b'"' {
+                let name = self.string();
+                visit(self.at, &self.steps);
+                self.peek();
+                self.at += 1;
+                self.steps.push(Step::Name(name));
+                self.value(visit);
+                self.steps.pop();
+            } else {
+                self.at += 1;
+                if byte == b'}' {
+                    return;
+                }
+            }
+        }
+    }
+
+    fn items(&mut self, visit: &mut dyn FnMut(usize, &[Step<'t>])) {
+        self.at += 1;
+        visit(self.at, &self.steps);
+        for index in 0.. {
+            match self.peek() {
+                Some(b']') => {
+                    self.at += 1;
+                    return;
+                }
+                Some(b',') => {
+                    self.at += 1;
+                    visit(self.at, &self.steps);
+                }
+                Some(_) => {}
+                None => return,
+            }
+            self.steps.push(Step::Index(index));
+            self.value(visit);
+            self.steps.pop();
+        }
+    }
+
+    /// Passes a string and answers what stands between its quotes.
+    fn string(&mut self) -> &'t str {
+        let start = self.at + 1;
+        let mut bytes = self.text.as_bytes().iter().enumerate().skip(start);
+        while let Some((at, byte)) = bytes.next() {
+            match byte {
+                b'\\' => {
+                    bytes.next();
+                }
+                b'"' => {
+                    self.at = at + 1;
+                    return self.text.get(start..at).unwrap_or_default();
+                }
+                _ => {}
+            }
+        }
+        self.at = self.text.len();
+        ""
+    }
+}
