@@ -132,7 +132,7 @@ proptest! {
         let ring = KeyRing::new("https://guild.example", SigningKey::from_seed(&[3; 32]));
         let role = if admin { HumanRole::Admin } else { HumanRole::User };
         let now = Timestamp::from_ms(1_770_000_000_000);
-        let claims = Claims::lasting(HumanSession::TTL_S, now, HumanSession { user_id: UserId::from_bytes(user), email, role });
+        let claims = Claims::lasting(HumanSession::TTL_S, now, HumanSession { user_id: UserId::from_bytes(user), email, role, sessions_from_ms: 0 });
         prop_assert_eq!(ring.verify(&ring.sign(&claims).unwrap(), now), Ok(claims));
     }
 }

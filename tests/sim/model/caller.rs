@@ -20,6 +20,7 @@ pub fn unborn(call: &TenantCall) -> Refusal {
         (Proof::Wallet { .. }, Command::Invite(_)) => Refusal::NotControllingWallet,
         (Proof::Wallet { .. }, _) => Refusal::TenantMismatch,
         (Proof::User { .. }, _) => Refusal::NotMember,
+        (Proof::House, Command::RedeemEnrollment(_)) => Refusal::InvalidEnrollmentToken,
         (Proof::Operator { .. } | Proof::House, _) => Refusal::NoTenant,
     }
 }
