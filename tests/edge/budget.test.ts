@@ -1,0 +1,179 @@
+// What each route costs: hops to objects, statements they run, queries of D1. A figure that moves is moved here on
+// purpose, by whoever moved it; a route without one fails.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { callerAt, prepareAsk } from "./support/ask.ts";
+import type { Client, Reply } from "./support/client.ts";
+import { newHousehold, newOperator, type Household } from "./support/household.ts";
+import type { Person } from "./support/person.ts";
+import { ROUTES, type Route } from "./support/route.ts";
+import { useServer } from "./support/server.ts";
+
+const server = useServer({ vars: { RATE_LIMIT_SCALE: "1000" } });
+
+type Cost = readonly [hops: number, statements: number, queries: number];
+
+/** By the route's name, for a request that succeeds and is not the first of its kind. */
+const BUDGET: Record<string, Cost> = {
+  // A public page costs the counting of its address.
+  front: [1, 2, 0],
+  style: [1, 2, 0],
+  script: [1, 2, 0],
+  icon: [1, 2, 0],
+  jwks: [1, 2, 0],
+  openapi: [1, 2, 0],
+  llms: [1, 2, 0],
+  skill: [1, 2, 0],
+  billing: [1, 2, 0],
+  health: [0, 0, 1],
+  readTestClock: [0, 0, 0],
+  advanceTestClock: [0, 0, 0],
+
+  // Accounts. A registration bears a tenant: its objects make their tables.
+  register: [5, 59, 5],
+  signIn: [2, 4, 2],
+  createToken: [2, 4, 1],
+  showCsrf: [1, 2, 0],
+  showSession: [1, 2, 0],
+  signOut: [1, 2, 0],
+
+  // Wallets.
+  createChallenge: [1, 2, 0],
+  createWalletSession: [2, 5, 0],
+  signUpAgent: [5, 55, 3],
+  enrollAgent: [3, 13, 0],
+  bootstrapOwner: [2, 10, 1],
+
+  // What agents do all day touches no D1. A metered query goes to its tenant and back, and to the memory between.
+  query: [3, 11, 0],
+  primeContext: [2, 5, 0],
+  openSession: [2, 5, 0],
+  appendToSession: [2, 7, 0],
+  flushSession: [2, 3, 0],
+  closeSession: [2, 5, 0],
+  sessionStatus: [2, 4, 0],
+  finalizeSession: [2, 7, 0],
+
+  // A human's token costs the query that asks whether it still holds.
+  createTenant: [5, 50, 5],
+  listTenants: [1, 2, 2],
+  createEnrollmentToken: [1, 5, 1],
+  listEnrollmentTokens: [1, 3, 1],
+  revokeEnrollmentToken: [1, 6, 1],
+  createAgentKey: [1, 6, 1],
+  listAgentKeys: [1, 3, 1],
+  revokeAgentKey: [1, 6, 1],
+  adminStats: [0, 0, 2],
+
+  // A key's proof, its limit and its work are one hop.
+  createWallet: [1, 7, 0],
+  listWallets: [1, 3, 0],
+  getWallet: [1, 3, 0],
+  getWalletBalance: [1, 3, 0],
+  fundWallet: [1, 6, 0],
+  createApiKey: [1, 5, 0],
+  listApiKeys: [1, 3, 0],
+  revokeApiKey: [1, 6, 0],
+
+  // The console: the address, the cookie, the tenants, and what the page shows.
+  account: [1, 2, 0],
+  accountSignIn: [3, 15, 2],
+  accountSignOut: [1, 2, 0],
+  accountRegistration: [1, 2, 0],
+  accountRegister: [5, 59, 6],
+  accountInvitation: [2, 5, 0],
+  accountAcceptInvitation: [2, 9, 2],
+  accountTenants: [1, 2, 2],
+  accountCreateTenant: [5, 50, 5],
+  accountAgents: [2, 10, 2],
+  accountKeys: [2, 10, 2],
+  accountMintAgentKey: [2, 10, 1],
+  accountMintApiKey: [2, 6, 1],
+  accountEnrollment: [3, 12, 2],
+  accountMintToken: [2, 6, 1],
+  accountAskRevokeKey: [2, 10, 2],
+  accountRevokeKey: [2, 7, 1],
+  accountAskRevokeToken: [2, 4, 2],
+  accountRevokeToken: [2, 7, 1],
+  accountBilling: [2, 10, 2],
+  accountFund: [2, 7, 1],
+  accountSettings: [1, 2, 4],
+  accountRename: [1, 2, 2],
+  accountPassword: [3, 15, 4],
+  accountSignOutEverywhere: [1, 2, 3],
+  accountOperator: [1, 2, 5],
+};
+
+type World = { house: Household; operator: Person };
+let ready: Promise<World> | undefined;
+const setUp = (): Promise<World> => (ready ??= makeWorld());
+
+async function makeWorld(): Promise<World> {
+  const [house, operator] = await Promise.all([newHousehold(server.current), newOperator(server.current)]);
+  // A key's last use is noted once a minute: none may end while the figures are taken.
+  const { now } = (await house.stranger.get("/v1/test-clock")).json;
+  await server.current.advance(61 - new Date(now).getUTCSeconds());
+  return { house, operator };
+}
+
+/** What an answer cost, as the log and the client are told alike. */
+async function costOf(reply: Reply): Promise<Cost> {
+  const line = await server.current.lineOf(reply);
+  const cost = [Number(line["hops"]), Number(line["statements"]), Number(line["queries"])] as const;
+  const told = `hop;desc="${cost[0]}", sql;desc="${cost[1]}", d1;desc="${cost[2]}"`;
+  assert.equal(reply.headers.get("server-timing"), told);
+  return cost;
+}
+
+async function measure(route: Route, { house, operator }: World): Promise<Cost> {
+  const ask = await prepareAsk(server.current, house, route);
+  const reply = await (ask.by ?? callerAt(route, house, operator)).send(ask.method, ask.path, ask.sent);
+  assert.equal(reply.status, route.status, `${route.name}: ${reply.text.slice(0, 300)}`);
+  return costOf(reply);
+}
+
+test("every route keeps to its budget of hops, statements and queries", async () => {
+  const world = await setUp();
+  const astray = await Promise.all(
+    ROUTES.map(async (route) => {
+      await measure(route, world);
+      const spent = (await measure(route, world)).join(", ");
+      const budget = BUDGET[route.name]?.join(", ") ?? "none";
+      return spent === budget ? [] : [`${route.name}: spent ${spent}; its budget: ${budget}`];
+    }),
+  );
+  assert.deepEqual(astray.flat(), []);
+  const known = new Set(ROUTES.map((route) => route.name));
+  assert.deepEqual(Object.keys(BUDGET).filter((name) => !known.has(name)), [], "a budget of a route that is gone");
+});
+
+test("a metered query is one hop to its tenant and one back, and none back when there is nothing to settle", async () => {
+  const { house } = await setUp();
+  const { runtime } = house.agent;
+  const [hops] = await costOf(await runtime.post("/v2/query", { query_text: "silver" }));
+  // Free of charge, prime-context asks the tenant once and the memory once.
+  const [free] = await costOf(await runtime.post("/v2/prime-context", { task_description: "silver" }));
+  assert.deepEqual([hops - free, free], [1, 2]);
+  const once = { "idempotency-key": "once" };
+  const [first] = await costOf(await runtime.post("/v2/query", { query_text: "silver" }, once));
+  const [replayed] = await costOf(await runtime.post("/v2/query", { query_text: "silver" }, once));
+  assert.deepEqual([first, replayed], [3, 1], "a repeat is answered by the tenant");
+});
+
+test("a refusal costs less than what it refuses", async () => {
+  const { house } = await setUp();
+  const named = house.stranger.with({ "x-tenant-id": house.tenantId });
+  const off = house.agent.agentKey.slice(0, -1) + (house.agent.agentKey.endsWith("0") ? "1" : "0");
+  const refused: [number, Client, Cost][] = [
+    [401, named, [0, 0, 0]],
+    [401, named.with({ "x-tenant-token": "mtak_short" }), [0, 0, 0]],
+    [401, named.with({ "x-tenant-token": off }), [1, 1, 0]],
+    [403, house.agent.runtime.with({ "x-tenant-id": "somebody-else" }), [1, 1, 0]],
+  ];
+  for (const [status, caller, cost] of refused) {
+    const reply = await caller.post("/v2/query", { query_text: "silver" });
+    assert.equal(reply.status, status, reply.text);
+    assert.deepEqual(await costOf(reply), cost, `${status} ${reply.text}`);
+  }
+});
