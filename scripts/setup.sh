@@ -80,9 +80,8 @@ as_root() {
     return 1
   fi
 }
-install_chromium() {
-  as_root apt-get update &&
-    as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends chromium fonts-dejavu-core
+install_packages() {
+  as_root apt-get update && as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends "$@"
 }
 
 check_machine
@@ -101,6 +100,7 @@ if [ "$PURPOSE" = test ]; then
   has_rust_component cargo-fmt || step "add rustfmt" rustup component add rustfmt
   has_rust_component cargo-clippy || step "add clippy" rustup component add clippy
   command -v chromium >/dev/null 2>&1 || [ -n "${CHROMIUM_BIN:-}" ] ||
-    step "install Chromium for the browser tests" install_chromium
+    step "install Chromium for the browser tests" install_packages chromium fonts-dejavu-core
+  command -v curl >/dev/null 2>&1 || step "install curl for the calls of the documents" install_packages curl
 fi
 printf '  %-62s %s\n' "everything that is needed is in place" "$(seconds_since "$SETUP_STARTED")"
