@@ -1,0 +1,281 @@
+// Two full tenants side by side: what is one's is not there for the other, whoever asks and by whatever name.
+
+import assert from "node:assert/strict";
+import { randomBytes, randomUUID } from "node:crypto";
+import { test } from "node:test";
+import { newSlug, newWallet, signIn, signUp } from "./support/agent.ts";
+import type { Client, HeaderMap, Reply, Sent } from "./support/client.ts";
+import { newHousehold, type Household } from "./support/household.ts";
+import { ROUTES, fillPath, type Route } from "./support/route.ts";
+import { useServer } from "./support/server.ts";
+
+const server = useServer({ vars: { RATE_LIMIT_SCALE: "1000" } });
+
+type Pair = { mine: Household; theirs: Household };
+let ready: Promise<Pair> | undefined;
+const setUp = (): Promise<Pair> => (ready ??= makePair());
+
+async function makePair(): Promise<Pair> {
+  const [mine, theirs] = await Promise.all([newHousehold(server.current), newHousehold(server.current)]);
+  return { mine, theirs };
+}
+
+/** An id of the same kind that nobody has. */
+function inventId(known: string): string {
+  const ulid = /^([a-z]+_)[0-9A-Z]{26}$/.exec(known);
+  if (ulid) return `${ulid[1]}01${randomBytes(12).toString("hex").toUpperCase()}`;
+  if (/^[0-9a-f]{8}-/.test(known)) return randomUUID();
+  const key = /^(inv_[0-9a-f]{48})[0-9a-f]{48}$/.exec(known);
+  if (key) return key[1] + randomBytes(24).toString("hex");
+  return newSlug("nobody");
+}
+
+const inventIds = (ids: Record<string, string>): Record<string, string> =>
+  Object.fromEntries(Object.entries(ids).map(([name, id]) => [name, inventId(id)]));
+
+/** One attempt at a thing: who it belongs to is a matter of its ids alone. */
+type Attempt = { caller: Client; method: string; path: string; sent: Sent };
+
+/** How an id of somebody else is tried at a route, given ids to try it with. */
+type Trial = { ids: Record<string, string>; attempt: (ids: Record<string, string>, route: Route) => Attempt };
+
+const FORM: HeaderMap = { "content-type": "application/x-www-form-urlencoded" };
+
+function formOf(mine: Household, fields: Record<string, string>): Sent {
+  return { body: new URLSearchParams({ csrf: mine.owner.csrf, ...fields }).toString(), headers: FORM };
+}
+
+/** By parameter: the other's id in it. */
+function foreignIds(theirs: Household, route: Route): Record<string, string> {
+  const isKey = route.path.includes("key");
+  const all: Record<string, string> = {
+    tenant_id: theirs.tenantId,
+    key_id: theirs.agentKeyId,
+    id: route.path.includes("wallets") ? theirs.walletId : isKey ? theirs.apiKeyId : theirs.enrollmentId,
+    session_id: theirs.sessionId,
+  };
+  const names = [...route.path.matchAll(/\{\*?(\w+)\}/g)].map(([, name = ""]) => name);
+  return Object.fromEntries(names.map((name) => [name, all[name] ?? assert.fail(`${route.path}: no id for ${name}`)]));
+}
+
+const BODIES: Record<string, object> = {
+  createAgentKey: { label: "x" },
+  fundWallet: { amount: 1 },
+};
+
+/** Every way the other's ids are tried at a route. */
+function trialsAt(route: Route, { mine, theirs }: Pair): Trial[] {
+  const ids = foreignIds(theirs, route);
+  const json = route.body === "Json" ? { json: BODIES[route.name] ?? {} } : {};
+  const headers = { "idempotency-key": newSlug("once") };
+  const send = (caller: Client) => (ids: Record<string, string>): Attempt => {
+    return { caller, method: route.method, path: fillPath(route, ids), sent: { ...json, headers } };
+  };
+  switch (route.access) {
+    case "Runtime":
+      return [{ ids, attempt: send(mine.agent.runtime) }, { ids, attempt: send(mine.agent.client.with({ "x-tenant-id": mine.tenantId })) }];
+    case "Management": {
+      const byKey = mine.stranger.with({ "x-api-key": mine.apiKey });
+      const byToken = mine.owner.client.with({ "x-tenant-id": mine.tenantId });
+      return [byKey, byToken].map((caller) => ({ ids, attempt: send(caller) }));
+    }
+    case "Human": {
+      const { tenant_id: _, ...rest } = ids;
+      const trials: Trial[] = [
+        { ids, attempt: send(mine.owner.client) },
+        { ids: { ...ids, tenant_id: theirs.tenantUuid }, attempt: send(mine.owner.client) },
+        { ids, attempt: send(mine.owner.browser) },
+      ];
+      // Their key under my tenant's name.
+      const mixed = (more: Record<string, string>): Attempt => send(mine.owner.client)({ ...more, tenant_id: mine.tenantId });
+      return Object.keys(rest).length > 0 ? [...trials, { ids: rest, attempt: mixed }] : trials;
+    }
+    case "Console": {
+      const at = (tenant: string) => (ids: Record<string, string>): Attempt => {
+        const path = fillPath(route, ids);
+        const sent = route.method === "GET" ? {} : formOf(mine, { tenant });
+        return { caller: mine.owner.browser, method: route.method, path: route.method === "GET" ? `${path}?tenant=${tenant}` : path, sent };
+      };
+      return [{ ids, attempt: at(mine.tenantId) }, { ids, attempt: at(theirs.tenantId) }];
+    }
+    default:
+      return [];
+  }
+}
+
+/** All a caller can see of an answer, but for what differs between any two. */
+function looksOf(reply: Reply): unknown {
+  const differing = new Set(["x-request-id", "date", "x-ratelimit-remaining", "x-ratelimit-reset", "ratelimit"]);
+  const headers = [...reply.headers].filter(([name]) => !differing.has(name) && name !== "server-timing").sort();
+  return { status: reply.status, headers, body: reply.text.replaceAll(/req_[0-9A-Z]{26}/g, "req_") };
+}
+
+const send = ({ caller, method, path, sent }: Attempt): Promise<Reply> => caller.send(method, path, sent);
+
+// The token of an invitation is what lets somebody in, whoever they are: it is no id of a tenant's thing.
+const WITH_ID = ROUTES.filter((route) => /\{/.test(route.path) && !route.path.includes("{token}"));
+
+test("an id of another tenant looks like one that nobody has, at every route with an id", async () => {
+  const pair = await setUp();
+  const counts = await Promise.all(
+    WITH_ID.map(async (route) => {
+      const trials = trialsAt(route, pair);
+      assert.ok(trials.length > 0, `${route.name}: nobody tried`);
+      for (const { ids, attempt } of trials) {
+        const foreign = await send(attempt(ids, route));
+        const invented = await send(attempt(inventIds(ids), route));
+        const told = `${route.method} ${route.path} with ${JSON.stringify(ids)}: ${foreign.text.slice(0, 300)}`;
+        assert.ok([403, 404].includes(foreign.status), `${foreign.status} ${told}`);
+        assert.deepEqual(looksOf(foreign), looksOf(invented), told);
+      }
+      return trials.length;
+    }),
+  );
+  assert.ok(counts.length >= 14, `${counts.length} routes have an id`);
+  await expectUntouched(pair.theirs);
+});
+
+test("an id of another tenant in a body or query looks like one that nobody has", async () => {
+  const pair = await setUp();
+  const { mine, theirs } = pair;
+  const owner = mine.owner.client;
+  const keys = `/v2/tenants/${mine.tenantId}/agent-keys`;
+  const runtime = { ...mine.agent.runtime.headers };
+  const nameless = mine.agent.runtime.with({});
+  delete nameless.headers["x-tenant-id"];
+  const wallet = mine.agent.client;
+  const funding = (wallet_id: string): Sent => formOf(mine, { tenant: mine.tenantId, wallet_id, amount: "1", idempotency_key: newSlug("k") });
+  const trials: [string, number, string, (id: string) => Promise<Reply>][] = [
+    ["a key for their agent", 404, theirs.agent.agentId, (id) => owner.post(keys, { agent_id: id })],
+    ["flush their session", 404, theirs.sessionId, (session_id) => mine.agent.runtime.post("/v2/session/flush", { session_id })],
+    ["close their session", 404, theirs.sessionId, (session_id) => mine.agent.runtime.post("/v2/session/close", { session_id })],
+    ["append to their session", 404, theirs.sessionId, (session_id) => mine.agent.runtime.post("/v2/session/append", { session_id, content: "x" })],
+    ["name their tenant in the body, with a key", 403, theirs.tenantId, (tenant_id) => nameless.post("/v2/query", { tenant_id, query_text: "silver" })],
+    ["name it in the body beside one's own", 403, theirs.tenantId, (tenant_id) => mine.agent.runtime.post("/v2/query", { tenant_id, query_text: "silver" })],
+    ["name it by its uuid", 403, theirs.tenantUuid, (tenant_id) => nameless.post("/v2/query", { tenant_id, query_text: "silver" })],
+    ["name it with a wallet", 403, theirs.tenantId, (tenant_id) => wallet.post("/v2/query", { tenant_id, query_text: "silver" })],
+    ["name it by its uuid with a wallet", 403, theirs.tenantUuid, (tenant_id) => wallet.post("/v2/query", { tenant_id, query_text: "silver" })],
+    ["name it in the header, with an API key", 403, theirs.tenantId, (id) => mine.stranger.get("/v1/wallets", { "x-api-key": mine.apiKey, "x-tenant-id": id })],
+    ["name it in the header, with a human's token", 403, theirs.tenantId, (id) => owner.get("/v1/wallets", { "x-tenant-id": id })],
+    ["invite an owner of theirs", 403, theirs.tenantId, (tenant_id) => wallet.post("/v2/agents/owner-bootstrap", { tenant_id, owner_email: "x@example.org" })],
+    ["fund their wallet at the console", 404, theirs.walletId, (id) => mine.owner.browser.send("POST", "/account/billing/fund", funding(id))],
+    ["a page of theirs", 404, theirs.tenantId, (id) => mine.owner.browser.get(`/account/billing?tenant=${id}`)],
+    ["mint at theirs, at the console", 404, theirs.tenantId, (tenant) => mine.owner.browser.send("POST", "/account/keys/agent", formOf(mine, { tenant, label: "x" }))],
+  ];
+  assert.ok(runtime["x-tenant-id"], "the household's own caller still names its tenant");
+  for (const [what, status, id, attempt] of trials) {
+    const [foreign, invented] = [await attempt(id), await attempt(inventId(id))];
+    assert.equal(foreign.status, status, `${what}: ${foreign.text.slice(0, 300)}`);
+    assert.deepEqual(looksOf(foreign), looksOf(invented), what);
+  }
+  await expectUntouched(theirs);
+});
+
+/** Nothing that was tried has moved anything. */
+async function expectUntouched(theirs: Household): Promise<void> {
+  const found = await theirs.agent.runtime.post("/v2/query", { query_text: "silver" });
+  assert.deepEqual(found.json.results.map((result: { content: string }) => result.content), [theirs.observation]);
+  const status = await theirs.agent.runtime.post(`/v2/session/${theirs.sessionId}/status`);
+  assert.deepEqual([status.json.status, status.json.sequence], ["open", 1]);
+  const named = { "x-api-key": theirs.apiKey };
+  const wallets = await theirs.stranger.get("/v1/wallets", named);
+  assert.deepEqual(wallets.json.data.map((wallet: { id: string }) => wallet.id), [theirs.walletId]);
+  const tokens = await theirs.owner.client.get(`/v2/tenants/${theirs.tenantId}/enrollment-tokens`);
+  assert.deepEqual(tokens.json.tokens.map((token: { status: string }) => token.status), ["unused"]);
+  const keys = await theirs.owner.client.get(`/v2/tenants/${theirs.tenantId}/agent-keys`);
+  assert.deepEqual(keys.json.keys.map((key: { key_id: string }) => key.key_id), [theirs.agentKeyId]);
+}
+
+test("what one tenant remembers is not found, primed or counted for the other", async () => {
+  const { mine, theirs } = await setUp();
+  const words = `${theirs.tenantId} silver cellar`;
+  const found = await mine.agent.runtime.post("/v2/query", { query_text: words, limit: 50 });
+  assert.deepEqual(found.json.results.map((result: { content: string }) => result.content), [mine.observation]);
+  const narrowed = await mine.agent.runtime.post("/v2/query", { query_text: words, session_id: theirs.sessionId });
+  assert.deepEqual(narrowed.json.results, []);
+  const primed = await mine.agent.runtime.post("/v2/prime-context", { task_description: words, session_id: theirs.sessionId });
+  assert.ok(!primed.text.includes(theirs.observation));
+  const opened = await mine.agent.runtime.post("/v2/session/open", { session_id: theirs.sessionId, token_budget: 100 });
+  assert.deepEqual([opened.json.resumed, opened.json.context], [false, ""], "the name is free here");
+});
+
+test("a wallet that works for both is one agent in each, and each pays for its own", async () => {
+  const account = newWallet();
+  const [alpha, beta] = [await signUp(server.client(), newSlug("alpha"), account), await signUp(server.client(), newSlug("beta"))];
+  const { mine } = await setUp();
+  const enrolled = await alpha.client.post("/v2/agents/enroll", { enrollment_token: mine.enrollmentToken });
+  assert.equal(enrolled.status, 201, enrolled.text);
+  const challenge = await server.client().post("/v2/billing/agent/challenge", { wallet_address: account.address });
+  const signature = await account.signMessage({ message: challenge.json.message });
+  const session = await server.client().post("/v2/billing/agent/session", { challenge_id: challenge.json.challenge_id, signature });
+  assert.deepEqual([session.json.tenant_id, session.json.tenants.sort()], [null, [alpha.tenantId, mine.tenantId].sort()]);
+  const wallet = server.client().bearer(session.json.session_token);
+
+  const unnamed = await wallet.post("/v2/query", { query_text: "x" });
+  assert.deepEqual([unnamed.status, unnamed.json.code], [400, "tenant_required"]);
+  const open = (tenant_id: string): Promise<Reply> => wallet.post("/v2/session/open", { tenant_id, session_id: "diary" });
+  assert.deepEqual([(await open(alpha.tenantId)).status, (await open(mine.tenantId)).status, (await open(beta.tenantId)).status], [200, 200, 403]);
+  const secret = "the password of the safe is swordfish";
+  assert.equal((await wallet.post("/v2/session/append", { tenant_id: alpha.tenantId, session_id: "diary", content: secret })).status, 200);
+  const ask = async (tenant_id: string): Promise<[string[], string]> => {
+    const reply = await wallet.post("/v2/query", { tenant_id, query_text: "swordfish" });
+    return [reply.json.results.map((result: { content: string }) => result.content), reply.json.balance];
+  };
+  const before = (await ask(mine.tenantId))[1];
+  assert.deepEqual(await ask(alpha.tenantId), [[secret], "0.999"]);
+  assert.deepEqual(await ask(mine.tenantId), [[], String(Math.round((Number(before) - 0.001) * 1e6) / 1e6)]);
+
+  const foreign = { tenant_id: mine.tenantId, query_text: "x" };
+  assert.equal((await alpha.runtime.post("/v2/query", foreign)).status, 403, "a key is of one tenant, whatever its wallet is");
+  assert.equal((await wallet.post("/v2/query", foreign, { "x-tenant-id": alpha.tenantId })).status, 403, "header and body disagree");
+  const invite = await wallet.post("/v2/agents/owner-bootstrap", { tenant_id: mine.tenantId, owner_email: "x@example.org" });
+  assert.deepEqual([invite.status, invite.json.code], [403, "not_controlling_wallet"]);
+  // Revoking its key here leaves the other tenant's alone.
+  const keys = `/v2/tenants/${mine.tenantId}/agent-keys`;
+  const listed = (await mine.owner.client.get(keys)).json.keys as { key_id: string; agent_id: string }[];
+  const key = listed.find(({ agent_id }) => agent_id === enrolled.json.agent_id) ?? assert.fail("the key is not listed");
+  assert.equal((await mine.owner.client.delete(`${keys}/${key.key_id}`)).status, 204);
+  const here = server.client().with({ "x-tenant-id": mine.tenantId, "x-tenant-token": enrolled.json.agent_key });
+  assert.equal((await here.post("/v2/query", { query_text: "x" })).status, 401);
+  assert.equal((await alpha.runtime.post("/v2/query", { query_text: "x" })).status, 200);
+});
+
+test("a revocation holds from the next request on, in the midst of a crowd of them", async () => {
+  const { mine } = await setUp();
+  const { owner, tenantId } = mine;
+  const keys = `/v2/tenants/${tenantId}/agent-keys`;
+  const agentKey = (await owner.client.post(keys, { agent_id: mine.agent.agentId })).json;
+  const apiKey = (await owner.client.post("/v1/api-keys", {}, { "x-tenant-id": tenantId })).json;
+  const token = (await owner.client.post(`/v2/tenants/${tenantId}/enrollment-tokens`, {})).json;
+  const named = server.client().with({ "x-tenant-id": tenantId });
+  const { client: wallet } = await signIn(server.client());
+  const cases: [string, () => Promise<Reply>, () => Promise<Reply>, number[]][] = [
+    [
+      "an agent's key",
+      () => named.post("/v2/prime-context", { task_description: "x" }, { "x-tenant-token": agentKey.agent_key }),
+      () => owner.client.delete(`${keys}/${agentKey.key_id}`),
+      [200, 401],
+    ],
+    [
+      "an API key",
+      () => named.get("/v1/wallets", { "x-api-key": apiKey.key }),
+      () => owner.client.delete(`/v1/api-keys/${apiKey.id}`, { "x-tenant-id": tenantId }),
+      [200, 401],
+    ],
+    [
+      "an enrollment token",
+      () => wallet.post("/v2/agents/enroll", { enrollment_token: token.enrollment_token }),
+      () => owner.client.delete(`/v2/tenants/${tenantId}/enrollment-tokens/${token.id}`),
+      [201, 401],
+    ],
+    ["a cookie", () => owner.browser.get("/v2/tenants"), () => owner.browser.post("/api/auth/signout", {}), [200, 401]],
+  ];
+  for (const [what, use, revoke, statuses] of cases) {
+    const crowd = Array.from({ length: 16 }, use);
+    const revoked = await revoke();
+    assert.ok([200, 204].includes(revoked.status), `${what}: ${revoked.text}`);
+    const after = await Promise.all(Array.from({ length: 8 }, use));
+    assert.deepEqual(new Set(after.map((reply) => reply.status)), new Set([401]), what);
+    for (const reply of await Promise.all(crowd)) assert.ok(statuses.includes(reply.status), `${what}: ${reply.text}`);
+  }
+});
