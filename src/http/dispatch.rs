@@ -189,6 +189,10 @@ fn add_common_headers(reply: &mut Reply, root: Root, request_id: RequestId, now:
             reply.headers.push((name, value));
         }
     }
+    // Whom a refusal has asked would tell a stranger what there is.
+    if matches!(reply.status, 401 | 403 | 404) {
+        return;
+    }
     let cost = &ctx.cost;
     let timing = format!("hop;desc=\"{}\", sql;desc=\"{}\", d1;desc=\"{}\"", cost.hops.get(), cost.statements.get(), cost.queries.get());
     reply.headers.push(("Server-Timing", timing));

@@ -106,7 +106,7 @@ function trialsAt(route: Route, { mine, theirs }: Pair): Trial[] {
 /** All a caller can see of an answer, but for what differs between any two. */
 function looksOf(reply: Reply): unknown {
   const differing = new Set(["x-request-id", "date", "x-ratelimit-remaining", "x-ratelimit-reset", "ratelimit"]);
-  const headers = [...reply.headers].filter(([name]) => !differing.has(name) && name !== "server-timing").sort();
+  const headers = [...reply.headers].filter(([name]) => !differing.has(name)).sort();
   return { status: reply.status, headers, body: reply.text.replaceAll(/req_[0-9A-Z]{26}/g, "req_") };
 }
 
