@@ -13,6 +13,7 @@ use super::request::Incoming;
 use super::root::Root;
 use super::route::{Map, Matched, Route};
 use crate::domain::id::RequestId;
+use crate::domain::key::KeyKind;
 use crate::domain::limit::LimitScope;
 use crate::domain::time::Timestamp;
 use crate::edge::{Edge, PlatformEntropy};
@@ -48,6 +49,7 @@ pub async fn dispatch(mut request: worker::Request, edge: Edge, map: &Map, fault
         }
     };
 
+    let path = redact(&path);
     let mut reply = result.unwrap_or_else(|fault| render_fault(fault, root, request_id, &path, &accept, ctx.as_ref(), fault_page));
     add_common_headers(&mut reply, root, request_id, now, ctx.as_ref());
     log_line(&reply, &method, &path, route, request_id, ctx.as_ref(), started_ms);
@@ -68,6 +70,16 @@ async fn run(ctx: &Ctx, route: &'static Route) -> Result<Reply, Fault> {
         }
         outcome => outcome,
     }
+}
+
+/// The path with every key in it cut to its prefix, for the log and for problems: an invitation stands in its link, also
+/// when the link is mistyped or asked for by another method.
+fn redact(path: &str) -> String {
+    let shown = |segment: &str| match KeyKind::ALL.into_iter().find(|kind| segment.starts_with(kind.prefix())) {
+        Some(kind) => format!("{}...", kind.prefix()),
+        None => segment.to_owned(),
+    };
+    path.split('/').map(shown).collect::<Vec<_>>().join("/")
 }
 
 fn preflight(map: &Map, path: &str) -> Reply {
@@ -199,9 +211,8 @@ fn add_common_headers(reply: &mut Reply, root: Root, request_id: RequestId, now:
 }
 
 fn log_line(reply: &Reply, method: &Method, path: &str, route: Option<&Route>, request_id: RequestId, ctx: Option<&Ctx>, started_ms: u64) {
-    let path_is_secret = route.is_some_and(|route| route.path.contains("{token}"));
     let line = json!({
-        "request_id": request_id, "method": method.to_string(), "path": if path_is_secret { route.map_or("", |route| route.path) } else { path },
+        "request_id": request_id, "method": method.to_string(), "path": path,
         "route": route.map(|route| route.name), "status": reply.status, "ms": crate::edge::platform_ms().saturating_sub(started_ms),
         "hops": ctx.map(|ctx| ctx.cost.hops.get()), "statements": ctx.map(|ctx| ctx.cost.statements.get()), "queries": ctx.map(|ctx| ctx.cost.queries.get()),
         "tenant": ctx.and_then(Ctx::tenant_for_log), "cause": ctx.and_then(Ctx::cause_for_log),
@@ -241,6 +252,19 @@ fn respond(reply: Reply, method: &Method) -> worker::Result<Response> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_key_in_a_path_is_not_shown() {
+        for (path, shown) in [
+            ("/account/invite/inv_00ff", "/account/invite/inv_..."),
+            ("/account/invite/inv_00ff/", "/account/invite/inv_.../"),
+            ("/v2/mtak_1/tl_live_2", "/v2/mtak_.../tl_live_..."),
+            ("/v2/session/my-agent:pr-123/status", "/v2/session/my-agent:pr-123/status"),
+            ("/", "/"),
+        ] {
+            assert_eq!(redact(path), shown);
+        }
+    }
 
     #[test]
     fn a_problem_is_sent_only_to_those_who_prefer_it() {
