@@ -1,0 +1,74 @@
+// What the walk in README.md needs beside curl: a wallet, and eyes for JSON.
+//   node scripts/walk.ts wallet            a new private key
+//   node scripts/walk.ts address           the address of WALLET_KEY
+//   node scripts/walk.ts sign              stdin: the answer to a challenge; stdout: the body that asks for a session
+//   node scripts/walk.ts show [FIELD]      stdin: JSON; stdout: the same for people, or one field of it
+// A signature is made by viem, as an agent's own wallet would.
+
+import { readFileSync } from "node:fs";
+
+const COLUMNS_MAX = 110;
+const SHOWN_CHARS_MAX = 64;
+
+type Json = null | boolean | number | string | Json[] | { [name: string]: Json };
+
+function fail(text: string): never {
+  console.error(text);
+  process.exit(1);
+}
+
+function readInput(): { [name: string]: Json } {
+  const text = readFileSync(0, "utf8");
+  try {
+    return JSON.parse(text) as { [name: string]: Json };
+  } catch {
+    fail(`That is no JSON: ${text.slice(0, 500)}`);
+  }
+}
+
+/** What fits on a line stays on it. A credential is cut: it stays recognizable and cannot be used from the screen. */
+function format(value: Json, indent = ""): string {
+  const flat = formatFlat(value);
+  if (indent.length + flat.length <= COLUMNS_MAX || value === null || typeof value !== "object") return flat;
+  const deeper = `${indent}  `;
+  if (Array.isArray(value)) return `[\n${value.map((item) => deeper + format(item, deeper)).join(",\n")}\n${indent}]`;
+  const members = Object.entries(value).map(([name, member]) => `${deeper}${JSON.stringify(name)}: ${format(member, deeper)}`);
+  return `{\n${members.join(",\n")}\n${indent}}`;
+}
+
+function formatFlat(value: Json): string {
+  if (Array.isArray(value)) return `[${value.map(formatFlat).join(", ")}]`;
+  if (value !== null && typeof value === "object") {
+    const members = Object.entries(value).map(([name, member]) => `${JSON.stringify(name)}: ${formatFlat(member)}`);
+    return members.length > 0 ? `{ ${members.join(", ")} }` : "{}";
+  }
+  return JSON.stringify(typeof value === "string" ? shorten(value) : value);
+}
+
+function shorten(text: string): string {
+  return text.length <= SHOWN_CHARS_MAX || /\s/.test(text) ? text : `${text.slice(0, 24)}...${text.slice(-4)}`;
+}
+
+function show(field: string | undefined): void {
+  const input = readInput();
+  const value = field === undefined ? input : input[field];
+  if (value === undefined) fail(`There is no ${field}: ${format(input)}`);
+  console.log(typeof value === "string" ? value : format(value));
+}
+
+async function main(): Promise<void> {
+  const [command, field] = process.argv.slice(2);
+  if (command === "show") return show(field);
+  const { generatePrivateKey, privateKeyToAccount } = await import("viem/accounts");
+  if (command === "wallet") return console.log(generatePrivateKey());
+  const key = process.env["WALLET_KEY"] ?? "";
+  if (!/^0x[0-9a-f]{64}$/.test(key)) fail("WALLET_KEY holds no private key: export WALLET_KEY=$(scripts/node.sh scripts/walk.ts wallet)");
+  const account = privateKeyToAccount(key as `0x${string}`);
+  if (command === "address") return console.log(account.address);
+  if (command !== "sign") fail("Usage: walk.ts wallet | address | sign | show [FIELD]");
+  const { challenge_id, message } = readInput();
+  if (typeof message !== "string") fail("That is no challenge.");
+  console.log(JSON.stringify({ challenge_id, signature: await account.signMessage({ message }) }));
+}
+
+await main();
