@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { House, sendText, type Door } from "./support/door.ts";
+import { expectFault } from "./support/fault.ts";
 import { once } from "./support/once.ts";
 import { useServer } from "./support/server.ts";
 
@@ -37,4 +38,35 @@ test("a body of exactly 1,048,576 bytes is taken, whether or not its length is t
   const split = JSON.stringify({ query_text: "réseau 🦀" });
   assert.equal(await sendParts(query, [...split]), 200, "characters that come in parts are whole again");
   assert.equal(await sendParts(query, []), 400, "no part at all is an empty body");
+});
+
+test("a body of more than 1,048,576 bytes is too large at every root, whether or not its length is told", async () => {
+  const house = await opened();
+  await house.unchanged(async (all) => {
+    await Promise.all(all.map(async (door) => {
+      expectFault(await sendText(door, filled(door, BYTES_MAX + 1)), door.root, 413, door.codes.large);
+      assert.equal(await sendParts(door, filled(door, BYTES_MAX + 1).match(/[^]{1,65536}/g) ?? []), 413);
+    }));
+  });
+  const form = await server.client().form("/account/sign-in", { email: "x".repeat(BYTES_MAX) });
+  assert.equal(form.status, 413);
+  assert.match(form.headers.get("content-type") ?? "", /^text\/html/);
+});
+
+test("who sends ten megabytes reads the answer, every time", async () => {
+  const house = await opened();
+  await house.unchanged(async (all) => {
+    for (const door of all.filter((_, at) => at % 4 === 0)) {
+      const body = filled(door, 10_000_000);
+      const replies = await Promise.all(Array.from({ length: 8 }, () => sendText(door, body)));
+      for (const reply of replies) expectFault(reply, door.root, 413, door.codes.large);
+    }
+  });
+});
+
+test("who may not ask is told so, however large the body", async () => {
+  const body = JSON.stringify({ query_text: "x".repeat(10_000_000) });
+  const headers = { authorization: "Bearer nobody", "content-type": "application/json" };
+  expectFault(await server.client().send("POST", "/v2/query", { body, headers }), "v2", 401, "invalid_credentials");
+  expectFault(await server.client().send("POST", "/v1/wallets", { body, headers }), "v1", 401, "UNAUTHORIZED");
 });
