@@ -1,11 +1,11 @@
 // Humans for tests: an account with a bearer token, and a tenant of theirs with a management key.
 
 import assert from "node:assert/strict";
-import { randomBytes } from "node:crypto";
 import { newSlug } from "./agent.ts";
 import type { Client } from "./client.ts";
+import { newEmail, PASSWORD } from "./person.ts";
 
-export const PASSWORD = "a sentence is a good password";
+export { newEmail, PASSWORD };
 
 export type Human = {
   email: string;
@@ -23,10 +23,6 @@ export type Manager = Human & {
   /** The caller with that key. */
   management: Client;
 };
-
-export function newEmail(): string {
-  return `ada-${randomBytes(5).toString("hex")}@example.org`;
-}
 
 /** An account and its token. */
 export async function newHuman(client: Client): Promise<Human> {

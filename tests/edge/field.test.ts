@@ -1,0 +1,245 @@
+// Every field of every route against values that do not fit it: each is refused with the path of the field, and nothing is
+// done. What is refused follows from what a field is; see support/field.ts.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { newSlug, signIn, signUp } from "./support/agent.ts";
+import type { Client, Reply } from "./support/client.ts";
+import { expectFault, type FaultRoot } from "./support/fault.ts";
+import { fit, unfit, type Field, type Kind } from "./support/field.ts";
+import { newAgentKey, newEmail, newManager, PASSWORD } from "./support/human.ts";
+import { once } from "./support/once.ts";
+import { ROUTES, type Route } from "./support/route.ts";
+import { useServer } from "./support/server.ts";
+import { stateOfBook, stateOfTenant, uuidOfTenant } from "./support/state.ts";
+
+const server = useServer({ vars: { RATE_LIMIT_SCALE: "1000" } });
+
+type Form = {
+  root: FaultRoot;
+  client: Client;
+  path: string;
+  /** A body that is taken, once at least. */
+  good: Record<string, unknown>;
+  fields: Record<string, Field>;
+  /** Whether it is taken as often as one likes. */
+  repeatable: boolean;
+};
+
+const text = (min: number, max: number): Kind => ({ is: "text", min, max });
+const id = (max: number): Kind => ({ is: "text", min: 1, max, emptyIsNone: true });
+const req = (kind: Kind): Field => ({ kind, required: true });
+const opt = (kind: Kind): Field => ({ kind });
+const count: Kind = { is: "whole", min: 0, max: Number.MAX_SAFE_INTEGER };
+const sessionId: Kind = { is: "form", bad: ["", " ", "a b", "a?b", "a#b", "a%3Ab", "é", "a\n", "\u007f", "x".repeat(201)] };
+const optionalSessionId: Kind = { is: "form", bad: [" ", "a b", "a?b", "a#b", "a%3Ab", "é", "a\n", "\u007f", "x".repeat(201)] };
+const email: Kind = { is: "form", bad: ["", "nobody", "@example.org", "ada@", "ada@localhost", "a b@example.org", "ada@example.org\n", `${"a".repeat(255)}@example.org`] };
+const slug: Kind = { is: "form", bad: ["", "ab", "Abc", "a--b", "-ab", "ab-", "a_b", "x".repeat(41), "аbc", "admin"] };
+
+/** Who asks, and a session to ask about. */
+const people = once(async () => {
+  const [agent, manager, wallet] = await Promise.all([signUp(server.client()), newManager(server.client()), signIn(server.client())]);
+  const open = await agent.runtime.post("/v2/session/open", { session_id: "s", metadata: { a: 1 } });
+  assert.equal(open.status, 200, open.text);
+  const append = await agent.runtime.post("/v2/session/append", { session_id: "s", content: "once", idempotency_key: "k" });
+  assert.equal(append.status, 200, append.text);
+  const { agentId } = await newAgentKey(manager);
+  const token = await manager.client.post(`/v2/tenants/${manager.tenantId}/enrollment-tokens`, {});
+  return { agent, manager, wallet, agentId, enrollmentToken: token.json.enrollment_token };
+});
+
+const metadata = opt({ is: "object", bytes: 16_384 });
+const flag = opt({ is: "flag" });
+const anyText: Kind = { is: "form", bad: [] };
+
+type Fields = Record<string, Field>;
+
+const OBSERVATION: Fields = {
+  source_id: opt(id(200)),
+  importance_score: opt({ is: "number", min: 0, max: 1 }),
+  tags: opt({ is: "tags" }),
+  idempotency_key: opt(id(255)),
+};
+
+function runtimeForms(client: Client): Form[] {
+  const form = (name: string, good: object, fields: Fields, repeatable = true): Form => ({
+    root: "v2", client, path: `/v2/${name}`, good: { ...good }, fields: { tenant_id: opt(anyText), ...fields }, repeatable,
+  });
+  const session = (name: string, good: object, fields: Fields, repeatable = true): Form =>
+    form(`session/${name}`, { session_id: "s", ...good }, { session_id: req(sessionId), ...fields }, repeatable);
+  return [
+    form("query", { query_text: "rain" }, {
+      query_text: req(text(1, 4_096)), limit: opt({ is: "whole", min: 1, max: 50 }), session_id: opt(optionalSessionId), source_id: opt(id(200)),
+    }),
+    form("prime-context", { task_description: "rain" }, {
+      task_description: req(text(1, 4_096)), token_budget: opt({ is: "whole", min: 0, max: 32_000 }), agent_id: opt(id(200)), session_id: opt(optionalSessionId),
+    }),
+    session("open", {}, { agent_id: opt(id(200)), token_budget: opt(count), metadata }),
+    session("append", { content: "x" }, { content: req(text(1, 65_536)), ...OBSERVATION, working_memory_budget_tokens: opt(count) }),
+    session("flush", {}, { smart_consolidation: flag }),
+    session("finalize", { observations: [] }, {
+      agent_id: opt(id(200)), token_budget: opt(count), metadata, summary: opt(id(16_384)), smart_consolidation: flag, working_memory_budget_tokens: opt(count),
+    }, false),
+    session("close", {}, { summary: opt(id(16_384)), smart_consolidation: flag, min_sequence: opt(count) }, false),
+    form("session/s/status", {}, {}),
+  ];
+}
+
+const forms = once(async (): Promise<Form[]> => {
+  const { agent, manager, wallet, enrollmentToken } = await people();
+  const form = (root: FaultRoot, client: Client, path: string, good: object, fields: Fields, repeatable = false): Form =>
+    ({ root, client, path, good: { ...good }, fields, repeatable });
+  const tenants = `/v2/tenants/${manager.tenantId}`;
+  const fund = `/v1/wallets/${manager.walletId}/fund`;
+  const credentials = { email: manager.email, password: PASSWORD };
+  return [
+    ...runtimeForms(agent.runtime),
+    form("v2", server.client(), "/v2/billing/agent/challenge", { wallet_address: agent.account.address }, {
+      wallet_address: req({ is: "form", bad: ["", "0x", "0x1"] }), chain_id: opt({ is: "whole", min: 1, max: Number.MAX_SAFE_INTEGER }),
+    }, true),
+    form("v2", wallet.client, "/v2/agents/signup", { tenant_id: newSlug() }, { tenant_id: req(slug), owner_email: opt(email), metadata }),
+    form("v2", wallet.client, "/v2/agents/enroll", { enrollment_token: enrollmentToken }, { enrollment_token: req(anyText), metadata }),
+    form("v2", agent.client, "/v2/agents/owner-bootstrap", { owner_email: newEmail() }, { owner_email: req(email), tenant_id: opt(anyText) }),
+    form("v2", manager.client, "/v2/tenants", { tenant_id: newSlug() }, { tenant_id: req(slug), name: opt(text(1, 128)) }),
+    form("v2", manager.client, `${tenants}/enrollment-tokens`, {}, { label: opt(text(1, 64)), ttl_seconds: opt({ is: "whole", min: 60, max: 86_400 }) }, true),
+    form("v2", manager.client, `${tenants}/agent-keys`, { label: "scout" }, { agent_id: opt(anyText), label: opt(text(1, 64)), expires_at: opt({ is: "time" }) }),
+    form("v1", manager.management, "/v1/wallets", { currency: "usd" }, {
+      currency: req({ is: "form", bad: ["", "x".repeat(17), "a\u0000"] }), name: opt(text(1, 128)), mode: opt({ is: "one of", values: ["sandbox", "live"] }), metadata,
+    }),
+    form("v1", manager.management.with({ "idempotency-key": "fields" }), fund, { amount: 1 }, {
+      amount: req({ is: "whole", min: 1, max: 1_000_000 }), currency: opt({ is: "form", bad: ["", "x".repeat(17)] }),
+      source: opt({ is: "one of", values: ["sandbox", "provider"] }), idempotency_key: opt({ is: "form", bad: ["", "a b", "é", "a\n", "x".repeat(256)] }),
+    }),
+    form("v1", manager.management, "/v1/api-keys", {}, {
+      label: opt(text(1, 64)), environment: opt({ is: "one of", values: ["live", "test"] }), expires_at: opt({ is: "time" }),
+    }, true),
+    form("api", server.client(), "/api/register", { email: newEmail(), password: PASSWORD }, {
+      email: req(email), password: req(text(8, 256)), name: opt(text(1, 128)), referralCode: opt({ is: "form", bad: ["no spaces", "x".repeat(21), "é", "a_b"] }),
+    }),
+    form("api", server.client(), "/api/auth/token", credentials, { email: req(email), password: req(text(1, 256)) }),
+    form("api", server.client().with({ accept: "application/json" }), "/api/auth/callback/credentials", credentials, { email: req(email), password: req(text(1, 256)) }),
+  ];
+});
+
+/** Routes that read no field, and those whose fields have a file of their own. */
+const ELSEWHERE = new Set(["signOut", "createWalletSession", "advanceTestClock"]);
+
+const FIELD_CODE: Record<FaultRoot, string> = { v1: "INVALID_INPUT", v2: "invalid_request", api: "VALIDATION_ERROR" };
+
+async function stateOfAll(): Promise<unknown> {
+  const { agent, manager } = await people();
+  const uuids = [await uuidOfTenant(server.current, agent.tenantId), manager.tenantUuid];
+  return [await stateOfBook(server.current), await Promise.all(uuids.map((uuid) => stateOfTenant(server.current, uuid)))];
+}
+
+/** The good body with one member written as this JSON text. */
+function bodyWith(good: Record<string, unknown>, name: string, value: string): string {
+  const others = Object.entries(good).filter(([known]) => known !== name);
+  return `{${[...others.map(([known, member]) => `${JSON.stringify(known)}:${JSON.stringify(member)}`), `${JSON.stringify(name)}:${value}`].join(",")}}`;
+}
+
+function send(form: Form, body: string): Promise<Reply> {
+  return form.client.send("POST", form.path, { body, headers: { "content-type": "application/json" } });
+}
+
+/** So many at once: a crowd in one burst would only wait in line. */
+async function eachOf<T>(items: T[], work: (item: T) => Promise<void>, width = 16): Promise<void> {
+  const left = [...items];
+  await Promise.all(Array.from({ length: width }, async () => {
+    for (let item = left.pop(); item !== undefined; item = left.pop()) await work(item);
+  }));
+}
+
+test("every route that reads JSON stands in this file", async () => {
+  const patterns = ROUTES.filter((route) => route.body.startsWith("Json") && !ELSEWHERE.has(route.name)).map((route) => [route, patternOf(route)] as const);
+  const paths = (await forms()).map(({ path }) => path);
+  assert.ok(patterns.length > 15);
+  assert.deepEqual(patterns.filter(([, pattern]) => !paths.some((path) => pattern.test(path))).map(([route]) => route.name), []);
+});
+
+test("a value that does not fit is refused with the path of its field, at every field of every route, and nothing is done", async () => {
+  const all = await forms();
+  const before = await stateOfAll();
+  const cases = all.flatMap((form) => Object.entries(form.fields).flatMap(([name, field]) => unfit(field).map((value) => ({ form, name, value }))));
+  assert.ok(cases.length > 600, `${cases.length} cases`);
+  const wrong: string[] = [];
+  await eachOf(cases, async ({ form, name, value }) => {
+    const reply = await send(form, bodyWith(form.good, name, value));
+    try {
+      expectFault(reply, form.root, 400, FIELD_CODE[form.root], { path: `$.${name}` });
+      if (value.length > 12) assert.ok(!reply.text.includes(value), "the value came back");
+    } catch {
+      wrong.push(`${form.path} ${name}=${value.slice(0, 40)}: ${reply.status} ${reply.text.slice(0, 200)}`);
+    }
+  });
+  assert.deepEqual(wrong, []);
+  assert.deepEqual(await stateOfAll(), before);
+});
+
+test("a required field that is not there is named, at every route", async () => {
+  const all = await forms();
+  const before = await stateOfAll();
+  const cases = all.filter(({ path }) => path !== "/api/auth/token").flatMap((form) => Object.entries(form.fields).filter(([, field]) => field.required).map(([name]) => ({ form, name })));
+  await eachOf(cases, async ({ form, name }) => {
+    const { [name]: _, ...rest } = form.good;
+    expectFault(await send(form, JSON.stringify(rest)), form.root, 400, FIELD_CODE[form.root], { path: `$.${name}` });
+  });
+  assert.deepEqual(await stateOfAll(), before);
+});
+
+test("of two faults the first in the document is told, whichever fields they are in", async () => {
+  const all = await forms();
+  const before = await stateOfAll();
+  const wrong: string[] = [];
+  const pairs = all.flatMap((form) => {
+    // The key of idempotency is looked at apart from the fields.
+    const names = Object.keys(form.fields).filter((name) => form.root === "v2" || name !== "idempotency_key");
+    return names.flatMap((one) => names.filter((other) => other !== one).map((other) => ({ form, one, other })));
+  });
+  assert.ok(pairs.length > 100);
+  await eachOf(pairs, async ({ form, one, other }) => {
+    const others = Object.entries(form.good).filter(([name]) => name !== one && name !== other).map(([name, value]) => `,${JSON.stringify(name)}:${JSON.stringify(value)}`);
+    const reply = await send(form, `{"${one}":[["no"]],"${other}":[["no"]]${others.join("")}}`);
+    const path = form.root === "v1" ? reply.json.details?.path : reply.json.path;
+    // An array of an array is a fault in any field but tags, where it is one too.
+    if (reply.status !== 400 || path !== `$.${one}`) wrong.push(`${form.path} ${one}, ${other}: ${reply.status} ${reply.text.slice(0, 200)}`);
+  });
+  assert.deepEqual(wrong, []);
+  assert.deepEqual(await stateOfAll(), before);
+});
+
+test("null in an optional field is as if it were not there, and an empty optional id is none", async () => {
+  const all = await forms();
+  const wrong: string[] = [];
+  for (const form of all) {
+    const names = Object.entries(form.fields).filter(([, field]) => !field.required);
+    const nulls = Object.fromEntries(names.map(([name]) => [name, null]));
+    const empties = Object.fromEntries(names.filter(([, { kind }]) => kind.is === "text" && kind.emptyIsNone).map(([name]) => [name, ""]));
+    const reply = await send(form, JSON.stringify({ ...nulls, ...empties, ...form.good }));
+    if (reply.status >= 300) wrong.push(`${form.path}: ${reply.status} ${reply.text}`);
+  }
+  assert.deepEqual(wrong, []);
+});
+
+test("a value at the end of its range is taken", async () => {
+  const { agent } = await people();
+  assert.equal((await agent.runtime.post("/v2/session/open", { session_id: "s" })).status, 200, "closed by the test before");
+  const all = (await forms()).filter((form) => form.repeatable);
+  const cases = all.flatMap((form) => Object.entries(form.fields).flatMap(([name, field]) => fit(field).map((value) => ({ form, name, value }))));
+  const wrong: string[] = [];
+  await eachOf(cases, async ({ form, name, value }) => {
+    // A session keeps its metadata and keys: one of its own for each.
+    const good = { ...form.good };
+    if (form.path.startsWith("/v2/session/") && form.path !== "/v2/session/flush") {
+      good["session_id"] = newSlug();
+      if (form.path === "/v2/session/append") await agent.runtime.post("/v2/session/open", { session_id: good["session_id"] });
+    }
+    const reply = await send(form, bodyWith(good, name, value));
+    if (reply.status >= 300) wrong.push(`${form.path} ${name}=${value.slice(0, 40)}: ${reply.status} ${reply.text.slice(0, 200)}`);
+  });
+  assert.deepEqual(wrong, []);
+});
+
+function patternOf(route: Route): RegExp {
+  return new RegExp(`^${route.path.replaceAll(/\{\*?\w+\}/g, "[^/]+")}$`);
+}
