@@ -240,6 +240,23 @@ test("a value at the end of its range is taken", async () => {
   assert.deepEqual(wrong, []);
 });
 
+test("a field of /v1 may be spelled in camelCase, and snake_case wins where both stand", async () => {
+  const { manager } = await people();
+  const [near, far] = ["2098-01-01T00:00:00.000Z", "2099-01-01T00:00:00.000Z"];
+  for (const [body, expires_at] of [[{ expiresAt: far }, far], [{ expiresAt: far, expires_at: near }, near], [{ expires_at: near, expiresAt: far }, near], [{ expires_at: near, expiresAt: 7 }, near]] as const) {
+    const made = await manager.management.post("/v1/api-keys", body);
+    assert.deepEqual([made.status, made.json.expires_at], [201, expires_at], made.text);
+  }
+  const past = await manager.management.post("/v1/api-keys", { expiresAt: "2020-01-01T00:00:00Z" });
+  expectFault(past, "v1", 400, "INVALID_INPUT", { path: "$.expiresAt" });
+
+  const fund = `/v1/wallets/${manager.walletId}/fund`;
+  const one = await manager.management.post(fund, { amount: 7, idempotencyKey: "camel" });
+  assert.equal(one.status, 201, one.text);
+  const again = await manager.management.post(fund, { amount: 7, idempotency_key: "camel" });
+  assert.deepEqual([again.status, again.json.id, again.headers.get("idempotent-replayed")], [201, one.json.id, "true"]);
+});
+
 function patternOf(route: Route): RegExp {
   return new RegExp(`^${route.path.replaceAll(/\{\*?\w+\}/g, "[^/]+")}$`);
 }
