@@ -86,8 +86,12 @@ test("a problem says what the root's own body says, in the members of RFC 9457",
 test("a problem's type stands under our origin and its instance is the path", async () => {
   for (const [, code, send] of await cases()) {
     const { type, instance } = (await send(PROBLEM)).json;
-    if (!["METHOD_NOT_ALLOWED", "method_not_allowed"].includes(code)) assert.equal(type, `${server.current.url}/problems/${code.toLowerCase()}`);
+    assert.equal(type, `${server.current.url}/problems/${code.toLowerCase()}`);
     assert.ok(!instance.includes("?"));
+  }
+  for (const path of ["/nowhere", "/v1/nowhere", "/v2/nowhere", "/api/nowhere", "/account/nowhere"]) {
+    const { type, instance } = (await server.client().get(path, { accept: PROBLEM })).json;
+    assert.deepEqual([type, instance], [`${server.current.url}/problems/not_found`, path]);
   }
   const asked = await server.client().get("/v1/wallets?limit=7", { accept: PROBLEM });
   assert.equal(asked.json.instance, "/v1/wallets");
