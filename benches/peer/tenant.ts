@@ -149,7 +149,7 @@ export class Tenant extends DurableObject<TenantEnv> {
       this.#emit(seq, "query.charged", { wallet_id: row.wallet_id, amount_micros: row.amount_micros, reservation_id: reservationId }, nowMs);
       if (claim !== undefined) {
         this.#sql.exec(
-          "UPDATE idempotency SET answer = ?, expires_at_ms = ? WHERE scope_hash = ? AND holder = ? AND answer IS NULL",
+          "UPDATE idempotency SET answer = CAST(? AS BLOB), expires_at_ms = ? WHERE scope_hash = ? AND holder = ? AND answer IS NULL",
           answer,
           nowMs + RECORD_TTL_MS,
           claim.scopeHash,
@@ -192,7 +192,7 @@ export class Tenant extends DurableObject<TenantEnv> {
       const reply = { slug: caller.slug, found, balanceMicros: this.#balance(caller.walletId) };
       if (claim !== undefined) {
         this.#sql.exec(
-          "INSERT OR REPLACE INTO idempotency (scope_hash, body_hash, holder, expires_at_ms, answer) VALUES (?, ?, ?, ?, ?)",
+          "INSERT OR REPLACE INTO idempotency (scope_hash, body_hash, holder, expires_at_ms, answer) VALUES (?, ?, ?, ?, CAST(? AS BLOB))",
           claim.scopeHash,
           claim.bodyHash,
           admission.requestId,
@@ -337,7 +337,7 @@ export class Tenant extends DurableObject<TenantEnv> {
     if (claim === undefined) return undefined;
     const [record] = this.#sql
       .exec<{ body_hash: ArrayBuffer; expires_at_ms: number; answer: string | null }>(
-        "SELECT body_hash, expires_at_ms, answer FROM idempotency WHERE scope_hash = ?",
+        "SELECT body_hash, expires_at_ms, CAST(answer AS TEXT) AS answer FROM idempotency WHERE scope_hash = ?",
         claim.scopeHash,
       )
       .toArray();

@@ -4,12 +4,13 @@ use std::cell::{Cell, RefCell};
 use std::fmt::Display;
 use std::rc::Rc;
 
+use super::body::BodyKind;
 use super::code::Code;
 use super::credential::Credential;
 use super::fault::Fault;
 use super::keys::Keys;
 use super::reply::{Body, Reply};
-use super::request::{BodyKind, Incoming};
+use super::request::Incoming;
 use super::root::Root;
 use super::route::{Param, Route};
 use super::{idempotency, limit};

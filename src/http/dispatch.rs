@@ -1,6 +1,8 @@
 //! One request from its first byte to its last header. The order of checks is contract README 5's: route, method, IP
 //! limit, credential, tenant or key limit, content type and size, JSON, idempotency, fields, object, state, effect.
 
+use std::rc::Rc;
+
 use serde_json::json;
 use worker::{Headers, Method, Response, ResponseBuilder};
 
@@ -32,6 +34,7 @@ pub async fn dispatch(mut request: worker::Request, edge: Edge, map: &Map, fault
     let (method, path) = (incoming.method.clone(), incoming.path.clone());
     let root = Root::of(&path);
     let accept = incoming.header("Accept").unwrap_or_default();
+    let settings = Rc::clone(&edge.settings);
 
     let (result, ctx, route) = match map.find(&method, &path) {
         _ if method == Method::Options => (Ok(preflight(map, &path)), None, None),
@@ -50,7 +53,8 @@ pub async fn dispatch(mut request: worker::Request, edge: Edge, map: &Map, fault
     };
 
     let path = redact(&path);
-    let mut reply = result.unwrap_or_else(|fault| render_fault(fault, root, request_id, &path, &accept, ctx.as_ref(), fault_page));
+    let mut reply = result
+        .unwrap_or_else(|fault| render_fault(fault, root, request_id, &path, &accept, &settings.public_origin, ctx.as_ref(), fault_page));
     add_common_headers(&mut reply, root, request_id, now, ctx.as_ref());
     log_line(&reply, &method, &path, route, request_id, ctx.as_ref(), started_ms);
     respond(reply, &method)
@@ -70,6 +74,7 @@ async fn run(ctx: &Ctx, route: &'static Route) -> Result<Reply, Fault> {
         }
         outcome => outcome,
     }
+    .map_err(|fault| ctx.incoming.spell_as_sent(fault))
 }
 
 /// The path with every key in it cut to its prefix, for the log and for problems: an invitation stands in its link, also
@@ -113,6 +118,7 @@ fn render_fault(
     request_id: RequestId,
     path: &str,
     accept: &str,
+    origin: &str,
     ctx: Option<&Ctx>,
     fault_page: FaultPage,
 ) -> Reply {
@@ -126,7 +132,6 @@ fn render_fault(
     let mut reply = if root == Root::Account && !wants_problem(accept) {
         Reply::html(status, fault_page(&fault, &request_id.to_string()))
     } else if wants_problem(accept) {
-        let origin = ctx.map(|ctx| ctx.edge.settings.public_origin.clone()).unwrap_or_default();
         let code = fault.code.spelled(root);
         let mut problem = json!({
             "type": format!("{origin}/problems/{}", code.to_ascii_lowercase()), "title": title(status), "status": status,

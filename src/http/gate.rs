@@ -44,7 +44,7 @@ impl Ctx {
     /// first runs 409. Without a key it just runs. The record lives in the gate `name`; `caller` names its owner.
     pub async fn once_at_gate(&self, name: &str, caller: &str, work: impl AsyncFnOnce() -> Result<Reply, Fault>) -> Result<Reply, Fault> {
         let Some(key) = self.idempotency_key()? else { return work().await };
-        let claim = super::idempotency::claim(caller, self.route, self.params(), &key, &self.incoming.body_value()?)?;
+        let claim = super::idempotency::claim(caller, self.route, self.params(), &key, self.incoming.body_value()?)?;
         match self.call_gate(name, Command::Begin { claim, in_flight_ms: IN_FLIGHT_MS }).await? {
             Outcome::Judged(Verdict::Run) => {}
             Outcome::Judged(verdict) => return self.answer_verdict(verdict, &key, &claim),

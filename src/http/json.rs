@@ -19,7 +19,7 @@ pub fn parse(text: &str) -> Result<Value, Fault> {
     Strict { depth: 0 }
         .deserialize(&mut deserializer)
         .and_then(|value| deserializer.end().map(|()| value))
-        .map_err(|error| syntax_fault(&error))
+        .map_err(|error| unparsed(text, &error))
 }
 
 /// Reads a request type out of a body that [`parse`] has accepted. A type that reads an object or list by itself must hand
@@ -31,12 +31,23 @@ pub fn read<T: DeserializeOwned>(text: &str) -> Result<T, Fault> {
     })
 }
 
-fn syntax_fault(error: &serde_json::Error) -> Fault {
-    let text = error.to_string();
-    let what = [DUPLICATE, TOO_DEEP].into_iter().find(|known| text.starts_with(known)).unwrap_or("the body is not valid JSON");
-    Fault::new(Code::InvalidJson, format!("{what} (line {}, column {})", error.line(), error.column()))
-        .with("line", error.line())
-        .with("column", error.column())
+fn unparsed(text: &str, error: &serde_json::Error) -> Fault {
+    let message = error.to_string();
+    let what = [DUPLICATE, TOO_DEEP].into_iter().find(|known| message.starts_with(known)).unwrap_or("the body is not valid JSON");
+    // A raw line feed in a string counts as read: the place is behind the last character of its line.
+    let (line, column) = match (error.line(), error.column()) {
+        (line, 0) if line > 1 => (line - 1, text.lines().nth(line - 2).map_or(1, |last| last.len() + 1)),
+        place => place,
+    };
+    syntax_fault(what, line, column)
+}
+
+/// A body that is no JSON, and where: counted in bytes, from 1.
+pub fn syntax_fault(what: &str, line: usize, column: usize) -> Fault {
+    Fault::new(Code::InvalidJson, format!("{what} (line {line}, column {column})"))
+        .with("path", "$")
+        .with("line", line)
+        .with("column", column)
         .in_body()
 }
 
@@ -45,6 +56,10 @@ fn field_fault(at: &str, message: &str) -> Fault {
     let message = message.rsplit_once(" at line ").map_or(message, |(message, _)| message);
     if let Some(missing) = message.strip_prefix("missing field `").and_then(|rest| rest.strip_suffix('`')) {
         return Fault::field(&format!("{at}.{missing}"), "is required");
+    }
+    // What the reader of an enumeration says to anything but a text.
+    if message == "expected value" {
+        return Fault::field(at, "must be a string");
     }
     let is_serdes_own = ["invalid type", "invalid value", "invalid length", "unknown variant", "data did not match"]
         .iter()

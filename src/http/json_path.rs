@@ -9,16 +9,28 @@ enum Step<'t> {
     Index(usize),
 }
 
+/// A place where a reader can know more of a value.
+enum Place<'t> {
+    /// Behind the opening bracket of an object or list, or behind a comma between items.
+    Inside,
+    /// Behind a member's name: as it stands between its quotes.
+    Name(&'t str),
+    /// Behind the end of a value.
+    End,
+}
+
+type Visit<'t, 'v> = dyn FnMut(usize, Place<'t>, &[Step<'t>]) + 'v;
+
 /// The path of the first value of `text`, in document order, that `refuses` turns down. `text` must be valid JSON, and
 /// `refuses` must tell whether a reader of this beginning of it met something it would not take, rather than its end.
 pub fn find_refused(text: &str, refuses: &dyn Fn(&str) -> bool) -> String {
     let mut cuts = Vec::new();
-    walk(text, &mut |at, _| cuts.push(at));
+    walk(text, &mut |at, _, _| cuts.push(at));
     // A reader that stops at a value stops there in every longer beginning too.
     let first = cuts.partition_point(|at| !text.get(..*at).is_some_and(refuses));
     let mut path = String::from("$");
     let mut number = 0;
-    walk(text, &mut |_, steps| {
+    walk(text, &mut |_, _, steps| {
         if number == first {
             for step in steps {
                 match step {
@@ -32,11 +44,26 @@ pub fn find_refused(text: &str, refuses: &dyn Fn(&str) -> bool) -> String {
     path
 }
 
-/// Calls `visit` with each place where a reader can know more of a value, and the way to that value: behind the opening
-/// bracket of an object or list, behind a member's name or a comma between items, and behind the end of every value.
-fn walk<'t>(text: &'t str, visit: &mut dyn FnMut(usize, &[Step<'t>])) {
-    let mut walk = Walk { text, at: 0, steps: Vec::new() };
-    walk.value(visit);
+/// The text with top-level members renamed as `respell` says. `text` must be valid JSON, and so must the new names in
+/// quotes.
+pub fn respell_members(text: &str, mut respell: impl FnMut(&str) -> Option<String>) -> String {
+    let mut renamed = Vec::new();
+    walk(text, &mut |at, place, steps| {
+        let Place::Name(name) = place else { return };
+        if steps.is_empty() {
+            renamed.extend(respell(name).map(|ours| (at - 1 - name.len()..at - 1, ours)));
+        }
+    });
+    let mut spelled = text.to_owned();
+    for (range, name) in renamed.into_iter().rev() {
+        spelled.replace_range(range, &name);
+    }
+    spelled
+}
+
+/// Calls `visit` with each place, and the way to the value it belongs to.
+fn walk<'t>(text: &'t str, visit: &mut Visit<'t, '_>) {
+    Walk { text, at: 0, steps: Vec::new() }.value(visit);
 }
 
 struct Walk<'t> {
@@ -53,7 +80,7 @@ impl<'t> Walk<'t> {
         self.text.as_bytes().get(self.at).copied()
     }
 
-    fn value(&mut self, visit: &mut dyn FnMut(usize, &[Step<'t>])) {
+    fn value(&mut self, visit: &mut Visit<'t, '_>) {
         match self.peek() {
             Some(b'{') => self.members(visit),
             Some(b'[') => self.items(visit),
@@ -66,16 +93,16 @@ impl<'t> Walk<'t> {
             }
             None => return,
         }
-        visit(self.at, &self.steps);
+        visit(self.at, Place::End, &self.steps);
     }
 
-    fn members(&mut self, visit: &mut dyn FnMut(usize, &[Step<'t>])) {
+    fn members(&mut self, visit: &mut Visit<'t, '_>) {
         self.at += 1;
-        visit(self.at, &self.steps);
+        visit(self.at, Place::Inside, &self.steps);
         while let Some(byte) = self.peek() {
             if byte == b'"' {
                 let name = self.string();
-                visit(self.at, &self.steps);
+                visit(self.at, Place::Name(name), &self.steps);
                 self.peek();
                 self.at += 1;
                 self.steps.push(Step::Name(name));
@@ -90,9 +117,9 @@ impl<'t> Walk<'t> {
         }
     }
 
-    fn items(&mut self, visit: &mut dyn FnMut(usize, &[Step<'t>])) {
+    fn items(&mut self, visit: &mut Visit<'t, '_>) {
         self.at += 1;
-        visit(self.at, &self.steps);
+        visit(self.at, Place::Inside, &self.steps);
         for index in 0.. {
             match self.peek() {
                 Some(b']') => {
@@ -101,7 +128,7 @@ impl<'t> Walk<'t> {
                 }
                 Some(b',') => {
                     self.at += 1;
-                    visit(self.at, &self.steps);
+                    visit(self.at, Place::Inside, &self.steps);
                 }
                 Some(_) => {}
                 None => return,

@@ -2,6 +2,7 @@
 
 pub mod account;
 pub mod birth;
+pub mod body;
 pub mod code;
 pub mod context;
 pub mod credential;

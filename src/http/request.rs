@@ -2,32 +2,14 @@
 
 use std::net::{IpAddr, Ipv6Addr};
 
-use futures_util::StreamExt;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use worker::{Headers, Method};
 
-use super::code::Code;
+use super::body::{self, Body, BodyKind, Framing, JsonBody};
 use super::fault::Fault;
 use super::json;
-
-/// A JSON body may have this many bytes (contract README 5).
-pub const BODY_BYTES_MAX: usize = 1_048_576;
-
-const FORM: &str = "application/x-www-form-urlencoded";
-
-/// What a route takes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum BodyKind {
-    /// Nothing; what is sent is not read.
-    None,
-    /// JSON, or nothing at all, which counts as `{}`.
-    Json,
-    /// `application/x-www-form-urlencoded`, from a page of ours.
-    Form,
-    /// Either of the two.
-    JsonOrForm,
-}
+use super::root::Root;
 
 /// A request as the handlers see it.
 pub struct Incoming {
@@ -38,7 +20,7 @@ pub struct Incoming {
     headers: Headers,
     /// The client's address; IPv6 by its /64.
     pub address: String,
-    body: Result<String, Fault>,
+    body: Result<Body, Fault>,
 }
 
 impl Incoming {
@@ -56,7 +38,7 @@ impl Incoming {
             query,
             address: address_bucket(address.as_deref()),
             headers,
-            body: Ok(String::new()),
+            body: Err(Fault::internal("a body was asked for that was not read")),
         }
     }
 
@@ -69,83 +51,53 @@ impl Incoming {
         self.query.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
     }
 
-    /// Reads and checks the body. What is wrong with it is kept and told only once the handler asks for it, since who
-    /// asks is checked first.
+    /// Reads, checks and parses the body. What is wrong with it is kept and told only once the handler asks for it, since
+    /// who asks is checked first.
     pub async fn read_body(&mut self, request: &mut worker::Request, kind: BodyKind) {
-        if kind != BodyKind::None {
-            self.body = self.take_body(request, kind).await;
+        if kind == BodyKind::None {
+            return;
         }
-    }
-
-    async fn take_body(&self, request: &mut worker::Request, kind: BodyKind) -> Result<String, Fault> {
-        let too_large = || Fault::new(Code::PayloadTooLarge, format!("the body may have {BODY_BYTES_MAX} bytes")).in_body();
-        let declared = self.header("Content-Length").and_then(|length| length.parse::<usize>().ok());
-        if declared.is_some_and(|bytes| bytes > BODY_BYTES_MAX) {
-            return Err(too_large());
-        }
-        let bytes = if declared.is_some() {
-            request.bytes().await.map_err(|error| Fault::internal(error.to_string()))?
-        } else {
-            read_capped(request, BODY_BYTES_MAX).await?.ok_or_else(too_large)?
+        let framing = Framing {
+            length: self.header("Content-Length").and_then(|length| length.parse().ok()),
+            encoding: self.header("Content-Encoding"),
+            content_type: self.header("Content-Type"),
+            takes_camel_case: Root::of(&self.path) == Root::V1,
         };
-        if bytes.is_empty() {
-            return Ok(String::new());
-        }
-        self.check_type(kind)?;
-        String::from_utf8(bytes).map_err(|_| Fault::new(Code::InvalidJson, "the body is not UTF-8").in_body())
+        self.body = body::read(request, kind, &framing).await;
     }
 
-    fn check_type(&self, kind: BodyKind) -> Result<(), Fault> {
-        let unsupported = |what: &'static str| Fault::new(Code::UnsupportedMediaType, what).in_body();
-        if self.header("Content-Encoding").is_some_and(|encoding| !encoding.is_empty() && !encoding.eq_ignore_ascii_case("identity")) {
-            return Err(unsupported("compressed bodies are not taken; send it as it is"));
-        }
-        let content_type = self.header("Content-Type").unwrap_or_default();
-        let (media, parameters) = content_type.split_once(';').unwrap_or((&content_type, ""));
-        let media = media.trim().to_ascii_lowercase();
-        let charset_is_utf8 = parameters.split(';').all(|parameter| {
-            let (name, value) = parameter.split_once('=').unwrap_or((parameter, ""));
-            !name.trim().eq_ignore_ascii_case("charset") || value.trim().trim_matches('"').eq_ignore_ascii_case("utf-8")
-        });
-        let fits = match kind {
-            BodyKind::None => true,
-            BodyKind::Json => media == "application/json" || (media.starts_with("application/") && media.ends_with("+json")),
-            BodyKind::Form => media == FORM,
-            BodyKind::JsonOrForm => media == "application/json" || media == FORM,
-        };
-        match (fits && charset_is_utf8, kind) {
-            (true, _) => Ok(()),
-            (false, BodyKind::Form) => Err(unsupported("send Content-Type: application/x-www-form-urlencoded")),
-            (false, _) => Err(unsupported("send Content-Type: application/json")),
-        }
-    }
-
-    /// The body's text; an empty one is `{}`.
-    pub fn body_text(&self) -> Result<&str, Fault> {
+    fn json_body(&self) -> Result<&JsonBody, Fault> {
         match &self.body {
-            Ok(text) if text.is_empty() => Ok("{}"),
-            Ok(text) => Ok(text),
+            Ok(Body::Json(body)) => Ok(body),
+            Ok(Body::Form(_)) => Err(Fault::internal("a form was read as JSON")),
             Err(fault) => Err(fault.clone()),
         }
     }
 
-    /// The body as a value, strictly parsed.
-    pub fn body_value(&self) -> Result<Value, Fault> {
-        json::parse(self.body_text()?)
+    /// The body as a value.
+    pub fn body_value(&self) -> Result<&Value, Fault> {
+        self.json_body().map(|body| &body.value)
     }
 
     /// The body as a request type.
     pub fn body<T: DeserializeOwned>(&self) -> Result<T, Fault> {
-        let text = self.body_text()?;
-        match json::parse(text)? {
-            Value::Object(_) => json::read(text),
-            _ => Err(Fault::field("$", "must be an object")),
+        let body = self.json_body()?;
+        if body.value.is_object() { json::read(&body.text) } else { Err(Fault::field("$", "must be an object")) }
+    }
+
+    /// A fault with its path as the client spelled it.
+    pub fn spell_as_sent(&self, fault: Fault) -> Fault {
+        let Ok(Body::Json(body)) = &self.body else { return fault };
+        let path = fault.extra.get("path").and_then(Value::as_str).and_then(|path| body.path_as_sent(path));
+        match path {
+            Some(path) => fault.with("path", path),
+            None => fault,
         }
     }
 
     /// Whether the body came as a form.
-    pub fn is_form(&self) -> bool {
-        self.header("Content-Type").is_some_and(|media| media.trim_start().to_ascii_lowercase().starts_with(FORM))
+    pub const fn is_form(&self) -> bool {
+        matches!(self.body, Ok(Body::Form(_)))
     }
 
     /// A form as a request type: every value a text, an empty one as if it were not there. Of a repeated name the first
@@ -161,28 +113,12 @@ impl Incoming {
     /// The fields of a form.
     pub fn form(&self) -> Result<Vec<(String, String)>, Fault> {
         let text = match &self.body {
-            Ok(text) => text,
+            Ok(Body::Form(text)) => text,
+            Ok(Body::Json(_)) => "",
             Err(fault) => return Err(fault.clone()),
         };
         Ok(worker::url::form_urlencoded::parse(text.as_bytes()).into_owned().collect())
     }
-}
-
-/// Reads a body of undeclared length; `None` when it exceeds the cap.
-async fn read_capped(request: &mut worker::Request, bytes_max: usize) -> Result<Option<Vec<u8>>, Fault> {
-    if request.inner().body().is_none() {
-        return Ok(Some(Vec::new()));
-    }
-    let mut stream = request.stream().map_err(|error| Fault::internal(error.to_string()))?;
-    let mut bytes = Vec::new();
-    while let Some(chunk) = stream.next().await {
-        let chunk = chunk.map_err(|error| Fault::internal(error.to_string()))?;
-        if bytes.len().saturating_add(chunk.len()) > bytes_max {
-            return Ok(None);
-        }
-        bytes.extend_from_slice(&chunk);
-    }
-    Ok(Some(bytes))
 }
 
 /// The bucket of an address: an IPv4 address itself, an IPv6 network of 64 bits.

@@ -8,10 +8,11 @@ use matchit::Router;
 use schemars::{Schema, SchemaGenerator};
 use worker::Method;
 
+use super::body::BodyKind;
 use super::context::Ctx;
 use super::fault::Fault;
 use super::reply::Reply;
-use super::request::{BodyKind, decode_percent};
+use super::request::decode_percent;
 use crate::domain::limit::LimitClass;
 
 /// What a route demands of its caller (contract README 3).
@@ -182,7 +183,7 @@ macro_rules! routes {
             summary: $summary,
             access: $crate::http::route::Access::$access,
             class: $class,
-            body: $crate::http::request::BodyKind::$body,
+            body: $crate::http::body::BodyKind::$body,
             documented: $crate::routes!(@flag $($documented)?),
             metered: $crate::routes!(@flag $($metered)?),
             #[cfg(not(target_arch = "wasm32"))]

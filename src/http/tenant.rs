@@ -174,7 +174,7 @@ impl Ctx {
             Proof::User { user_id } | Proof::Operator { user_id } => format!("user:{user_id}"),
             Proof::House => "house".to_owned(),
         };
-        super::idempotency::claim(&caller, self.route, self.params(), &key, &self.incoming.body_value()?).map(Some)
+        super::idempotency::claim(&caller, self.route, self.params(), &key, self.incoming.body_value()?).map(Some)
     }
 
     /// Calls the tenant's object: proof, limit, idempotency and work in one hop.

@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use guildhall::api::TABLE;
+use guildhall::http::body::BodyKind;
 use guildhall::http::openapi;
-use guildhall::http::request::BodyKind;
 use guildhall::http::route::{Access, Map, Matched, Route};
 use serde_json::{Value, json};
 use worker::Method;

@@ -67,7 +67,7 @@ async fn enroll(ctx: &Ctx) -> Result<Reply, Fault> {
     };
     let gate_name = gate::name_of_wallet(&wallet.to_lower_hex());
     let claim = match ctx.idempotency_key()? {
-        Some(key) => Some(idempotency::claim(&gate_name, ctx.route, ctx.params(), &key, &ctx.incoming.body_value()?)?),
+        Some(key) => Some(idempotency::claim(&gate_name, ctx.route, ctx.params(), &key, ctx.incoming.body_value()?)?),
         None => None,
     };
     let answer = ctx.call_tenant_for(tenant, claim, Command::RedeemEnrollment(redeem)).await?;

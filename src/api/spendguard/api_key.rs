@@ -42,7 +42,6 @@ const KINDS: [KeyKind; 2] = [KeyKind::Live, KeyKind::Test];
 struct KeyRequest {
     label: Option<Text<1, 64>>,
     environment: Option<Environment>,
-    #[serde(alias = "expiresAt")]
     expires_at: Option<Time>,
 }
 

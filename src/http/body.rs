@@ -1,0 +1,219 @@
+//! A request's body: read once, capped, of the type the route takes, and parsed (contract README 5, 6).
+
+use futures_util::StreamExt;
+use serde_json::{Map, Value};
+use worker::ByteStream;
+
+use super::code::Code;
+use super::fault::Fault;
+use super::json;
+use super::json_path::respell_members;
+
+/// A JSON body may have this many bytes (contract README 5).
+pub const BODY_BYTES_MAX: usize = 1_048_576;
+
+/// Bytes of a body that is too large that are read and dropped: who is still sending when the connection closes may never
+/// see the answer.
+const DRAINED_BYTES_MAX: usize = 16 * BODY_BYTES_MAX;
+
+const FORM: &str = "application/x-www-form-urlencoded";
+
+/// What a route takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BodyKind {
+    /// Nothing; what is sent is not read.
+    None,
+    /// JSON, or nothing at all, which counts as `{}`.
+    Json,
+    /// `application/x-www-form-urlencoded`, from a page of ours.
+    Form,
+    /// Either of the two.
+    JsonOrForm,
+}
+
+/// What tells how a body is to be read.
+pub struct Framing {
+    pub length: Option<usize>,
+    pub encoding: Option<String>,
+    pub content_type: Option<String>,
+    /// Whether members may be spelled in camelCase (contract identity-and-money 1).
+    pub takes_camel_case: bool,
+}
+
+/// A body that was read.
+#[derive(Debug)]
+pub enum Body {
+    Json(JsonBody),
+    Form(String),
+}
+
+/// A JSON body that was parsed.
+#[derive(Debug)]
+pub struct JsonBody {
+    /// The text, its top-level members in snake_case.
+    pub text: String,
+    pub value: Value,
+    /// Members that came in another spelling: ours, and theirs.
+    respelled: Vec<(String, String)>,
+}
+
+impl JsonBody {
+    /// The body of a request without one.
+    fn empty() -> Self {
+        Self { text: "{}".to_owned(), value: Value::Object(Map::new()), respelled: Vec::new() }
+    }
+
+    /// Parses a body strictly.
+    fn parse(text: String, takes_camel_case: bool) -> Result<Self, Fault> {
+        let value = json::parse(&text)?;
+        let known = match &value {
+            Value::Object(members) if takes_camel_case && members.keys().any(|name| to_snake_case(name).is_some()) => members,
+            _ => return Ok(Self { text, value, respelled: Vec::new() }),
+        };
+        let mut respelled = Vec::new();
+        let text = respell_members(&text, |name| {
+            let ours = to_snake_case(name).filter(|ours| !known.contains_key(ours))?;
+            respelled.push((ours.clone(), name.to_owned()));
+            Some(ours)
+        });
+        Ok(Self { value: json::parse(&text)?, text, respelled })
+    }
+
+    /// A fault's path as the client spelled it.
+    pub fn path_as_sent(&self, path: &str) -> Option<String> {
+        let at = |ours: &str| path.strip_prefix("$.")?.strip_prefix(ours).filter(|rest| rest.is_empty() || rest.starts_with(['.', '[']));
+        self.respelled.iter().find_map(|(ours, theirs)| at(ours).map(|rest| format!("$.{theirs}{rest}")))
+    }
+}
+
+/// `displayName` as `display_name`; `None` for a name without capitals.
+fn to_snake_case(name: &str) -> Option<String> {
+    let is_camel = name.starts_with(|c: char| c.is_ascii_lowercase())
+        && name.bytes().any(|b| b.is_ascii_uppercase())
+        && name.bytes().all(|b| b.is_ascii_alphanumeric());
+    is_camel.then(|| {
+        let mut ours = String::with_capacity(name.len() + 4);
+        for c in name.chars() {
+            if c.is_ascii_uppercase() {
+                ours.push('_');
+            }
+            ours.push(c.to_ascii_lowercase());
+        }
+        ours
+    })
+}
+
+/// Reads the body of a request: 413, 415, 400.
+pub async fn read(request: &mut worker::Request, kind: BodyKind, framing: &Framing) -> Result<Body, Fault> {
+    let too_large = || Fault::new(Code::PayloadTooLarge, format!("the body may have {BODY_BYTES_MAX} bytes")).in_body();
+    let unread = |error: worker::Error| Fault::internal(error.to_string());
+    let bytes = match framing.length {
+        Some(bytes) if bytes > BODY_BYTES_MAX => {
+            drain(&mut request.stream().map_err(unread)?).await;
+            return Err(too_large());
+        }
+        Some(_) => request.bytes().await.map_err(unread)?,
+        None if request.inner().body().is_none() => Vec::new(),
+        None => read_capped(&mut request.stream().map_err(unread)?).await?.ok_or_else(too_large)?,
+    };
+    if bytes.is_empty() {
+        return Ok(if kind == BodyKind::Form { Body::Form(String::new()) } else { Body::Json(JsonBody::empty()) });
+    }
+    let is_form = check_type(kind, framing)?;
+    let text = String::from_utf8(bytes).map_err(|error| not_utf8(&error))?;
+    if is_form { Ok(Body::Form(text)) } else { JsonBody::parse(text, framing.takes_camel_case).map(Body::Json) }
+}
+
+/// Checks encoding and type; answers whether it is a form.
+fn check_type(kind: BodyKind, framing: &Framing) -> Result<bool, Fault> {
+    let unsupported = |what: &'static str| Fault::new(Code::UnsupportedMediaType, what).in_body();
+    if framing.encoding.as_ref().is_some_and(|encoding| !encoding.is_empty() && !encoding.eq_ignore_ascii_case("identity")) {
+        return Err(unsupported("compressed bodies are not taken; send it as it is"));
+    }
+    let content_type = framing.content_type.as_deref().unwrap_or_default();
+    let (media, parameters) = content_type.split_once(';').unwrap_or((content_type, ""));
+    let media = media.trim().to_ascii_lowercase();
+    let charset_is_utf8 = parameters.split(';').all(|parameter| {
+        let (name, value) = parameter.split_once('=').unwrap_or((parameter, ""));
+        !name.trim().eq_ignore_ascii_case("charset") || value.trim().trim_matches('"').eq_ignore_ascii_case("utf-8")
+    });
+    let is_json = media == "application/json" || (media.starts_with("application/") && media.ends_with("+json"));
+    let is_form = media == FORM;
+    let fits = match kind {
+        BodyKind::None => true,
+        BodyKind::Json => is_json,
+        BodyKind::Form => is_form,
+        BodyKind::JsonOrForm => is_json || is_form,
+    };
+    match (fits && charset_is_utf8, kind) {
+        (true, _) => Ok(is_form),
+        (false, BodyKind::Form) => Err(unsupported("send Content-Type: application/x-www-form-urlencoded")),
+        (false, _) => Err(unsupported("send Content-Type: application/json")),
+    }
+}
+
+fn not_utf8(error: &std::string::FromUtf8Error) -> Fault {
+    let good = error.as_bytes().get(..error.utf8_error().valid_up_to()).unwrap_or_default();
+    let line = 1 + good.iter().filter(|byte| **byte == b'\n').count();
+    let column = 1 + good.iter().rev().take_while(|byte| **byte != b'\n').count();
+    json::syntax_fault("the body is not UTF-8", line, column)
+}
+
+/// Reads a body of undeclared length; `None` when it exceeds the cap.
+async fn read_capped(stream: &mut ByteStream) -> Result<Option<Vec<u8>>, Fault> {
+    let mut bytes = Vec::new();
+    while let Some(chunk) = stream.next().await {
+        let chunk = chunk.map_err(|error| Fault::internal(error.to_string()))?;
+        if bytes.len().saturating_add(chunk.len()) > BODY_BYTES_MAX {
+            drain(stream).await;
+            return Ok(None);
+        }
+        bytes.extend_from_slice(&chunk);
+    }
+    Ok(Some(bytes))
+}
+
+/// Reads on and drops, within a bound. A client that breaks off is no fault of ours.
+async fn drain(stream: &mut ByteStream) {
+    let mut left = DRAINED_BYTES_MAX;
+    while let Some(Ok(chunk)) = stream.next().await {
+        left = left.saturating_sub(chunk.len());
+        if left == 0 {
+            return;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_member_in_camel_case_is_ours_unless_ours_is_there_too() {
+        let body = JsonBody::parse(r#"{"displayName":{"aB":1},"ttlSeconds":2,"ttl_seconds":3,"X":4,"a-B":5}"#.to_owned(), true).unwrap();
+        assert_eq!(body.text, r#"{"display_name":{"aB":1},"ttlSeconds":2,"ttl_seconds":3,"X":4,"a-B":5}"#);
+        assert_eq!(body.value["display_name"]["aB"], 1);
+        assert_eq!(body.path_as_sent("$.display_name.aB").as_deref(), Some("$.displayName.aB"));
+        assert_eq!(body.path_as_sent("$.display_name").as_deref(), Some("$.displayName"));
+        assert_eq!(body.path_as_sent("$.display_names"), None);
+        assert_eq!(body.path_as_sent("$.ttl_seconds"), None);
+        let plain = JsonBody::parse(r#"{"displayName":1}"#.to_owned(), false).unwrap();
+        assert_eq!(plain.text, r#"{"displayName":1}"#);
+    }
+
+    #[test]
+    fn two_spellings_of_one_name_stay_two_members() {
+        // Neither stands for the other: the second would make a member that is there twice.
+        assert!(JsonBody::parse(r#"{"aBc":1,"a_bc":2}"#.to_owned(), true).is_ok());
+        assert_eq!(to_snake_case("aBCd").as_deref(), Some("a_b_cd"));
+        assert_eq!(to_snake_case("abc"), None);
+        assert_eq!(to_snake_case("Abc"), None);
+        assert_eq!(to_snake_case("a.Bc"), None);
+    }
+
+    #[test]
+    fn what_is_not_utf_8_is_told_with_its_place() {
+        let fault = not_utf8(&String::from_utf8(b"{\n \"a\xff".to_vec()).unwrap_err());
+        assert_eq!((&fault.extra["line"], &fault.extra["column"]), (&2.into(), &4.into()));
+    }
+}
