@@ -193,5 +193,5 @@ function expectSyntaxFault(reply: Reply, door: Door, text = ""): void {
   assert.equal(reply.status, 400, told);
   const place = door.root === "v1" ? reply.json.details : reply.json;
   assert.ok(Number.isInteger(place?.line) && place.line >= 1 && Number.isInteger(place.column) && place.column >= 0, told);
-  expectFault(reply, door.root, 400, door.codes.json, { line: place.line, column: place.column });
+  expectFault(reply, door.root, 400, door.codes.json, { path: "$", line: place.line, column: place.column });
 }
