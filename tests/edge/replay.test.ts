@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { newSlug, signIn, signUp } from "./support/agent.ts";
+import { newSlug, newWallet, signIn, signUp } from "./support/agent.ts";
 import type { Client, HeaderMap, Reply } from "./support/client.ts";
 import { expectFault } from "./support/fault.ts";
 import { newAgentKey, newManager } from "./support/human.ts";
@@ -144,4 +144,29 @@ test("at /v1 the key stands in the header, in the body, or in both and equal", a
   }
   const balance = await management.get(`/v1/wallets/${walletId}/balance`);
   assert.equal(balance.json.total % 10, 3, "three minor units, once");
+});
+
+test("a challenge and its session are repeated under their key like anything else, for the address that asked", async () => {
+  const [client, account] = [server.client(), newWallet()];
+  const ask = (key: string, from = client): Promise<Reply> => from.post("/v2/billing/agent/challenge", { wallet_address: account.address }, keyed(key));
+  const challenge = await ask("k");
+  assert.deepEqual([challenge.status, isReplay(challenge)], [200, false], challenge.text);
+  const repeated = await ask("k");
+  assert.deepEqual([repeated.status, repeated.text, isReplay(repeated)], [200, challenge.text, true]);
+  assert.ok(!isReplay(await ask("k", server.client())), "another address is another caller");
+  expectFault(await client.post("/v2/billing/agent/challenge", { wallet_address: newWallet().address }, keyed("k")), "v2", 422, "idempotency_conflict");
+
+  const signature = await account.signMessage({ message: challenge.json.message });
+  const body = { challenge_id: challenge.json.challenge_id, signature };
+  const path = "/v2/billing/agent/session";
+  const session = await client.post(path, body, keyed("k"));
+  assert.deepEqual([session.status, isReplay(session)], [200, false], session.text);
+  const again = await client.post(path, body, keyed("k"));
+  assert.deepEqual([again.status, again.text, isReplay(again)], [200, session.text, true], "the key is looked up before the challenge is used");
+  expectFault(await client.post(path, body, keyed("other")), "v2", 401, "invalid_challenge");
+  expectFault(await server.client().post(path, body, keyed("k")), "v2", 401, "invalid_challenge");
+  for (const bad of ["", "a b", "x".repeat(256)]) {
+    expectFault(await client.post(path, body, keyed(bad)), "v2", 400, "invalid_request", { path: "Idempotency-Key" });
+    expectFault(await ask(bad), "v2", 400, "invalid_request", { path: "Idempotency-Key" });
+  }
 });
