@@ -358,6 +358,11 @@ test("the keyboard reaches everything: skip link, navigation, form", async () =>
   const { page, person } = await open();
   await page.goto(at("/account"));
   assert.equal(await page.evaluate("document.activeElement.id"), "email", "typing starts at the first field");
+  await page.getByLabel("E-mail").fill(newEmail());
+  await page.getByLabel("Password").fill("not the password");
+  await page.getByRole("button", { name: "Sign in" }).click();
+  await page.getByRole("alert").waitFor();
+  assert.equal(await page.evaluate("document.activeElement.id"), "password", "and goes on at the one to type again");
   await page.goto(at("/"));
   await page.keyboard.press("Tab");
   assert.equal(await page.evaluate("document.activeElement.textContent"), "Skip to content");

@@ -36,12 +36,21 @@ fn render_next(next: Option<&String>) -> Markup {
     html! { @if let Some(next) = next { input type="hidden" name="next" value=(next); } }
 }
 
+/// An address and a password. Typing starts at the one that is missing or wrong.
+fn render_credentials(email: &Entry, password: Field<'_>) -> Markup {
+    let address = Field::email("email", "email", "E-mail", email);
+    let is_missing = email.value.is_empty() || email.error.is_some();
+    html! {
+        @if is_missing { (address.focused()) (password) } @else { (address) (password.focused()) }
+    }
+}
+
 pub fn render_sign_in(frame: &Frame, view: &SignIn) -> Markup {
+    let password = Field::password("password", "password", "Password", view.password_error.as_ref(), "current-password");
     let fields = html! {
         (render_next(view.next.as_ref()))
         (render_form_error(view.error.as_ref()))
-        (Field::email("email", "email", "E-mail", &view.email).focused())
-        (Field::password("password", "password", "Password", view.password_error.as_ref(), "current-password"))
+        (render_credentials(&view.email, password))
         (render_submit("Sign in"))
     };
     render_card(
@@ -57,12 +66,13 @@ pub fn render_sign_in(frame: &Frame, view: &SignIn) -> Markup {
 }
 
 pub fn render_registration(frame: &Frame, view: &Registration) -> Markup {
+    let password = Field::password("password", "password", "Password", view.password_error.as_ref(), "new-password")
+        .hint("8 characters or more. A sentence is a good password.");
     let fields = html! {
         (render_next(view.next.as_ref()))
         (render_form_error(view.error.as_ref()))
         (Field::text("name", "name", "Name", &view.name).optional().autocomplete("name"))
-        (Field::email("email", "email", "E-mail", &view.email).focused())
-        (Field::password("password", "password", "Password", view.password_error.as_ref(), "new-password").hint("8 characters or more. A sentence is a good password."))
+        (render_credentials(&view.email, password))
         (render_submit("Create account"))
     };
     render_card(
