@@ -3,12 +3,12 @@
 use serde::Deserialize;
 
 use super::{Database, StoreError};
-use crate::domain::id::MailId;
+use crate::domain::id::{MailId, TenantUuid};
 use crate::domain::time::Timestamp;
 use crate::{binds, statements};
 
 statements! {
-    VOID_TOPIC = "UPDATE mails SET state = 'void' WHERE topic = ?1 AND state = 'queued'";
+    VOID_TOPIC = "UPDATE mails SET state = 'void', body = '' WHERE topic = ?1 AND state = 'queued'";
     QUEUE = "INSERT INTO mails (mail_id, recipient, subject, body, topic, created_at_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
     LIST_QUEUED = "SELECT mail_id, recipient, subject, body, attempts, created_at_ms FROM mails WHERE state = 'queued' ORDER BY created_at_ms, mail_id LIMIT ?1";
     MARK_SENT = "UPDATE mails SET state = 'sent', attempts = attempts + 1, sent_at_ms = ?2, body = '' WHERE mail_id = ?1 AND state = 'queued'";
@@ -21,7 +21,7 @@ pub struct QueuedMail {
     pub mail_id: String,
     pub recipient: String,
     pub subject: String,
-    /// Holds the link, and with it a secret: shown to operators alone, dropped once sent.
+    /// Holds the link, and with it a secret: shown to operators alone, dropped once sent or void.
     pub body: String,
     pub attempts: u64,
     pub created_at_ms: u64,
@@ -40,6 +40,16 @@ pub struct NewMail<'a> {
 pub async fn queue(database: Database<'_>, id: MailId, mail: &NewMail<'_>, now: Timestamp) -> Result<(), StoreError> {
     let insert = binds![id.to_string(), mail.recipient, mail.subject, mail.body, mail.topic, now.as_ms()];
     database.batch(vec![(VOID_TOPIC, binds![mail.topic]), (QUEUE, insert)]).await
+}
+
+/// What mails that invite to own a tenant are about.
+pub fn topic_of_invitation(tenant: TenantUuid) -> String {
+    format!("invitation:{tenant}")
+}
+
+/// Makes the queued mails of a topic void: what they are about is settled.
+pub async fn void_topic(database: Database<'_>, topic: &str) -> Result<(), StoreError> {
+    database.write(VOID_TOPIC, binds![topic]).await.map(drop)
 }
 
 /// The oldest mails that wait.

@@ -83,7 +83,7 @@ const BUDGET: Record<string, Cost> = {
   accountRegistration: [1, 2, 0],
   accountRegister: [5, 59, 6],
   accountInvitation: [2, 5, 0],
-  accountAcceptInvitation: [2, 9, 2],
+  accountAcceptInvitation: [2, 9, 3],
   accountTenants: [1, 2, 2],
   accountCreateTenant: [5, 50, 5],
   accountAgents: [2, 10, 2],

@@ -4,6 +4,9 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { promisify } from "node:util";
 import { ROOT } from "../../scripts/runtime.ts";
+import { signUp } from "./support/agent.ts";
+import { inviteOwner } from "./support/household.ts";
+import { newPerson } from "./support/person.ts";
 import { useServer } from "./support/server.ts";
 
 const server = useServer();
@@ -32,4 +35,19 @@ test("make operator lifts a user beside the running server", async () => {
 test("make operator refuses an address that nobody has and one that is none", async () => {
   await assert.rejects(makeOperator("nobody@example.com"), /No user has the address nobody@example.com/);
   await assert.rejects(makeOperator("ada@example.com' OR '1'='1"), /Usage/);
+});
+
+test("an invitation's mail waits, with its link, until a newer one or its acceptance settles it", async () => {
+  const [agent, owner] = await Promise.all([signUp(server.client()), newPerson(server.client())]);
+  const database = await server.current.runtime.database();
+  const mails = async (): Promise<[string, boolean][]> => {
+    const rows = await database.prepare("SELECT state, body FROM mails WHERE recipient = ? ORDER BY mail_id").bind(owner.email).all<{ state: string; body: string }>();
+    return rows.results.map(({ state, body }) => [state, body.includes("/account/invite/inv_")]);
+  };
+  await inviteOwner(server.current, agent, owner.email);
+  const invitation = await inviteOwner(server.current, agent, owner.email);
+  assert.deepEqual(await mails(), [["void", false], ["queued", true]]);
+  const accepted = await owner.browser.form(`/account/invite/${invitation}`, { csrf: owner.csrf });
+  assert.equal(accepted.status, 303, accepted.text);
+  assert.deepEqual(await mails(), [["void", false], ["void", false]]);
 });

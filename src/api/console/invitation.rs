@@ -20,7 +20,7 @@ use crate::http::tenant::unexpected;
 use crate::objects::tenant::command::Command;
 use crate::objects::tenant::outcome::Outcome;
 use crate::routes;
-use crate::store::tenant as tenants;
+use crate::store::{mail, tenant as tenants};
 
 pub static ROUTES: &[Route] = routes! {
     Get "/account/invite/{token}" => show_invitation { name: "accountInvitation", summary: "An invitation to own a tenant", access: Public, class: Some(LimitClass::Public), body: None, status: 200 }
@@ -70,7 +70,8 @@ async fn show_invitation(ctx: &Ctx) -> Result<Reply, Fault> {
     render(ctx, human.as_ref(), &invitation).await
 }
 
-/// 1. The form: 403. 2. The tenant's object takes the human as owner, once: 404. 3. Note it in D1 and go on: 303.
+/// 1. The form: 403. 2. The tenant's object takes the human as owner, once: 404. 3. Note it in D1, where its mail need not
+/// wait any more, and go on: 303.
 async fn accept_invitation(ctx: &Ctx) -> Result<Reply, Fault> {
     let human = signed_in(ctx)?;
     Posted::read(ctx, Some(&human))?;
@@ -86,6 +87,7 @@ async fn accept_invitation(ctx: &Ctx) -> Result<Reply, Fault> {
     let Outcome::OwnerJoined { tenant_uuid, slug } = answer.outcome else { return Err(unexpected(&answer.outcome)) };
     let role = Role::Owner.as_str();
     ctx.with_database(async |database| tenants::join_user(database, human.user_id, tenant_uuid, role, ctx.now).await).await?;
+    ctx.with_database(async |database| mail::void_topic(database, &mail::topic_of_invitation(tenant_uuid)).await).await?;
     let location = build_href("/account/billing", &[("tenant", slug.as_str())]);
     let notice = Notice::Done(format!("You own {slug} now."));
     redirect_with(ctx, human.session_hash.as_deref().unwrap_or_default(), &location, notice)

@@ -24,7 +24,7 @@ use crate::objects::tenant::call::Proof;
 use crate::objects::tenant::command::{Command, Invitation};
 use crate::objects::tenant::outcome::Outcome;
 use crate::routes;
-use crate::store::mail::NewMail;
+use crate::store::mail::{NewMail, topic_of_invitation};
 
 pub static ROUTES: &[Route] = routes! {
     Post "/v2/agents/owner-bootstrap" => bootstrap_owner {
@@ -66,7 +66,7 @@ impl InvitationLink {
             "An agent asks you to own its tenant \"{slug}\" at Guildhall.\n\nAccept within seven days, once:\n{link}\n\nIf you do not know this agent, ignore this mail: nothing happens."
         );
         let subject = format!("Own the tenant {slug} at Guildhall");
-        let topic = format!("invitation:{}", self.token.tenant());
+        let topic = topic_of_invitation(self.token.tenant());
         let delivery = ctx.send_mail(&NewMail { recipient: &self.email, subject: &subject, body: &body, topic: &topic }).await?;
         Ok((Owner { email: self.email, status: "invited" }, delivery))
     }
