@@ -123,12 +123,6 @@ impl Ctx {
         Root::of(&self.incoming.path)
     }
 
-    /// A fault in the shape of this request's root.
-    pub fn fault_reply(&self, fault: &Fault) -> Reply {
-        let body = self.root().error_body(fault.code, &fault.detail, &fault.extra, &self.request_id.to_string());
-        Reply::json_text(fault.code.status(), body.to_string())
-    }
-
     /// Notes that the tenant's object (or the gate) has seen this request's credential and counted it.
     pub fn set_admitted(&self) {
         self.admitted.set(true);

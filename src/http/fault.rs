@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use super::code::Code;
 use crate::domain::id::NotAnId;
@@ -65,6 +65,21 @@ impl Fault {
     pub fn with_header(mut self, name: &'static str, value: impl Into<String>) -> Self {
         self.headers.push((name, value.into()));
         self
+    }
+
+    /// What an idempotency record keeps of a refusal: all that a repeat is told, but not the id of the request it was told
+    /// first.
+    pub fn to_kept(&self) -> String {
+        json!({ "code": format!("{:?}", self.code), "detail": self.detail, "extra": self.extra }).to_string()
+    }
+
+    /// Reads a kept refusal.
+    pub fn from_kept(text: &str) -> Option<Self> {
+        let kept: Value = serde_json::from_str(text).ok()?;
+        let name = kept.get("code")?.as_str()?;
+        let code = Code::ALL.iter().copied().find(|code| format!("{code:?}") == name)?;
+        let extra = kept.get("extra")?.as_object()?.clone();
+        Some(Self { extra, ..Self::new(code, kept.get("detail")?.as_str()?.to_owned()) })
     }
 
     /// Marks the fault as found before the credential was checked.

@@ -52,9 +52,9 @@ impl Ctx {
         }
         let result = work().await;
         let kept = match &result {
-            Ok(reply) => self.sealed(reply, &key, &claim)?,
-            Err(fault) if is_kept(fault.code) => self.sealed(&self.fault_reply(fault), &key, &claim)?,
-            Err(_) => None,
+            Ok(Reply { status, body: Body::Json(text), .. }) => Some(self.sealed(*status, text, &key, &claim)?),
+            Err(fault) if is_kept(fault.code) => Some(self.sealed(fault.code.status(), &fault.to_kept(), &key, &claim)?),
+            Ok(_) | Err(_) => None,
         };
         let command = match kept {
             Some(answer) => Command::Finish { claim, answer },
@@ -81,14 +81,13 @@ impl Ctx {
         }
     }
 
-    fn sealed(&self, reply: &Reply, key: &str, claim: &Claim) -> Result<Option<Vec<u8>>, Fault> {
-        let Body::Json(text) = &reply.body else { return Ok(None) };
+    fn sealed(&self, status: u16, text: &str, key: &str, claim: &Claim) -> Result<Vec<u8>, Fault> {
         let seal = self.keys()?.reply_seal(key);
         let sealed = seal
             .seal(text.as_bytes(), claim.scope_hash.as_bytes(), &mut PlatformEntropy)
             .map_err(|error| Fault::internal(error.to_string()))?;
-        let stored = SealedReply { status: reply.status, sealed };
-        wire::write(&stored).map(Some).map_err(|error| Fault::internal(error.to_string()))
+        let stored = SealedReply { status, sealed };
+        wire::write(&stored).map_err(|error| Fault::internal(error.to_string()))
     }
 
     fn unsealed(&self, answer: &[u8], key: &str, claim: &Claim) -> Result<Reply, Fault> {
@@ -97,6 +96,9 @@ impl Ctx {
         let opened = self.keys()?.reply_seal(key).open(&stored.sealed, claim.scope_hash.as_bytes()).map_err(|_| damaged())?;
         let text = String::from_utf8(opened).map_err(|_| damaged())?;
         self.set_replayed(true);
+        if stored.status >= 400 {
+            return Err(Fault::from_kept(&text).ok_or_else(damaged)?);
+        }
         Ok(Reply::json_text(stored.status, text).no_store())
     }
 }

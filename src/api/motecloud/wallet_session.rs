@@ -45,9 +45,15 @@ struct ChallengeReply {
     expires_at: String,
 }
 
-/// 1. Read the wallet: 400. 2. Write the challenge, which nobody stores: 200.
+/// 1. Read the wallet: 400. 2. Write the challenge, which nobody stores: 200. Under an Idempotency-Key a repeat gets the
+/// same one, which is then kept at the gate of the caller's address.
 async fn create_challenge(ctx: &Ctx) -> Result<Reply, Fault> {
     let request: ChallengeRequest = ctx.incoming.body()?;
+    let gate_name = gate::name_of_address(&ctx.incoming.address);
+    ctx.once_at_gate(&gate_name, &gate_name, async || write_challenge(ctx, request)).await
+}
+
+fn write_challenge(ctx: &Ctx, request: ChallengeRequest) -> Result<Reply, Fault> {
     let keys = ctx.keys()?;
     let challenge = Challenge::issue(request.wallet_address, request.chain_id.unwrap_or(ChainId::ETHEREUM), ctx.now, &mut PlatformEntropy);
     let reply = ChallengeReply {
@@ -83,10 +89,16 @@ fn invalid_challenge() -> Fault {
     Fault::new(Code::InvalidChallenge, "this challenge is unknown, used, expired or signed by another wallet; ask for a new one")
 }
 
-/// 1. Read both: 400. 2. The challenge is ours and holds: 401. 3. Its wallet signed it: 401. 4. Use it up in the wallet's
-/// gate, which answers true to one caller alone: 401. 5. Mint the session: 200.
+/// 1. Read both: 400. 2. Under an Idempotency-Key: 409, 422, or what was answered before. 3. Exchange them: 401, 200.
 async fn create_session(ctx: &Ctx) -> Result<Reply, Fault> {
     let request: SessionRequest = ctx.incoming.body()?;
+    let gate_name = gate::name_of_address(&ctx.incoming.address);
+    ctx.once_at_gate(&gate_name, &gate_name, async || exchange(ctx, &request).await).await
+}
+
+/// 1. The challenge is ours and holds: 401. 2. Its wallet signed it: 401. 3. Use it up in the wallet's gate, which answers
+/// true to one caller alone: 401. 4. Mint the session: 200.
+async fn exchange(ctx: &Ctx, request: &SessionRequest) -> Result<Reply, Fault> {
     let keys = ctx.keys()?;
     let challenge = Challenge::open(&request.challenge_id, &keys.challenge, ctx.now).map_err(|error| match error {
         ChallengeError::Malformed => Fault::field("$.challenge_id", &error.to_string()),
