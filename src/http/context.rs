@@ -157,10 +157,14 @@ impl Ctx {
         self.cause.borrow().clone()
     }
 
-    /// The caller's `Idempotency-Key`, if it sent one. At `/v1` the body may hold it too; then both are equal.
+    /// The caller's `Idempotency-Key`, if it sent one with a JSON POST; to any other request it is nothing (contract
+    /// README 7). At `/v1` the body may hold it too; then both are equal.
     pub fn idempotency_key(&self) -> Result<Option<String>, Fault> {
+        if self.route.body != BodyKind::Json {
+            return Ok(None);
+        }
         let header = idempotency::read_key(self.incoming.header("Idempotency-Key").as_deref())?;
-        if self.root() != Root::V1 || self.route.body != BodyKind::Json {
+        if self.root() != Root::V1 {
             return Ok(header);
         }
         let body = self.incoming.body_value()?;

@@ -99,6 +99,27 @@ test("HEAD is answered as GET, without the body", async () => {
   );
 });
 
+test("an Idempotency-Key is nothing to what is no JSON POST: it is done again, each time anew", async () => {
+  const [house, operator] = await Promise.all([newHousehold(server.current), newOperator(server.current)]);
+  const once = { "idempotency-key": "once" };
+  await Promise.all(
+    ROUTES.filter((route) => route.body !== "Json").map(async (route) => {
+      for (const _ of ["once", "again"]) {
+        const ask = await prepareAsk(server.current, house, route);
+        const caller = (ask.by ?? callerAt(route, house, operator)).with(once);
+        const reply = await caller.send(ask.method, ask.path, ask.sent);
+        assert.equal(reply.status, route.status, `${route.method} ${route.path}: ${reply.text.slice(0, 200)}`);
+        assert.equal(reply.headers.get("idempotent-replayed"), null, route.path);
+      }
+    }),
+  );
+  const manager = house.stranger.with({ "x-api-key": house.apiKey, ...once });
+  const balance = async (): Promise<number> => (await manager.get(`/v1/wallets/${house.walletId}/balance`)).json.available;
+  const before = await balance();
+  assert.equal((await manager.post(`/v1/wallets/${house.walletId}/fund`, { amount: 7 })).status, 201);
+  assert.equal(await balance(), before + 7, "a read is of now");
+});
+
 test("a slash too many is another path, and there is none", async () => {
   await Promise.all(
     PATHS.filter(([template]) => template !== "/").map(async ([template, methods]) => {
