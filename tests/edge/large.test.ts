@@ -56,7 +56,7 @@ test("a body of more than 1,048,576 bytes is too large at every root, whether or
 test("who sends ten megabytes reads the answer, every time", async () => {
   const house = await opened();
   await house.unchanged(async (all) => {
-    for (const door of all.filter((_, at) => at % 4 === 0)) {
+    for (const door of all.filter((_, at) => at % 3 === 0)) {
       const body = filled(door, 10_000_000);
       const replies = await Promise.all(Array.from({ length: 8 }, () => sendText(door, body)));
       for (const reply of replies) expectFault(reply, door.root, 413, door.codes.large);

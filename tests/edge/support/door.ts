@@ -39,10 +39,8 @@ export class House {
     return new House(server, [
       door("v2", agent.runtime, "/v2/query", { query_text: "rain" }),
       door("v2", server.client(), "/v2/billing/agent/challenge", { wallet_address: agent.account.address }),
-      door("v2", agent.client, "/v2/agents/owner-bootstrap", { owner_email: "ada@example.org" }),
       door("v2", manager.client, "/v2/tenants", { tenant_id: "body-test" }),
       door("v1", manager.management, "/v1/wallets", { currency: "usd" }),
-      door("v1", server.client(), "/v1/test-clock", { advance_seconds: 1 }),
       door("api", server.client(), "/api/register", { email: newEmail(), password: PASSWORD }),
       door("api", server.client(), "/api/auth/token", { email: newEmail(), password: PASSWORD }),
       door("api", server.client(), "/api/auth/callback/credentials", { email: newEmail(), password: PASSWORD }),
