@@ -106,7 +106,7 @@ fn to_snake_case(name: &str) -> Option<String> {
 /// Reads the body of a request: 413, 415, 400.
 pub async fn read(request: &mut worker::Request, kind: BodyKind, framing: &Framing) -> Result<Body, Fault> {
     let too_large = || Fault::new(Code::PayloadTooLarge, format!("the body may have {BODY_BYTES_MAX} bytes")).in_body();
-    let unread = |error: worker::Error| Fault::internal(error.to_string());
+    let unread = |_: worker::Error| broken_off();
     let bytes = match framing.length {
         Some(bytes) if bytes > BODY_BYTES_MAX => {
             drain(&mut request.stream().map_err(unread)?).await;
@@ -159,11 +159,16 @@ fn not_utf8(error: &std::string::FromUtf8Error) -> Fault {
     json::syntax_fault("the body is not UTF-8", line, column)
 }
 
+/// The sender's connection or framing broke: there is no whole body to judge.
+fn broken_off() -> Fault {
+    Fault::new(Code::InvalidJson, "the body broke off before its end; send it again").with("path", "$").in_body()
+}
+
 /// Reads a body of undeclared length; `None` when it exceeds the cap.
 async fn read_capped(stream: &mut ByteStream) -> Result<Option<Vec<u8>>, Fault> {
     let mut bytes = Vec::new();
     while let Some(chunk) = stream.next().await {
-        let chunk = chunk.map_err(|error| Fault::internal(error.to_string()))?;
+        let chunk = chunk.map_err(|_| broken_off())?;
         if bytes.len().saturating_add(chunk.len()) > BODY_BYTES_MAX {
             drain(stream).await;
             return Ok(None);

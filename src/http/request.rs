@@ -33,7 +33,7 @@ impl Incoming {
         let headers = request.headers().clone();
         let address = headers.get("CF-Connecting-IP").ok().flatten();
         Self {
-            method: request.method(),
+            method: method_of(request),
             path: request.path(),
             query,
             address: address_bucket(address.as_deref()),
@@ -118,6 +118,14 @@ impl Incoming {
             Err(fault) => return Err(fault.clone()),
         };
         Ok(worker::url::form_urlencoded::parse(text.as_bytes()).into_owned().collect())
+    }
+}
+
+/// The method. The crate takes every name it does not know for GET; here it is TRACE, which no route has.
+fn method_of(request: &worker::Request) -> Method {
+    match (request.method(), request.inner().method().as_str()) {
+        (Method::Get, name) if name != "GET" => Method::Trace,
+        (method, _) => method,
     }
 }
 
