@@ -5,7 +5,8 @@
 use std::cell::OnceCell;
 use std::rc::Rc;
 
-use worker::{Context, Env, MessageBatch, MessageExt, QueueRetryOptionsBuilder, Request, Response, ScheduleContext, ScheduledEvent, event};
+use worker::web_sys::{Request, Response, ResponseInit};
+use worker::{Context, Env, MessageBatch, MessageExt, QueueRetryOptionsBuilder, ScheduleContext, ScheduledEvent, event};
 
 pub mod api;
 pub mod crypto;
@@ -42,7 +43,9 @@ async fn fetch(request: Request, env: Env, _context: Context) -> worker::Result<
         Ok(edge) => edge,
         Err(edge::BadSetting(name)) => {
             worker::console_error!("{}", serde_json::json!({"error": "a setting is missing or malformed", "setting": name}));
-            return Response::error("this deployment is not configured", 503);
+            let init = ResponseInit::new();
+            init.set_status(503);
+            return Ok(Response::new_with_opt_str_and_init(Some("this deployment is not configured"), &init)?);
         }
     };
     let routes = ROUTES.with(|routes| Rc::clone(routes.get_or_init(|| Rc::new(http::route::Map::new(api::TABLE)))));

@@ -3,6 +3,9 @@
 use futures_util::StreamExt;
 use serde_json::{Map, Value};
 use worker::ByteStream;
+use worker::js_sys::Uint8Array;
+use worker::js_sys::futures::JsFuture;
+use worker::web_sys::Request;
 
 use super::code::Code;
 use super::fault::Fault;
@@ -104,17 +107,19 @@ fn to_snake_case(name: &str) -> Option<String> {
 }
 
 /// Reads the body of a request: 413, 415, 400.
-pub async fn read(request: &mut worker::Request, kind: BodyKind, framing: &Framing) -> Result<Body, Fault> {
+pub async fn read(request: &Request, kind: BodyKind, framing: &Framing) -> Result<Body, Fault> {
     let too_large = || Fault::new(Code::PayloadTooLarge, format!("the body may have {BODY_BYTES_MAX} bytes")).in_body();
-    let unread = |_: worker::Error| broken_off();
     let bytes = match framing.length {
         Some(bytes) if bytes > BODY_BYTES_MAX => {
-            drain(&mut request.stream().map_err(unread)?).await;
+            drain(&mut stream_of(request)?).await;
             return Err(too_large());
         }
-        Some(_) => request.bytes().await.map_err(unread)?,
-        None if request.inner().body().is_none() => Vec::new(),
-        None => read_capped(&mut request.stream().map_err(unread)?).await?.ok_or_else(too_large)?,
+        Some(_) => {
+            let buffer = JsFuture::from(request.array_buffer().map_err(|_| broken_off())?).await.map_err(|_| broken_off())?;
+            Uint8Array::new(&buffer).to_vec()
+        }
+        None if request.body().is_none() => Vec::new(),
+        None => read_capped(&mut stream_of(request)?).await?.ok_or_else(too_large)?,
     };
     if bytes.is_empty() {
         return Ok(if kind == BodyKind::Form { Body::Form(String::new()) } else { Body::Json(JsonBody::empty()) });
@@ -162,6 +167,10 @@ fn not_utf8(error: &std::string::FromUtf8Error) -> Fault {
 /// The sender's connection or framing broke: there is no whole body to judge.
 fn broken_off() -> Fault {
     Fault::new(Code::InvalidJson, "the body broke off before its end; send it again").with("path", "$").in_body()
+}
+
+fn stream_of(request: &Request) -> Result<ByteStream, Fault> {
+    worker::Request::from(Clone::clone(request)).stream().map_err(|_| broken_off())
 }
 
 /// Reads a body of undeclared length; `None` when it exceeds the cap.

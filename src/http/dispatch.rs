@@ -4,7 +4,9 @@
 use std::rc::Rc;
 
 use serde_json::json;
-use worker::{Headers, Method, Response, ResponseBuilder};
+use worker::Method;
+use worker::js_sys::Uint8Array;
+use worker::web_sys::{Headers, Request, Response, ResponseInit};
 
 use super::code::Code;
 use super::context::Ctx;
@@ -25,7 +27,7 @@ use crate::objects::clock;
 pub type FaultPage = fn(&Fault, &str) -> String;
 
 /// Answers one request.
-pub async fn dispatch(mut request: worker::Request, edge: Edge, map: &Map, fault_page: FaultPage) -> worker::Result<Response> {
+pub async fn dispatch(request: Request, edge: Edge, map: &Map, fault_page: FaultPage) -> worker::Result<Response> {
     let started_ms = crate::edge::platform_ms();
     clock::learn(&edge).await.map_err(|error| worker::Error::RustError(error.to_string()))?;
     let now = crate::edge::now();
@@ -45,7 +47,7 @@ pub async fn dispatch(mut request: worker::Request, edge: Edge, map: &Map, fault
             (Err(fault), None, None)
         }
         Matched::Found(route, params) => {
-            incoming.read_body(&mut request, route.body).await;
+            incoming.read_body(&request, route.body).await;
             let ctx = Ctx::new(edge, now, incoming, request_id, route, params);
             let result = run(&ctx, route).await;
             (result, Some(ctx), Some(route))
@@ -55,7 +57,7 @@ pub async fn dispatch(mut request: worker::Request, edge: Edge, map: &Map, fault
     let path = redact(&path);
     let mut reply = result
         .unwrap_or_else(|fault| render_fault(fault, root, request_id, &path, &accept, &settings.public_origin, ctx.as_ref(), fault_page));
-    add_common_headers(&mut reply, root, request_id, now, ctx.as_ref());
+    add_common_headers(&mut reply, root, method == Method::Options, request_id, now, ctx.as_ref());
     log_line(&reply, &method, &path, route, request_id, ctx.as_ref(), started_ms);
     respond(reply, &method)
 }
@@ -181,16 +183,19 @@ const RESPONSE_HEADERS: &str = "X-Request-Id, Retry-After, X-RateLimit-Limit, X-
 /// No page of ours runs or loads anything but its own files.
 const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; form-action 'self'; frame-ancestors 'none'; base-uri 'none'";
 
-fn add_common_headers(reply: &mut Reply, root: Root, request_id: RequestId, now: Timestamp, ctx: Option<&Ctx>) {
+fn add_common_headers(reply: &mut Reply, root: Root, is_preflight: bool, request_id: RequestId, now: Timestamp, ctx: Option<&Ctx>) {
     let mut add = |name: &'static str, value: String| reply.headers.push((name, value));
     add("X-Request-Id", request_id.to_string());
     add("X-Content-Type-Options", "nosniff".to_owned());
     if matches!(root, Root::V1 | Root::V2 | Root::Api) {
         add("Access-Control-Allow-Origin", "*".to_owned());
-        add("Access-Control-Allow-Methods", "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS".to_owned());
-        add("Access-Control-Allow-Headers", REQUEST_HEADERS.to_owned());
-        add("Access-Control-Expose-Headers", RESPONSE_HEADERS.to_owned());
-        add("Access-Control-Max-Age", "86400".to_owned());
+        if is_preflight {
+            add("Access-Control-Allow-Methods", "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS".to_owned());
+            add("Access-Control-Allow-Headers", REQUEST_HEADERS.to_owned());
+            add("Access-Control-Max-Age", "86400".to_owned());
+        } else {
+            add("Access-Control-Expose-Headers", RESPONSE_HEADERS.to_owned());
+        }
     }
     if root == Root::Account {
         add("Content-Security-Policy", CONTENT_SECURITY_POLICY.to_owned());
@@ -230,7 +235,7 @@ fn log_line(reply: &Reply, method: &Method, path: &str, route: Option<&Route>, r
 }
 
 fn respond(reply: Reply, method: &Method) -> worker::Result<Response> {
-    let headers = Headers::new();
+    let headers = Headers::new()?;
     let (content_type, text) = match reply.body {
         Body::Empty => (None, None),
         Body::Json(text) => (Some("application/json"), Some(text)),
@@ -247,10 +252,14 @@ fn respond(reply: Reply, method: &Method) -> worker::Result<Response> {
             headers.set(name, &value)?;
         }
     }
-    let builder = ResponseBuilder::new().with_status(reply.status).with_headers(headers);
+    let init = ResponseInit::new();
+    init.set_status(reply.status);
+    init.set_headers(&headers);
     Ok(match text {
-        Some(text) if *method != Method::Head => builder.fixed(text.into_bytes()),
-        _ => builder.empty(),
+        Some(text) if *method != Method::Head => {
+            Response::new_with_opt_buffer_source_and_init(Some(&Uint8Array::from(text.as_bytes())), &init)?
+        }
+        _ => Response::new_with_opt_str_and_init(None, &init)?,
     })
 }
 

@@ -4,7 +4,8 @@ use std::net::{IpAddr, Ipv6Addr};
 
 use serde::de::DeserializeOwned;
 use serde_json::Value;
-use worker::{Headers, Method};
+use worker::Method;
+use worker::web_sys::{Headers, Request};
 
 use super::body::{self, Body, BodyKind, Framing, JsonBody};
 use super::fault::Fault;
@@ -25,16 +26,18 @@ pub struct Incoming {
 
 impl Incoming {
     /// Takes a platform request over; the body is read later, by [`Self::read_body`].
-    pub fn new(request: &worker::Request) -> Self {
+    pub fn new(request: &Request) -> Self {
         // The platform has parsed the URL already; the url crate would bring its tables of names into the bundle.
-        let url = request.inner().url();
-        let query = url.split_once('?').map_or("", |(_, rest)| rest.split_once('#').map_or(rest, |(query, _)| query));
+        let url = request.url();
+        let from_path = url.split_once("://").and_then(|(_, rest)| rest.find('/').and_then(|at| rest.get(at..))).unwrap_or("/");
+        let without_fragment = from_path.split_once('#').map_or(from_path, |(before, _)| before);
+        let (path, query) = without_fragment.split_once('?').unwrap_or((without_fragment, ""));
         let query = worker::url::form_urlencoded::parse(query.as_bytes()).into_owned().collect();
-        let headers = request.headers().clone();
+        let headers = request.headers();
         let address = headers.get("CF-Connecting-IP").ok().flatten();
         Self {
             method: method_of(request),
-            path: request.path(),
+            path: path.to_owned(),
             query,
             address: address_bucket(address.as_deref()),
             headers,
@@ -53,7 +56,7 @@ impl Incoming {
 
     /// Reads, checks and parses the body. What is wrong with it is kept and told only once the handler asks for it, since
     /// who asks is checked first.
-    pub async fn read_body(&mut self, request: &mut worker::Request, kind: BodyKind) {
+    pub async fn read_body(&mut self, request: &Request, kind: BodyKind) {
         if kind == BodyKind::None {
             return;
         }
@@ -122,10 +125,12 @@ impl Incoming {
 }
 
 /// The method. The crate takes every name it does not know for GET; here it is TRACE, which no route has.
-fn method_of(request: &worker::Request) -> Method {
-    match (request.method(), request.inner().method().as_str()) {
-        (Method::Get, name) if name != "GET" => Method::Trace,
-        (method, _) => method,
+fn method_of(request: &Request) -> Method {
+    let name = request.method();
+    let is_get = name == "GET";
+    match Method::from(name) {
+        Method::Get if !is_get => Method::Trace,
+        method => method,
     }
 }
 

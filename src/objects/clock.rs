@@ -2,14 +2,17 @@
 //! and survives a restart. Asked only where `TEST_CLOCK=true`.
 
 use serde::{Deserialize, Serialize};
-use worker::{DurableObject, Env, Request, Response, State, durable_object};
+use worker::wasm_bindgen::JsValue;
+use worker::wasm_bindgen::prelude::wasm_bindgen;
+use worker::web_sys::{Request, Response};
+use worker::{Env, State};
 
 use super::hop::{Cost, HopError, ObjectNamespace, call_object};
 use super::shell::{self, Ran};
 use super::sql::{Sql, SqlError};
 use super::storage::ObjectSql;
 use crate::edge::{self, Edge};
-use crate::{params, statements};
+use crate::{exported_object, params, statements};
 
 /// The statements that make the clock's table; run before each use, since it costs nothing a test would notice.
 pub const SCHEMA: &[&str] = &[include_str!("../../schema/objects/clock.sql")];
@@ -44,21 +47,28 @@ pub fn run(sql: &dyn Sql, call: &Advance) -> Result<Offset, SqlError> {
 }
 
 /// The object.
-#[durable_object(fetch)]
+#[wasm_bindgen(wasm_bindgen = worker::wasm_bindgen)]
 pub struct Clock {
     sql: ObjectSql,
 }
 
-impl DurableObject for Clock {
-    fn new(state: State, _env: Env) -> Self {
+exported_object!(Clock);
+
+impl Clock {
+    fn wake(state: State, _env: Env) -> Self {
         Self { sql: ObjectSql::new(&state) }
     }
 
-    async fn fetch(&self, mut request: Request) -> worker::Result<Response> {
-        match shell::run_call(&self.sql, &mut request, |sql, call: Advance| run(sql, &call)).await {
+    async fn answer(&self, request: Request) -> Result<Response, JsValue> {
+        match shell::run_call(&self.sql, &request, |sql, call: Advance| run(sql, &call)).await {
             Ok(Ran { reply, statements }) => shell::answer(statements, &reply, None),
             Err(refused) => refused.into_response(),
         }
+    }
+
+    /// The clock has no deadline of its own.
+    async fn run_due(&self) -> worker::Result<()> {
+        Ok(())
     }
 }
 

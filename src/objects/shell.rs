@@ -5,7 +5,10 @@ use std::time::Duration;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use worker::{Request, Response, ResponseBuilder};
+use worker::js_sys::Uint8Array;
+use worker::js_sys::futures::JsFuture;
+use worker::wasm_bindgen::JsValue;
+use worker::web_sys::{Request, Response, ResponseInit};
 
 use super::hop::Envelope;
 use super::sql::{Sql, SqlError};
@@ -24,11 +27,14 @@ pub enum NotRun {
 
 impl NotRun {
     /// The answer of the object; its client turns it into a fault of ours.
-    pub fn into_response(self) -> worker::Result<Response> {
-        match self {
-            Self::Malformed(what) => Response::error(format!("not a call: {what}"), 400),
-            Self::Failed(error) => Response::error(error.to_string(), 500),
-        }
+    pub fn into_response(self) -> Result<Response, JsValue> {
+        let (what, status) = match self {
+            Self::Malformed(what) => (format!("not a call: {what}"), 400),
+            Self::Failed(error) => (error.to_string(), 500),
+        };
+        let init = ResponseInit::new();
+        init.set_status(status);
+        Response::new_with_opt_str_and_init(Some(&what), &init)
     }
 }
 
@@ -43,11 +49,12 @@ pub struct Ran<R> {
 /// awaited, so the object commits the command whole or not at all.
 pub async fn run_call<C: DeserializeOwned, R>(
     sql: &ObjectSql,
-    request: &mut Request,
+    request: &Request,
     run: impl FnOnce(&dyn Sql, C) -> Result<R, SqlError>,
 ) -> Result<Ran<R>, NotRun> {
-    let bytes = request.bytes().await.map_err(|error| NotRun::Malformed(error.to_string()))?;
-    let call: C = wire::read(&bytes).map_err(|error| NotRun::Malformed(error.to_string()))?;
+    let unread = |thrown: JsValue| NotRun::Malformed(format!("{thrown:?}"));
+    let buffer = JsFuture::from(request.array_buffer().map_err(unread)?).await.map_err(unread)?;
+    let call: C = wire::read(&Uint8Array::new(&buffer).to_vec()).map_err(|error| NotRun::Malformed(error.to_string()))?;
     // What an alarm has run since is no part of this call.
     sql.take_statements_run();
     let reply = sql.in_transaction(|sql| run(sql, call)).map_err(NotRun::Failed)?;
@@ -55,10 +62,41 @@ pub async fn run_call<C: DeserializeOwned, R>(
 }
 
 /// Answers with `reply`, the statements it took and, when the alarm was set anew, its time.
-pub fn answer(statements: u64, reply: &impl Serialize, due_at_ms: Option<u64>) -> worker::Result<Response> {
+pub fn answer(statements: u64, reply: &impl Serialize, due_at_ms: Option<u64>) -> Result<Response, JsValue> {
     let envelope = Envelope { statements, due_at_ms, reply };
-    let written = wire::write(&envelope).map_err(|error| worker::Error::RustError(error.to_string()))?;
-    Ok(ResponseBuilder::new().fixed(written))
+    let written = wire::write(&envelope).map_err(|error| JsValue::from_str(&error.to_string()))?;
+    Response::new_with_opt_buffer_source(Some(&Uint8Array::from(written.as_slice())))
+}
+
+/// Exports an object's class. The worker crate's own macro would make a request and a response of its kind at each call,
+/// which asks the platform for a dozen things no call of ours needs.
+#[macro_export]
+macro_rules! exported_object {
+    ($object:ident) => {
+        #[worker::wasm_bindgen::prelude::wasm_bindgen(
+                    wasm_bindgen = worker::wasm_bindgen, wasm_bindgen_futures = worker::wasm_bindgen_futures, js_sys = worker::js_sys
+                )]
+        impl $object {
+            /// The platform makes an object when it is first called.
+            #[wasm_bindgen(constructor)]
+            pub fn new(state: worker::worker_sys::DurableObjectState, env: worker::Env) -> Self {
+                Self::wake(worker::State::from(state), env)
+            }
+
+            /// One call.
+            pub async fn fetch(
+                &self,
+                request: worker::web_sys::Request,
+            ) -> Result<worker::web_sys::Response, worker::wasm_bindgen::JsValue> {
+                self.answer(request).await
+            }
+
+            /// A deadline has come.
+            pub async fn alarm(&self) -> Result<(), worker::wasm_bindgen::JsValue> {
+                self.run_due().await.map_err(worker::wasm_bindgen::JsValue::from)
+            }
+        }
+    };
 }
 
 /// Learns the deployment's clock in an alarm, where no request has brought the time.

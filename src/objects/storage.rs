@@ -1,6 +1,7 @@
 //! The edge's backend of [`Sql`]: the SqlStorage of a Durable Object, and its synchronous transaction.
 
 use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
 
 use wasm_bindgen::prelude::*;
 use worker::js_sys::{Array, JsString, Uint8Array};
@@ -14,6 +15,48 @@ extern "C" {
 
     #[wasm_bindgen(method, catch, js_name = transactionSync)]
     fn transaction_sync(this: &SyncStorage, closure: &mut dyn FnMut() -> Result<(), JsValue>) -> Result<(), JsValue>;
+
+    /// `SqlStorage`, with the statement as a string the platform has already: it knows its plan by it.
+    type SqlStorage;
+
+    #[wasm_bindgen(method, catch, variadic)]
+    fn exec(this: &SqlStorage, statement: &JsString, bindings: &Array) -> Result<Cursor, JsValue>;
+
+    type Cursor;
+
+    #[wasm_bindgen(method)]
+    fn raw(this: &Cursor) -> RawCursor;
+
+    type RawCursor;
+
+    #[wasm_bindgen(method, catch, js_name = toArray)]
+    fn to_array(this: &RawCursor) -> Result<Array, JsValue>;
+}
+
+/// A statement as the platform takes it.
+#[derive(Clone)]
+struct Prepared {
+    text: JsString,
+    /// Whether it answers with rows; one that only writes has run when it is handed over.
+    has_rows: bool,
+}
+
+thread_local! {
+    /// Every statement this isolate has run, by the address of its text: a string handed over anew would be read, hashed
+    /// and looked up by its content each time.
+    static PREPARED: RefCell<HashMap<usize, Prepared>> = RefCell::new(HashMap::new());
+}
+
+fn prepare(statement: &'static str) -> Prepared {
+    PREPARED.with_borrow_mut(|known| {
+        let prepared = known.entry(statement.as_ptr() as usize).or_insert_with(|| Prepared {
+            text: JsString::from(statement),
+            has_rows: statement.trim_start().starts_with("SELECT")
+                || statement.trim_start().starts_with("WITH")
+                || statement.contains("RETURNING"),
+        });
+        prepared.clone()
+    })
 }
 
 /// Numbers at the edge are doubles: integers beyond this do not survive.
@@ -22,14 +65,14 @@ const SAFE_INTEGER_MAX: u64 = (1 << 53) - 1;
 /// The SQLite of one object. Counts the statements it runs, so that tests can hold routes to their budget.
 pub struct ObjectSql {
     storage: worker::Storage,
-    sql: worker::worker_sys::types::SqlStorage,
+    sql: SqlStorage,
     statements_run: Cell<u64>,
 }
 
 impl ObjectSql {
     pub fn new(state: &worker::State) -> Self {
         let storage = state.storage();
-        let sql = storage.as_raw().sql();
+        let sql = JsValue::from(storage.as_raw().sql()).unchecked_into();
         Self { storage, sql, statements_run: Cell::new(0) }
     }
 
@@ -66,9 +109,13 @@ impl Sql for ObjectSql {
         for param in params {
             bindings.push(&bind(param)?);
         }
-        let cursor = self.sql.exec(statement, bindings).map_err(|thrown| classify(&thrown))?;
+        let prepared = prepare(statement);
+        let cursor = self.sql.exec(&prepared.text, &bindings).map_err(|thrown| classify(&thrown))?;
+        if !prepared.has_rows {
+            return Ok(Vec::new());
+        }
         // One crossing for all rows; an iterator that throws half-way would cross for each.
-        let rows = Array::from(&cursor.raw());
+        let rows = cursor.raw().to_array().map_err(|thrown| classify(&thrown))?;
         (0..rows.length()).map(|at| read_row(&rows.get(at))).collect()
     }
 }

@@ -1,15 +1,19 @@
 //! The gate's shell.
 
-use worker::{DurableObject, Env, Request, Response, State, durable_object};
+use worker::wasm_bindgen::JsValue;
+use worker::wasm_bindgen::prelude::wasm_bindgen;
+use worker::web_sys::{Request, Response};
+use worker::{Env, State};
 
 use super::{Call, Command};
 use crate::domain::id::RequestId;
 use crate::edge::{self, PlatformEntropy};
+use crate::exported_object;
 use crate::objects::shell::{self, Alarm, Ran};
 use crate::objects::storage::ObjectSql;
 
 /// The object.
-#[durable_object(alarm)]
+#[wasm_bindgen(wasm_bindgen = worker::wasm_bindgen)]
 pub struct Gate {
     state: State,
     env: Env,
@@ -17,14 +21,16 @@ pub struct Gate {
     alarm: Alarm,
 }
 
-impl DurableObject for Gate {
-    fn new(state: State, env: Env) -> Self {
+exported_object!(Gate);
+
+impl Gate {
+    fn wake(state: State, env: Env) -> Self {
         let sql = ObjectSql::new(&state);
         Self { state, env, sql, alarm: Alarm::default() }
     }
 
-    async fn fetch(&self, mut request: Request) -> worker::Result<Response> {
-        match shell::run_call(&self.sql, &mut request, |sql, call: Call| super::run(sql, &call)).await {
+    async fn answer(&self, request: Request) -> Result<Response, JsValue> {
+        match shell::run_call(&self.sql, &request, |sql, call: Call| super::run(sql, &call)).await {
             Err(refused) => refused.into_response(),
             Ok(Ran { reply, statements }) => {
                 self.alarm.keep(&self.state, reply.next_due_at_ms).await?;
@@ -34,13 +40,13 @@ impl DurableObject for Gate {
         }
     }
 
-    async fn alarm(&self) -> worker::Result<Response> {
+    async fn run_due(&self) -> worker::Result<()> {
         shell::learn_clock(&self.env).await?;
         self.alarm.fired();
         let now = edge::now();
         let call = Call { now, request_id: RequestId::new(now, &mut PlatformEntropy), command: Command::RunDue };
         let reply = self.sql.in_transaction(|sql| super::run(sql, &call)).map_err(|error| worker::Error::RustError(error.to_string()))?;
         self.alarm.keep(&self.state, reply.next_due_at_ms).await?;
-        Response::empty()
+        Ok(())
     }
 }

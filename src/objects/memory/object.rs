@@ -2,11 +2,15 @@
 
 use std::cell::Cell;
 
-use worker::{DurableObject, Env, Request, Response, State, durable_object};
+use worker::wasm_bindgen::JsValue;
+use worker::wasm_bindgen::prelude::wasm_bindgen;
+use worker::web_sys::{Request, Response};
+use worker::{Env, State};
 
 use super::command::{Command, MemoryCall, MemoryReply, Outcome};
 use crate::domain::time::{SECOND_MS, Timestamp};
 use crate::edge::{self, Edge, PlatformEntropy};
+use crate::exported_object;
 use crate::objects::hop::Timed;
 use crate::objects::message::{MemoryCounts, Message};
 use crate::objects::shell::{self, Alarm, Ran};
@@ -17,7 +21,7 @@ use crate::objects::storage::ObjectSql;
 const COUNTS_DELAY_MS: u64 = 20 * SECOND_MS;
 
 /// The object.
-#[durable_object(alarm)]
+#[wasm_bindgen(wasm_bindgen = worker::wasm_bindgen)]
 pub struct Memory {
     state: State,
     env: Env,
@@ -29,17 +33,19 @@ pub struct Memory {
     counts_are_scheduled: Cell<bool>,
 }
 
-impl DurableObject for Memory {
-    fn new(state: State, env: Env) -> Self {
+exported_object!(Memory);
+
+impl Memory {
+    fn wake(state: State, env: Env) -> Self {
         let sql = ObjectSql::new(&state);
         Self { state, env, sql, alarm: Alarm::default(), has_tables: Cell::new(false), counts_are_scheduled: Cell::new(false) }
     }
 
-    async fn fetch(&self, mut request: Request) -> worker::Result<Response> {
+    async fn answer(&self, request: Request) -> Result<Response, JsValue> {
         let mut now = Timestamp::default();
         let mut told = false;
         let mut visited = false;
-        let run = shell::run_call(&self.sql, &mut request, |sql, timed: Timed<MemoryCall>| {
+        let run = shell::run_call(&self.sql, &request, |sql, timed: Timed<MemoryCall>| {
             now = timed.now;
             visited = matches!(timed.call.command, Command::RunDue);
             let reply = self.run(sql, timed.now, &timed.call)?;
@@ -63,7 +69,7 @@ impl DurableObject for Memory {
         }
     }
 
-    async fn alarm(&self) -> worker::Result<Response> {
+    async fn run_due(&self) -> worker::Result<()> {
         shell::learn_clock(&self.env).await?;
         self.alarm.fired();
         self.counts_are_scheduled.set(false);
@@ -71,7 +77,7 @@ impl DurableObject for Memory {
         self.tell_counts(now).await?;
         let reply = self.run_as_house(now, Command::RunDue)?;
         self.alarm.keep(&self.state, reply.next_due_at_ms).await?;
-        Response::empty()
+        Ok(())
     }
 }
 

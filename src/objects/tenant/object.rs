@@ -2,7 +2,10 @@
 
 use std::cell::Cell;
 
-use worker::{DurableObject, Env, Request, Response, State, durable_object};
+use worker::wasm_bindgen::JsValue;
+use worker::wasm_bindgen::prelude::wasm_bindgen;
+use worker::web_sys::{Request, Response};
+use worker::{Env, State};
 
 use super::call::{Proof, TenantCall, TenantReply};
 use super::command::Command;
@@ -10,6 +13,7 @@ use super::outcome::Outcome;
 use crate::domain::id::RequestId;
 use crate::domain::time::Timestamp;
 use crate::edge::{self, Edge, PlatformEntropy};
+use crate::exported_object;
 use crate::objects::hop::Timed;
 use crate::objects::message::{Message, TenantEvents};
 use crate::objects::shell::{self, Alarm, Ran};
@@ -24,7 +28,7 @@ const OUTBOX_BATCH: u64 = 100;
 const DUE_BATCH: u64 = 500;
 
 /// The object.
-#[durable_object(alarm)]
+#[wasm_bindgen(wasm_bindgen = worker::wasm_bindgen)]
 pub struct Tenant {
     state: State,
     env: Env,
@@ -36,15 +40,17 @@ pub struct Tenant {
     outbox_is_scheduled: Cell<bool>,
 }
 
-impl DurableObject for Tenant {
-    fn new(state: State, env: Env) -> Self {
+exported_object!(Tenant);
+
+impl Tenant {
+    fn wake(state: State, env: Env) -> Self {
         let sql = ObjectSql::new(&state);
         Self { state, env, sql, alarm: Alarm::default(), has_tables: Cell::new(false), outbox_is_scheduled: Cell::new(false) }
     }
 
-    async fn fetch(&self, mut request: Request) -> worker::Result<Response> {
+    async fn answer(&self, request: Request) -> Result<Response, JsValue> {
         let mut now = Timestamp::default();
-        let run = shell::run_call(&self.sql, &mut request, |sql, timed: Timed<TenantCall>| {
+        let run = shell::run_call(&self.sql, &request, |sql, timed: Timed<TenantCall>| {
             now = timed.now;
             self.run(sql, timed.now, &timed.call)
         });
@@ -58,7 +64,7 @@ impl DurableObject for Tenant {
         }
     }
 
-    async fn alarm(&self) -> worker::Result<Response> {
+    async fn run_due(&self) -> worker::Result<()> {
         shell::learn_clock(&self.env).await?;
         self.alarm.fired();
         self.outbox_is_scheduled.set(false);
@@ -67,7 +73,7 @@ impl DurableObject for Tenant {
         let pending = self.hand_outbox_on(now).await?;
         let reply = TenantReply { outbox_pending: pending, ..reply };
         self.keep_alarm(&reply, now).await?;
-        Response::empty()
+        Ok(())
     }
 }
 
