@@ -134,9 +134,13 @@ statements! {
 /// The versions of a gate's tables.
 pub const VERSIONS: &[Version] = &[&[include_str!("../../../schema/objects/common.sql"), include_str!("../../../schema/objects/gate.sql")]];
 
+/// Brings the tables to this build's version: before the first call an instance runs.
+pub fn migrate(sql: &dyn Sql) -> Result<(), SqlError> {
+    schema::migrate(sql, VERSIONS)
+}
+
 /// Runs one call inside the transaction its shell opened.
 pub fn run(sql: &dyn Sql, call: &Call) -> Result<Reply, SqlError> {
-    schema::migrate(sql, VERSIONS)?;
     let (now, holder) = (call.now, call.request_id);
     let outcome = match &call.command {
         Command::Count { class, quota } => Outcome::Counted(count(sql, *class, *quota, now)?),

@@ -1,15 +1,18 @@
 //! The gate's shell.
 
+use std::cell::Cell;
+
 use worker::wasm_bindgen::JsValue;
 use worker::wasm_bindgen::prelude::wasm_bindgen;
 use worker::web_sys::{Request, Response};
 use worker::{Env, State};
 
-use super::{Call, Command};
+use super::{Call, Command, Reply};
 use crate::domain::id::RequestId;
 use crate::edge::{self, PlatformEntropy};
 use crate::exported_object;
 use crate::objects::shell::{self, Alarm, Ran};
+use crate::objects::sql::{Sql, SqlError};
 use crate::objects::storage::ObjectSql;
 
 /// The object.
@@ -19,6 +22,8 @@ pub struct Gate {
     env: Env,
     sql: ObjectSql,
     alarm: Alarm,
+    /// Whether the tables are known to be there, in this build's version.
+    has_tables: Cell<bool>,
 }
 
 exported_object!(Gate);
@@ -26,13 +31,14 @@ exported_object!(Gate);
 impl Gate {
     fn wake(state: State, env: Env) -> Self {
         let sql = ObjectSql::new(&state);
-        Self { state, env, sql, alarm: Alarm::default() }
+        Self { state, env, sql, alarm: Alarm::default(), has_tables: Cell::new(false) }
     }
 
     async fn answer(&self, request: Request) -> Result<Response, JsValue> {
-        match shell::run_call(&self.sql, &request, |sql, call: Call| super::run(sql, &call)).await {
+        match shell::run_call(&self.sql, &request, |sql, call: Call| self.run(sql, &call)).await {
             Err(refused) => refused.into_response(),
             Ok(Ran { reply, statements }) => {
+                self.has_tables.set(true);
                 self.alarm.keep(&self.state, reply.next_due_at_ms).await?;
                 // What a gate does when due is to forget; nobody has to find it for that.
                 shell::answer(statements, &reply, None)
@@ -45,8 +51,15 @@ impl Gate {
         self.alarm.fired();
         let now = edge::now();
         let call = Call { now, request_id: RequestId::new(now, &mut PlatformEntropy), command: Command::RunDue };
-        let reply = self.sql.in_transaction(|sql| super::run(sql, &call)).map_err(|error| worker::Error::RustError(error.to_string()))?;
+        let reply = self.sql.in_transaction(|sql| self.run(sql, &call)).map_err(|error| worker::Error::RustError(error.to_string()))?;
         self.alarm.keep(&self.state, reply.next_due_at_ms).await?;
         Ok(())
+    }
+
+    fn run(&self, sql: &dyn Sql, call: &Call) -> Result<Reply, SqlError> {
+        if !self.has_tables.get() {
+            super::migrate(sql)?;
+        }
+        super::run(sql, call)
     }
 }
