@@ -55,8 +55,8 @@ pub async fn dispatch(request: Request, edge: Edge, map: &Map, fault_page: Fault
     };
 
     let path = redact(&path);
-    let mut reply = result
-        .unwrap_or_else(|fault| render_fault(fault, root, request_id, &path, &accept, &settings.public_origin, ctx.as_ref(), fault_page));
+    let asked = Asked { root, request_id, path: &path, accept: &accept, origin: &settings.public_origin };
+    let mut reply = result.unwrap_or_else(|fault| render_fault(fault, &asked, ctx.as_ref(), fault_page));
     add_common_headers(&mut reply, root, method == Method::Options, request_id, now, ctx.as_ref());
     log_line(&reply, &method, &path, route, request_id, ctx.as_ref(), started_ms);
     respond(reply, &method)
@@ -114,16 +114,20 @@ fn wants_problem(accept: &str) -> bool {
     problem > 0.0 && problem >= quality("application/json")
 }
 
-fn render_fault(
-    fault: Fault,
+/// What a fault's answer depends on beside the fault.
+struct Asked<'a> {
     root: Root,
     request_id: RequestId,
-    path: &str,
-    accept: &str,
-    origin: &str,
-    ctx: Option<&Ctx>,
-    fault_page: FaultPage,
-) -> Reply {
+    /// The path, without any secret in it.
+    path: &'a str,
+    /// The `Accept` header.
+    accept: &'a str,
+    /// Our own origin.
+    origin: &'a str,
+}
+
+fn render_fault(fault: Fault, asked: &Asked<'_>, ctx: Option<&Ctx>, fault_page: FaultPage) -> Reply {
+    let Asked { root, request_id, path, accept, origin } = *asked;
     if let Some(reply) = credential::redirect_to_sign_in(&fault, root) {
         return reply;
     }

@@ -68,7 +68,7 @@ async function runUp(limit: Limit, keeper: Filling["keeper"]): Promise<number> {
   if (keeper === undefined) return limit.quota;
   const [objectClass, name] = keeper;
   const counted = limit.quota - LAST;
-  await server.current.runtime.editObject(objectClass, { name }, "UPDATE limit_window SET count = count + ? WHERE class = ?", counted, limit.name);
+  await server.current.editObject(objectClass, { name }, "UPDATE limit_window SET count = count + ? WHERE class = ?", counted, limit.name);
   return LAST;
 }
 
@@ -221,7 +221,7 @@ test("at /v1 each reply says how the window stands, whatever becomes of the requ
 test("a larger plan has a larger quota from the next request on", async () => {
   const [, manager] = await managers();
   for (const [plan, quota] of [["starter", 300], ["professional", 1_000], ["enterprise", 5_000], ["free", 60]] as const) {
-    await server.current.runtime.editObject("Tenant", { name: manager.tenantUuid }, "UPDATE tenant SET plan = ?", plan);
+    await server.current.editObject("Tenant", { name: manager.tenantUuid }, "UPDATE tenant SET plan = ?", plan);
     const reply = await manager.management.get("/v1/wallets");
     assert.deepEqual([reply.headers.get("x-ratelimit-limit"), reply.headers.get("x-ratelimit-policy")], [`${quota}`, `${quota};w=60`], plan);
   }
@@ -282,7 +282,7 @@ test("a limit that is full does nothing: no account, no tenant, no charge", asyn
   const { agentKey } = await newAgentKey(manager);
   const runtime = server.client().with({ "x-tenant-id": manager.tenantId, "x-tenant-token": agentKey });
   assert.equal((await runtime.post("/v2/session/none/status", {})).status, 404);
-  await server.current.runtime.editObject("Tenant", { name: manager.tenantUuid }, "UPDATE limit_window SET count = 600 WHERE class = 'v2-runtime'");
+  await server.current.editObject("Tenant", { name: manager.tenantUuid }, "UPDATE limit_window SET count = 600 WHERE class = 'v2-runtime'");
   assert.equal((await runtime.post("/v2/query", { query_text: "rain" })).status, 429);
   await server.current.advance(60);
   assert.equal((await runtime.post("/v2/query", { query_text: "rain" })).json.balance, "0.999");

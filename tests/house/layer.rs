@@ -30,7 +30,7 @@ fn uses(source: &Source) -> Vec<String> {
         for name in names {
             let name: String = name.trim().chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
             // Macros are exported at the crate's root and lie below everything.
-            let is_macro = ["statements", "params", "binds", "routes"].contains(&name.as_str());
+            let is_macro = ["statements", "params", "binds", "routes", "exported_object"].contains(&name.as_str());
             if !name.is_empty() && !is_macro {
                 modules.push(name);
             }

@@ -129,6 +129,12 @@ export class Server {
     await this.runtime.kill();
   }
 
+  /** Changes what an object has stored. An alarm that comes in that moment finds the file locked, says so and comes again. */
+  async editObject(...edit: Parameters<Runtime["editObject"]>): Promise<void> {
+    this.expectError(/SQLITE_BUSY/);
+    await this.runtime.editObject(...edit);
+  }
+
   /** Lets error lines that match be: the test caused them on purpose. */
   expectError(pattern: RegExp): void {
     this.#expected.push(pattern);
