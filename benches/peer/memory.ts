@@ -36,7 +36,8 @@ export function search(sql: SqlStorage, { text, limit }: Search): Found {
   if (expression === undefined) return { results: [], total: 0 };
   const hits = sql
     .exec<{ number: number; score: number; total: number }>(
-      "SELECT rowid / 2 AS number, -bm25(word) AS score, count(*) OVER () AS total FROM word WHERE word MATCH ? ORDER BY score DESC, rowid DESC LIMIT +?",
+      `WITH hit AS MATERIALIZED (SELECT rowid / 2 AS number, -bm25(word) AS score FROM word WHERE word MATCH ?)
+       SELECT number, score, count(*) OVER () AS total FROM hit ORDER BY score DESC, number DESC LIMIT +?`,
       expression,
       limit,
     )
