@@ -1,5 +1,5 @@
 //! The OpenAPI 3.1 document, made from the route table. The Worker does not make it: a house test does, and keeps it in
-//! `src/api/house/openapi.json`, since what draws schemas would be a tenth of the bundle.
+//! `src/api/house/openapi.json`: what draws schemas has no work at the edge, and would be carried there for nothing.
 
 use schemars::SchemaGenerator;
 use schemars::generate::SchemaSettings;
