@@ -89,7 +89,9 @@ impl<'t> Walk<'t> {
             }
             Some(_) => {
                 let rest = self.text.as_bytes().get(self.at..).unwrap_or_default();
-                self.at += rest.iter().take_while(|byte| !matches!(byte, b',' | b']' | b'}') && !byte.is_ascii_whitespace()).count();
+                let length = rest.iter().take_while(|byte| !matches!(byte, b',' | b']' | b'}') && !byte.is_ascii_whitespace()).count();
+                // Where no value can be, the text is no JSON, and the walk ends.
+                self.at = if length > 0 { self.at + length } else { self.text.len() };
             }
             None => return,
         }
@@ -157,5 +159,18 @@ impl<'t> Walk<'t> {
         }
         self.at = self.text.len();
         ""
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_walk_ends_whatever_the_text() {
+        for text in ["", "[}", "{]", "[,]", "{\"a\":}", "[[}", "{\"a\" ", "\"a", "}", "[1 2", "{:1}", "[\"\\"] {
+            find_refused(text, &|_| true);
+            find_refused(text, &|_| false);
+        }
     }
 }

@@ -109,9 +109,8 @@ async fn exchange(objects: &ObjectNamespace, name: &str, written: &[u8]) -> Resu
     let init = RequestInit::new();
     init.set_method("POST");
     init.set_body(&Uint8Array::from(written));
-    let stub = objects.get_by_name(name)?;
-    let stub: &Fetcher = stub.unchecked_ref();
-    let response: Response = JsFuture::from(stub.fetch("http://object/", &init)?).await?.unchecked_into();
+    let object: Fetcher = objects.get_by_name(name)?.unchecked_into();
+    let response: Response = JsFuture::from(object.fetch("http://object/", &init)?).await?.unchecked_into();
     let buffer = JsFuture::from(response.array_buffer()?).await?;
     Ok((response.status(), Uint8Array::new(&buffer).to_vec()))
 }

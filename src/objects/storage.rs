@@ -42,14 +42,14 @@ struct Prepared {
 }
 
 thread_local! {
-    /// Every statement this isolate has run, by the address of its text: a string handed over anew would be read, hashed
+    /// Every statement this isolate has run, by the place of its text: a string handed over anew would be read, hashed
     /// and looked up by its content each time.
-    static PREPARED: RefCell<HashMap<usize, Prepared>> = RefCell::new(HashMap::new());
+    static PREPARED: RefCell<HashMap<(usize, usize), Prepared>> = RefCell::new(HashMap::new());
 }
 
 fn prepare(statement: &'static str) -> Prepared {
     PREPARED.with_borrow_mut(|known| {
-        let prepared = known.entry(statement.as_ptr() as usize).or_insert_with(|| Prepared {
+        let prepared = known.entry((statement.as_ptr() as usize, statement.len())).or_insert_with(|| Prepared {
             text: JsString::from(statement),
             has_rows: statement.trim_start().starts_with("SELECT")
                 || statement.trim_start().starts_with("WITH")

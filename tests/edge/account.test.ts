@@ -1,19 +1,13 @@
 // Accounts of humans, their sign-in, and the tenants they own: /api/register, /api/auth/*, /v2/tenants.
 
 import assert from "node:assert/strict";
-import { randomBytes } from "node:crypto";
 import { test } from "node:test";
 import { signIn, newSlug } from "./support/agent.ts";
 import type { Client, Reply } from "./support/client.ts";
+import { newEmail, PASSWORD } from "./support/person.ts";
 import { useServer } from "./support/server.ts";
 
 const server = useServer();
-const PASSWORD = "a sentence is a good password";
-
-function newEmail(): string {
-  return `ada-${randomBytes(5).toString("hex")}@example.org`;
-}
-
 async function register(client: Client, email = newEmail(), body: Record<string, unknown> = {}): Promise<{ email: string; id: string }> {
   const reply = await client.post("/api/register", { email, password: PASSWORD, ...body });
   assert.equal(reply.status, 200, reply.text);

@@ -10,6 +10,7 @@ import type { Client, HeaderMap, Reply, Sent } from "./support/client.ts";
 import { newHousehold, newOperator } from "./support/household.ts";
 import { once } from "./support/once.ts";
 import { fillPath, ROUTES, rootOf } from "./support/route.ts";
+import { randomFrom } from "../support/random.ts";
 import { useServer } from "./support/server.ts";
 import { stateOfBook, stateOfTenant } from "./support/state.ts";
 
@@ -22,17 +23,6 @@ const world = once(async () => {
   const [house, operator] = await Promise.all([newHousehold(server.current), newOperator(server.current)]);
   return { house, operator };
 });
-
-/** Numbers from 0 up to 1, the same for the same seed (mulberry32). */
-function randomFrom(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
 
 /** No fault of ours, and a fault of the sender's in the shape of its root. */
 function expectShape(reply: Reply, path: string, told: string): void {

@@ -6,6 +6,7 @@
 import assert from "node:assert/strict";
 import { sleep } from "../../scripts/runtime.ts";
 import { Server } from "../edge/support/server.ts";
+import { randomFrom } from "../support/random.ts";
 import { Customer } from "./customer.ts";
 
 const KILLS = Number(process.env["KILLS"] ?? 50);
@@ -16,20 +17,9 @@ const BETWEEN_KILLS_MS = { min: 100, max: 900 };
 /** Longer than any hold of a request lives. */
 const HOLDS_EXPIRED_S = 3_600;
 
-/** A small generator (mulberry32), so that a seed gives the same pauses again. */
-function makeRandom(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
-
 /** Kills again and again; answers the milliseconds that each recovery took, shortest first. */
 async function killRepeatedly(server: Server, customers: Customer[]): Promise<number[]> {
-  const random = makeRandom(SEED);
+  const random = randomFrom(SEED);
   const recoveries: number[] = [];
   for (let kill = 1; kill <= KILLS; kill += 1) {
     await sleep(BETWEEN_KILLS_MS.min + random() * (BETWEEN_KILLS_MS.max - BETWEEN_KILLS_MS.min));
