@@ -21,6 +21,8 @@ export class Customer {
   readonly #agent: Agent;
   readonly #appends: Append[] = [];
   readonly #queries: Query[] = [];
+  /** Keys of queries that broke off while they ran. Each is held until its hold runs out, and asked again in the end. */
+  readonly #brokenOff: string[] = [];
   /** Connections that broke before the answer was whole; each was followed by a retry with the same key. */
   cut = 0;
 
@@ -42,7 +44,7 @@ export class Customer {
   /** Appends and queries in turn until told to stop. */
   async work(running: () => boolean): Promise<void> {
     for (let turn = 0; running(); turn += 1) {
-      if (turn % 3 === 2 && this.#queries.length < QUERIES_MAX) await this.#query(`q-${turn}`);
+      if (turn % 3 === 2 && this.#queries.length + this.#brokenOff.length < QUERIES_MAX) await this.#query(`q-${turn}`);
       else await this.#append(`a-${turn}`);
     }
   }
@@ -56,6 +58,10 @@ export class Customer {
 
   async #query(key: string): Promise<void> {
     const reply = await this.#untilAnswered(() => this.#ask(key));
+    if (isInFlight(reply)) {
+      this.#brokenOff.push(key);
+      return;
+    }
     assert.equal(reply.status, 200, reply.text);
     this.#queries.push({ key, text: reply.text });
   }
@@ -75,8 +81,7 @@ export class Customer {
     for (;;) {
       try {
         const reply = await ask();
-        const inFlight = reply.status === 409 && reply.json.code === "idempotency_in_flight";
-        if (!inFlight && reply.status < 500) return reply;
+        if (reply.status < 500) return reply;
       } catch {
         this.cut += 1;
       }
@@ -87,6 +92,8 @@ export class Customer {
 
   /** Holds the books against the server. Holds that a kill orphaned have expired by now: the caller moved the clock. */
   async verify(): Promise<void> {
+    for (const key of this.#brokenOff.splice(0)) await this.#query(key);
+    assert.deepEqual(this.#brokenOff, [], "a hold that ran out frees its key");
     const count = this.#appends.length;
     const sequences = this.#appends.map(({ sequence }) => sequence).sort((a, b) => a - b);
     assert.deepEqual(
@@ -110,4 +117,8 @@ export class Customer {
     const spentMicros = (this.#queries.length + 1) * QUERY_PRICE_MICROS;
     assert.equal(Math.round(Number(last.json.balance) * 1e6), CREDIT_MICROS - spentMicros, "every query was charged once");
   }
+}
+
+function isInFlight(reply: Reply): boolean {
+  return reply.status === 409 && reply.json.code === "idempotency_in_flight";
 }
