@@ -1,6 +1,9 @@
 //! The platform's doorway: bindings by name, settings, the clock and the entropy. No other file names a binding, reads
 //! a clock or draws randomness.
 
+pub mod platform;
+pub mod task;
+
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 

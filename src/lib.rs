@@ -5,6 +5,7 @@
 use std::cell::OnceCell;
 use std::rc::Rc;
 
+use wasm_bindgen::prelude::*;
 use worker::web_sys::{Request, Response, ResponseInit};
 use worker::{Context, Env, MessageBatch, MessageExt, QueueRetryOptionsBuilder, ScheduleContext, ScheduledEvent, event};
 
@@ -35,10 +36,34 @@ fn start() {
         console_error_panic_hook::hook(panic);
         recover(panic);
     }));
+    edge::task::connect();
+    for class in [&CLOCK, &GATE, &MEMORY, &TENANT] {
+        class.with(edge::platform::extend_durable_object);
+    }
 }
 
-#[event(fetch)]
-async fn fetch(request: Request, env: Env, _context: Context) -> worker::Result<Response> {
+/// The classes of the objects as the platform sees them. It looks at them once this module has been loaded, and lets
+/// methods be called only of those that descend from its own.
+#[wasm_bindgen(raw_module = "./index.js")]
+extern "C" {
+    #[wasm_bindgen(thread_local_v2, js_name = Clock)]
+    static CLOCK: JsValue;
+    #[wasm_bindgen(thread_local_v2, js_name = Gate)]
+    static GATE: JsValue;
+    #[wasm_bindgen(thread_local_v2, js_name = Memory)]
+    static MEMORY: JsValue;
+    #[wasm_bindgen(thread_local_v2, js_name = Tenant)]
+    static TENANT: JsValue;
+}
+
+/// A request. Exported by hand: the worker crate's macro would make a request and a response of its own kind on the way,
+/// and run the handler a microtask later.
+#[wasm_bindgen]
+pub fn fetch(request: Request, env: Env, _context: JsValue) -> Result<JsValue, JsValue> {
+    edge::task::run(async move { Ok(answer(request, env).await?.into()) })
+}
+
+async fn answer(request: Request, env: Env) -> worker::Result<Response> {
     let edge = match edge::Edge::new(env) {
         Ok(edge) => edge,
         Err(edge::BadSetting(name)) => {

@@ -51,13 +51,6 @@ pub fn judge(claim: &Claim, stored: Option<Record>, now: Timestamp) -> Verdict {
     }
 }
 
-/// The final answer of a request that took two calls, as its handler wrote it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct StoredReply {
-    pub status: u16,
-    pub body: String,
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -3,6 +3,7 @@
 pub mod address;
 pub mod agent;
 pub mod audit;
+pub mod bytes;
 pub mod digest;
 pub mod enrollment;
 pub mod entropy;

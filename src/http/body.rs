@@ -4,13 +4,14 @@ use futures_util::StreamExt;
 use serde_json::{Map, Value};
 use worker::ByteStream;
 use worker::js_sys::Uint8Array;
-use worker::js_sys::futures::JsFuture;
 use worker::web_sys::Request;
 
 use super::code::Code;
 use super::fault::Fault;
 use super::json;
 use super::json_path::respell_members;
+use crate::edge::platform;
+use crate::edge::task::Answer;
 
 /// A JSON body may have this many bytes (contract README 5).
 pub const BODY_BYTES_MAX: usize = 1_048_576;
@@ -115,7 +116,7 @@ pub async fn read(request: &Request, kind: BodyKind, framing: &Framing) -> Resul
             return Err(too_large());
         }
         Some(_) => {
-            let buffer = JsFuture::from(request.array_buffer().map_err(|_| broken_off())?).await.map_err(|_| broken_off())?;
+            let buffer = Answer::to(|slot| platform::read_body(request, slot)).await.map_err(|_| broken_off())?;
             Uint8Array::new(&buffer).to_vec()
         }
         None if request.body().is_none() => Vec::new(),

@@ -163,7 +163,7 @@ impl Ctx {
         if self.route.body != BodyKind::Json {
             return Ok(None);
         }
-        let header = idempotency::read_key(self.incoming.header("Idempotency-Key").as_deref())?;
+        let header = idempotency::read_key(self.incoming.header("Idempotency-Key"))?;
         if self.root() != Root::V1 {
             return Ok(header);
         }

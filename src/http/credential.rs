@@ -236,7 +236,7 @@ pub fn require_own_page(ctx: &Ctx, human: &Human) -> Result<(), Fault> {
     let session = human.session_hash.as_deref().unwrap_or_default();
     for name in ["x-csrf-token", "x-xsrf-token"] {
         if let Some(token) = ctx.incoming.header(name)
-            && is_csrf_token(ctx, session, &token)?
+            && is_csrf_token(ctx, session, token)?
         {
             return Ok(());
         }

@@ -5,8 +5,7 @@ use std::rc::Rc;
 
 use serde_json::json;
 use worker::Method;
-use worker::js_sys::Uint8Array;
-use worker::web_sys::{Headers, Request, Response, ResponseInit};
+use worker::web_sys::{Request, Response};
 
 use super::code::Code;
 use super::context::Ctx;
@@ -20,7 +19,7 @@ use crate::domain::id::RequestId;
 use crate::domain::key::KeyKind;
 use crate::domain::limit::LimitScope;
 use crate::domain::time::Timestamp;
-use crate::edge::{Edge, PlatformEntropy};
+use crate::edge::{Edge, PlatformEntropy, platform};
 use crate::objects::clock;
 
 /// How a handler that renders HTML wants its faults shown.
@@ -35,7 +34,7 @@ pub async fn dispatch(request: Request, edge: Edge, map: &Map, fault_page: Fault
     let mut incoming = Incoming::new(&request);
     let (method, path) = (incoming.method.clone(), incoming.path.clone());
     let root = Root::of(&path);
-    let accept = incoming.header("Accept").unwrap_or_default();
+    let accept = incoming.header("Accept").unwrap_or_default().to_owned();
     let settings = Rc::clone(&edge.settings);
 
     let (result, ctx, route) = match map.find(&method, &path) {
@@ -239,37 +238,57 @@ fn log_line(reply: &Reply, method: &Method, path: &str, route: Option<&Route>, r
 }
 
 fn respond(reply: Reply, method: &Method) -> worker::Result<Response> {
-    let headers = Headers::new()?;
     let (content_type, text) = match reply.body {
         Body::Empty => (None, None),
         Body::Json(text) => (Some("application/json"), Some(text)),
         Body::Html(text) => (Some("text/html; charset=utf-8"), Some(text)),
         Body::Text(content_type, text) => (Some(content_type), Some(text)),
     };
+    let head = write_head(content_type, &reply.headers);
+    let body = text.filter(|_| *method != Method::Head);
+    Ok(platform::respond(reply.status, &head, body.is_some(), body.unwrap_or_default().as_bytes())?)
+}
+
+/// The headers as `platform.js` takes them: a line for each name, and then one for its value. Of a name that stands twice
+/// the last value counts, but each cookie is a header of its own.
+fn write_head(content_type: Option<&str>, headers: &[(&'static str, String)]) -> String {
+    let is_last =
+        |at: usize, name: &str| name == "Set-Cookie" || !headers.iter().skip(at + 1).any(|(later, _)| later.eq_ignore_ascii_case(name));
+    let mut head = String::with_capacity(512);
+    let mut add = |name: &str, value: &str| {
+        for line in [name, value] {
+            // No value of ours holds a line's end; were one to, it must not become a header.
+            head.extend(line.chars().filter(|c| !c.is_control()));
+            head.push('\n');
+        }
+    };
     if let Some(content_type) = content_type {
-        headers.set("Content-Type", content_type)?;
+        add("Content-Type", content_type);
     }
-    for (name, value) in reply.headers {
-        if name == "Set-Cookie" {
-            headers.append(name, &value)?;
-        } else {
-            headers.set(name, &value)?;
+    for (at, (name, value)) in headers.iter().enumerate() {
+        if is_last(at, name) {
+            add(name, value);
         }
     }
-    let init = ResponseInit::new();
-    init.set_status(reply.status);
-    init.set_headers(&headers);
-    Ok(match text {
-        Some(text) if *method != Method::Head => {
-            Response::new_with_opt_buffer_source_and_init(Some(&Uint8Array::from(text.as_bytes())), &init)?
-        }
-        _ => Response::new_with_opt_str_and_init(None, &init)?,
-    })
+    head
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_header_is_sent_once_and_a_cookie_as_often_as_it_is_set() {
+        let headers = [("Cache-Control", "no-store".to_owned()), ("Set-Cookie", "a=1".to_owned()), ("Set-Cookie", "b=2".to_owned())];
+        let more = [headers.as_slice(), &[("cache-control", "public".to_owned())]].concat();
+        let head = write_head(Some("text/plain"), &more);
+        assert_eq!(head, "Content-Type\ntext/plain\nSet-Cookie\na=1\nSet-Cookie\nb=2\ncache-control\npublic\n");
+    }
+
+    #[test]
+    fn a_line_feed_in_a_value_makes_no_header() {
+        assert_eq!(write_head(None, &[("Location", "/a\r\nSet-Cookie\nx=1".to_owned())]), "Location\n/aSet-Cookiex=1\n");
+    }
 
     #[test]
     fn a_key_in_a_path_is_not_shown() {

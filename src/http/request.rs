@@ -5,12 +5,13 @@ use std::net::{IpAddr, Ipv6Addr};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use worker::Method;
-use worker::web_sys::{Headers, Request};
+use worker::web_sys::Request;
 
 use super::body::{self, Body, BodyKind, Framing, JsonBody};
 use super::fault::Fault;
 use super::json;
 use super::root::Root;
+use crate::edge::platform;
 
 /// A request as the handlers see it.
 pub struct Incoming {
@@ -18,7 +19,8 @@ pub struct Incoming {
     /// The path as sent, not decoded.
     pub path: String,
     pub query: Vec<(String, String)>,
-    headers: Headers,
+    /// Names in lower case.
+    headers: Vec<(String, String)>,
     /// The client's address; IPv6 by its /64.
     pub address: String,
     body: Result<Body, Fault>,
@@ -27,26 +29,33 @@ pub struct Incoming {
 impl Incoming {
     /// Takes a platform request over; the body is read later, by [`Self::read_body`].
     pub fn new(request: &Request) -> Self {
+        let head = platform::read_head(request);
+        let mut lines = head.split('\n');
+        let (method, url) = (lines.next().unwrap_or_default(), lines.next().unwrap_or_default());
+        let mut headers = Vec::new();
+        while let (Some(name), Some(value)) = (lines.next(), lines.next()) {
+            headers.push((name.to_owned(), value.to_owned()));
+        }
         // The platform has parsed the URL already; the url crate would bring its tables of names into the bundle.
-        let url = request.url();
         let from_path = url.split_once("://").and_then(|(_, rest)| rest.find('/').and_then(|at| rest.get(at..))).unwrap_or("/");
         let without_fragment = from_path.split_once('#').map_or(from_path, |(before, _)| before);
         let (path, query) = without_fragment.split_once('?').unwrap_or((without_fragment, ""));
         let query = worker::url::form_urlencoded::parse(query.as_bytes()).into_owned().collect();
-        let headers = request.headers();
-        let address = headers.get("CF-Connecting-IP").ok().flatten();
-        Self {
-            method: method_of(request),
+        let mut incoming = Self {
+            method: method_of(method),
             path: path.to_owned(),
             query,
-            address: address_bucket(address.as_deref()),
             headers,
+            address: String::new(),
             body: Err(Fault::internal("a body was asked for that was not read")),
-        }
+        };
+        incoming.address = address_bucket(incoming.header("CF-Connecting-IP"));
+        incoming
     }
 
-    pub fn header(&self, name: &str) -> Option<String> {
-        self.headers.get(name).ok().flatten()
+    /// The value of a header, by its name in any case.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
     }
 
     /// The first query parameter of that name.
@@ -62,8 +71,8 @@ impl Incoming {
         }
         let framing = Framing {
             length: self.header("Content-Length").and_then(|length| length.parse().ok()),
-            encoding: self.header("Content-Encoding"),
-            content_type: self.header("Content-Type"),
+            encoding: self.header("Content-Encoding").map(str::to_owned),
+            content_type: self.header("Content-Type").map(str::to_owned),
             takes_camel_case: Root::of(&self.path) == Root::V1,
         };
         self.body = body::read(request, kind, &framing).await;
@@ -125,11 +134,9 @@ impl Incoming {
 }
 
 /// The method. The crate takes every name it does not know for GET; here it is TRACE, which no route has.
-fn method_of(request: &Request) -> Method {
-    let name = request.method();
-    let is_get = name == "GET";
-    match Method::from(name) {
-        Method::Get if !is_get => Method::Trace,
+fn method_of(name: &str) -> Method {
+    match Method::from(name.to_owned()) {
+        Method::Get if name != "GET" => Method::Trace,
         method => method,
     }
 }

@@ -1,10 +1,10 @@
 //! The test clock of a deployment: how far it stands ahead of the platform's (contract README 12). It never moves back
 //! and survives a restart. Asked only where `TEST_CLOCK=true`.
 
+use std::rc::Rc;
+
 use serde::{Deserialize, Serialize};
 use worker::wasm_bindgen::JsValue;
-use worker::wasm_bindgen::prelude::wasm_bindgen;
-use worker::web_sys::{Request, Response};
 use worker::{Env, State};
 
 use super::hop::{Cost, HopError, ObjectNamespace, call_object};
@@ -46,29 +46,25 @@ pub fn run(sql: &dyn Sql, call: &Advance) -> Result<Offset, SqlError> {
     Ok(Offset { offset_ms })
 }
 
-/// The object.
-#[wasm_bindgen(wasm_bindgen = worker::wasm_bindgen)]
-pub struct Clock {
+/// The object's shell. The clock has no deadline of its own.
+pub struct Shell {
     sql: ObjectSql,
 }
 
-exported_object!(Clock);
+exported_object!(
+    /// The object.
+    Clock,
+    Shell
+);
 
-impl Clock {
+impl Shell {
     fn wake(state: State, _env: Env) -> Self {
         Self { sql: ObjectSql::new(&state) }
     }
 
-    async fn answer(&self, request: Request) -> Result<Response, JsValue> {
-        match shell::run_call(&self.sql, &request, |sql, call: Advance| run(sql, &call)).await {
-            Ok(Ran { reply, statements }) => shell::answer(statements, &reply, None),
-            Err(refused) => refused.into_response(),
-        }
-    }
-
-    /// The clock has no deadline of its own.
-    async fn run_due(&self) -> worker::Result<()> {
-        Ok(())
+    fn serve(self: &Rc<Self>, written: &[u8]) -> Result<JsValue, JsValue> {
+        let Ran { reply, statements } = shell::run_call(&self.sql, written, |sql, call: Advance| run(sql, &call))?;
+        shell::answer(statements, &reply, None)
     }
 }
 

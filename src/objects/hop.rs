@@ -5,24 +5,15 @@ use std::fmt;
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-use wasm_bindgen::prelude::*;
-use worker::js_sys::futures::JsFuture;
-use worker::js_sys::{Error, Promise, Uint8Array};
-use worker::web_sys::{RequestInit, Response};
+use worker::js_sys::{Error, Uint8Array};
+use worker::wasm_bindgen::{JsCast, JsValue};
 /// The objects of one class.
 pub use worker::worker_sys::DurableObjectNamespace as ObjectNamespace;
 
 use super::wire;
 use crate::domain::time::Timestamp;
-
-#[wasm_bindgen]
-extern "C" {
-    /// The part of `Fetcher` that the worker crate does not bind.
-    type Fetcher;
-
-    #[wasm_bindgen(method, catch)]
-    fn fetch(this: &Fetcher, url: &str, init: &RequestInit) -> Result<Promise, JsValue>;
-}
+use crate::edge::platform;
+use crate::edge::task::Answer;
 
 /// What a request has cost so far: calls of objects, statements they ran, queries of D1.
 #[derive(Debug, Default)]
@@ -33,8 +24,9 @@ pub struct Cost {
 }
 
 impl Cost {
-    pub fn count_hop(&self, statements: u64) {
-        self.hops.set(self.hops.get() + 1);
+    /// One more hop, and those it made in turn.
+    pub fn count_hop(&self, further_hops: u64, statements: u64) {
+        self.hops.set(self.hops.get() + 1 + further_hops);
         self.statements.set(self.statements.get() + statements);
     }
 
@@ -72,8 +64,10 @@ pub struct Answered<R> {
 /// What an object sends back.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Envelope<R> {
-    /// How many statements it ran.
+    /// How many statements it ran, those of objects it asked included.
     pub statements: u64,
+    /// How many objects it asked in turn.
+    pub hops: u64,
     /// When it has set its alarm anew, in milliseconds of this deployment's clock.
     pub due_at_ms: Option<u64>,
     pub reply: R,
@@ -94,25 +88,16 @@ pub async fn call_object<C: Serialize, R: DeserializeOwned>(
     cost: &Cost,
 ) -> Result<Answered<R>, HopError> {
     let written = wire::write(call).map_err(|error| HopError::Broken(error.to_string()))?;
-    let (status, bytes) = exchange(objects, name, &written).await.map_err(|thrown| classify(&thrown))?;
-    if status != 200 {
-        return Err(HopError::Broken(String::from_utf8_lossy(&bytes).into_owned()));
-    }
+    let bytes = exchange(objects, name, &written).await.map_err(|thrown| classify(&thrown))?;
     let envelope: Envelope<R> = wire::read(&bytes).map_err(|error| HopError::Broken(error.to_string()))?;
-    cost.count_hop(envelope.statements);
+    cost.count_hop(envelope.hops, envelope.statements);
     Ok(Answered { reply: envelope.reply, due_at_ms: envelope.due_at_ms })
 }
 
-/// Sends bytes and takes bytes, by the platform's own calls: the worker crate's would bring the settings of outgoing
-/// requests, which no object reads, and take the answer through a stream.
-async fn exchange(objects: &ObjectNamespace, name: &str, written: &[u8]) -> Result<(u16, Vec<u8>), JsValue> {
-    let init = RequestInit::new();
-    init.set_method("POST");
-    init.set_body(&Uint8Array::from(written));
-    let object: Fetcher = objects.get_by_name(name)?.unchecked_into();
-    let response: Response = JsFuture::from(object.fetch("http://object/", &init)?).await?.unchecked_into();
-    let buffer = JsFuture::from(response.array_buffer()?).await?;
-    Ok((response.status(), Uint8Array::new(&buffer).to_vec()))
+/// Sends bytes and takes bytes. The object's answer is at hand when the call returns, with no stream to read it from.
+async fn exchange(objects: &ObjectNamespace, name: &str, written: &[u8]) -> Result<Vec<u8>, JsValue> {
+    let answer = Answer::to(|slot| platform::call_object(objects, name, written, slot)).await?;
+    Ok(answer.unchecked_into::<Uint8Array>().to_vec())
 }
 
 fn classify(thrown: &JsValue) -> HopError {

@@ -5,10 +5,8 @@ use std::time::Duration;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use worker::js_sys::Uint8Array;
-use worker::js_sys::futures::JsFuture;
+use worker::js_sys::{Error, Uint8Array};
 use worker::wasm_bindgen::JsValue;
-use worker::web_sys::{Request, Response, ResponseInit};
 
 use super::hop::Envelope;
 use super::sql::{Sql, SqlError};
@@ -25,16 +23,14 @@ pub enum NotRun {
     Failed(SqlError),
 }
 
-impl NotRun {
-    /// The answer of the object; its client turns it into a fault of ours.
-    pub fn into_response(self) -> Result<Response, JsValue> {
-        let (what, status) = match self {
-            Self::Malformed(what) => (format!("not a call: {what}"), 400),
-            Self::Failed(error) => (error.to_string(), 500),
+impl From<NotRun> for JsValue {
+    /// What the object throws; its client turns it into a fault of ours.
+    fn from(refused: NotRun) -> Self {
+        let what = match refused {
+            NotRun::Malformed(what) => format!("not a call: {what}"),
+            NotRun::Failed(error) => error.to_string(),
         };
-        let init = ResponseInit::new();
-        init.set_status(status);
-        Response::new_with_opt_str_and_init(Some(&what), &init)
+        Error::new(&what).into()
     }
 }
 
@@ -47,14 +43,12 @@ pub struct Ran<R> {
 
 /// Reads a call of type `C` and runs it in one transaction. Between its first read and its last write nothing is
 /// awaited, so the object commits the command whole or not at all.
-pub async fn run_call<C: DeserializeOwned, R>(
+pub fn run_call<C: DeserializeOwned, R>(
     sql: &ObjectSql,
-    request: &Request,
+    written: &[u8],
     run: impl FnOnce(&dyn Sql, C) -> Result<R, SqlError>,
 ) -> Result<Ran<R>, NotRun> {
-    let unread = |thrown: JsValue| NotRun::Malformed(format!("{thrown:?}"));
-    let buffer = JsFuture::from(request.array_buffer().map_err(unread)?).await.map_err(unread)?;
-    let call: C = wire::read(&Uint8Array::new(&buffer).to_vec()).map_err(|error| NotRun::Malformed(error.to_string()))?;
+    let call: C = wire::read(written).map_err(|error| NotRun::Malformed(error.to_string()))?;
     // What an alarm has run since is no part of this call.
     sql.take_statements_run();
     let reply = sql.in_transaction(|sql| run(sql, call)).map_err(NotRun::Failed)?;
@@ -62,39 +56,50 @@ pub async fn run_call<C: DeserializeOwned, R>(
 }
 
 /// Answers with `reply`, the statements it took and, when the alarm was set anew, its time.
-pub fn answer(statements: u64, reply: &impl Serialize, due_at_ms: Option<u64>) -> Result<Response, JsValue> {
-    let envelope = Envelope { statements, due_at_ms, reply };
-    let written = wire::write(&envelope).map_err(|error| JsValue::from_str(&error.to_string()))?;
-    Response::new_with_opt_buffer_source(Some(&Uint8Array::from(written.as_slice())))
+pub fn answer(statements: u64, reply: &impl Serialize, due_at_ms: Option<u64>) -> Result<JsValue, JsValue> {
+    seal(&Envelope { statements, hops: 0, due_at_ms, reply })
 }
 
-/// Exports an object's class. The worker crate's own macro would make a request and a response of its kind at each call,
-/// which asks the platform for a dozen things no call of ours needs.
+/// The same when other objects were asked on the way.
+pub fn seal<R: Serialize>(envelope: &Envelope<R>) -> Result<JsValue, JsValue> {
+    let written = wire::write(envelope).map_err(|error| JsValue::from_str(&error.to_string()))?;
+    Ok(Uint8Array::from(written.as_slice()).into())
+}
+
+/// Exports the class of an object around its shell, which outlives a call that waits; `alarm` when it has deadlines.
+///
+/// A call comes as a method of the object and not as a request: there is no body to wait for on either side, and what
+/// needs no waiting is answered on the spot.
 #[macro_export]
 macro_rules! exported_object {
-    ($object:ident) => {
-        #[worker::wasm_bindgen::prelude::wasm_bindgen(
-                    wasm_bindgen = worker::wasm_bindgen, wasm_bindgen_futures = worker::wasm_bindgen_futures, js_sys = worker::js_sys
-                )]
+    ($(#[$doc:meta])* $object:ident, $shell:ty $(, $alarm:ident)?) => {
+        $(#[$doc])*
+        #[worker::wasm_bindgen::prelude::wasm_bindgen(wasm_bindgen = worker::wasm_bindgen)]
+        pub struct $object(std::rc::Rc<$shell>);
+
+        #[worker::wasm_bindgen::prelude::wasm_bindgen(wasm_bindgen = worker::wasm_bindgen)]
         impl $object {
             /// The platform makes an object when it is first called.
             #[wasm_bindgen(constructor)]
             pub fn new(state: worker::worker_sys::DurableObjectState, env: worker::Env) -> Self {
-                Self::wake(worker::State::from(state), env)
+                Self(std::rc::Rc::new(<$shell>::wake(worker::State::from(state), env)))
             }
 
-            /// One call.
-            pub async fn fetch(
-                &self,
-                request: worker::web_sys::Request,
-            ) -> Result<worker::web_sys::Response, worker::wasm_bindgen::JsValue> {
-                self.answer(request).await
+            /// One call: bytes, answered by bytes or by a promise of them.
+            pub fn serve(&self, call: Vec<u8>) -> Result<worker::wasm_bindgen::JsValue, worker::wasm_bindgen::JsValue> {
+                <$shell>::serve(&self.0, &call)
             }
 
-            /// A deadline has come.
-            pub async fn alarm(&self) -> Result<(), worker::wasm_bindgen::JsValue> {
-                self.run_due().await.map_err(worker::wasm_bindgen::JsValue::from)
-            }
+            $(
+                /// A deadline has come.
+                pub fn $alarm(&self) -> Result<worker::wasm_bindgen::JsValue, worker::wasm_bindgen::JsValue> {
+                    let shell = std::rc::Rc::clone(&self.0);
+                    $crate::edge::task::run(async move {
+                        shell.run_due().await?;
+                        Ok(worker::wasm_bindgen::JsValue::UNDEFINED)
+                    })
+                }
+            )?
         }
     };
 }
@@ -113,15 +118,19 @@ pub struct Alarm {
 }
 
 impl Alarm {
+    /// Whether the alarm is known to fire no later than `due_at_ms` of this deployment's clock: then there is nothing to
+    /// do about it.
+    pub fn is_kept(&self, due_at_ms: Option<u64>) -> bool {
+        let Some(due_at_ms) = due_at_ms else { return true };
+        self.set_for.get().is_some_and(|at| at <= as_platform_ms(due_at_ms))
+    }
+
     /// Makes the alarm fire no later than `due_at_ms` of this deployment's clock. Answers the deadline when the alarm
     /// was set anew: what the due index must know.
     pub async fn keep(&self, state: &worker::State, due_at_ms: Option<u64>) -> worker::Result<Option<u64>> {
-        let Some(due_at_ms) = due_at_ms else { return Ok(None) };
+        let Some(due_at_ms) = due_at_ms.filter(|_| !self.is_kept(due_at_ms)) else { return Ok(None) };
         let platform_now_ms = crate::edge::platform_ms();
-        let platform_due_ms = due_at_ms.saturating_sub(crate::edge::known_clock_offset_ms().unwrap_or(0)).max(platform_now_ms);
-        if self.set_for.get().is_some_and(|at| at <= platform_due_ms) {
-            return Ok(None);
-        }
+        let platform_due_ms = as_platform_ms(due_at_ms).max(platform_now_ms);
         let storage = state.storage();
         let stored = storage.get_alarm().await?.and_then(|at| u64::try_from(at).ok());
         if stored.is_some_and(|at| at <= platform_due_ms) {
@@ -137,4 +146,9 @@ impl Alarm {
     pub fn fired(&self) {
         self.set_for.set(None);
     }
+}
+
+/// A moment of this deployment's clock as the platform's clock will show it.
+fn as_platform_ms(at_ms: u64) -> u64 {
+    at_ms.saturating_sub(crate::edge::known_clock_offset_ms().unwrap_or(0))
 }

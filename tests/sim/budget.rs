@@ -1,7 +1,6 @@
 //! What a call may cost: statements, each of which crosses into the platform, and steps of SQLite, which must not grow
 //! with what the tenant holds.
 
-use guildhall::domain::idempotency::StoredReply;
 use guildhall::domain::limit::LimitClass;
 use guildhall::objects::tenant;
 use guildhall::objects::tenant::call::{Proof, TenantCall};
@@ -9,6 +8,7 @@ use guildhall::objects::tenant::command::{Command, MeterCapture, MeterRelease};
 use guildhall::objects::tenant::outcome::{Outcome, Reserved};
 use rusqlite::StatementStatus;
 
+use crate::metering::answered;
 use crate::story::{Tale, claim, key, wallet_session};
 
 /// Statements one call runs.
@@ -44,7 +44,7 @@ fn capture(tale: &mut Tale, first: &TenantCall, reserved: &Reserved) -> TenantCa
         reservation_id: reserved.reservation_id,
         amount_micros: None,
         scope_hash: first.idempotency.map(|claim| claim.scope_hash),
-        reply: Some(StoredReply { status: 200, body: "{}".to_owned() }),
+        answer: Some(answered("{}")),
     };
     TenantCall { request_id: first.request_id, ..tale.call(Proof::House, Command::MeterCapture(request)) }
 }

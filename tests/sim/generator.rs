@@ -6,7 +6,7 @@ use guildhall::domain::address::LoginAddress;
 use guildhall::domain::agent::AgentStatus;
 use guildhall::domain::digest::Digest;
 use guildhall::domain::id::{AgentId, RequestId, ReservationId, UserId, Uuid};
-use guildhall::domain::idempotency::{Claim, StoredReply};
+use guildhall::domain::idempotency::Claim;
 use guildhall::domain::key::{KeyKind, KeyNumber, NewSecret};
 use guildhall::domain::limit::LimitClass;
 use guildhall::domain::money::Micros;
@@ -19,6 +19,7 @@ use guildhall::objects::tenant::command::{
 };
 use guildhall::objects::tenant::outcome::Outcome;
 
+use crate::metering::answered;
 use crate::model::{Key, Model, State, Status, command_name};
 use crate::random::Random;
 
@@ -145,12 +146,12 @@ impl Generator {
                 _ => None,
             };
             let length = if self.random.percent(1) { 2_300_000 } else { self.random.below(20) };
-            let reply = StoredReply { status: 200, body: "ä".repeat(length as usize) };
+            let answer = answered(&"ä".repeat(length as usize));
             Command::MeterCapture(MeterCapture {
                 reservation_id: flight.reservation_id,
                 amount_micros,
                 scope_hash: flight.scope_hash,
-                reply: flight.scope_hash.is_some().then_some(reply),
+                answer: flight.scope_hash.is_some().then_some(answer),
             })
         } else {
             Command::MeterRelease(MeterRelease { reservation_id: flight.reservation_id, scope_hash: flight.scope_hash })

@@ -10,6 +10,7 @@
 mod budget;
 mod generator;
 mod invariant;
+mod metering;
 mod model;
 mod mutant;
 mod object;

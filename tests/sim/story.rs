@@ -15,12 +15,13 @@ use guildhall::domain::scope::Scopes;
 use guildhall::domain::slug::Slug;
 use guildhall::domain::time::Timestamp;
 use guildhall::objects::tenant::call::{Proof, TenantCall, TenantReply};
-use guildhall::objects::tenant::command::{Birth, Command, Controller, FirstAgent, KeyHolder, MeterCapture, MeterReserve, MintKey};
+use guildhall::objects::tenant::command::{Birth, Command, Controller, FirstAgent, KeyHolder, MeterCapture, MintKey};
 use guildhall::objects::tenant::outcome::{Born, Charged, Outcome, Reserved, WalletView};
 use guildhall::objects::tenant::refusal::Refusal;
 use guildhall::objects::wire;
 
 use crate::generator::{address, secret_hash_of, user};
+use crate::metering::metered;
 use crate::mutant::Mutant;
 use crate::object::Object;
 use crate::random::Random;
@@ -113,7 +114,7 @@ impl Tale {
     }
 
     pub fn reserve_call(&mut self, caller: Proof, price: u64, ttl_s: u64) -> TenantCall {
-        let request = MeterReserve { price_micros: micros(price), ttl_s, purpose: "query".to_owned() };
+        let request = metered(price, ttl_s);
         self.call(caller, Command::MeterReserve(request))
     }
 
@@ -127,7 +128,7 @@ impl Tale {
 
     pub fn capture(&mut self, reserved: &Reserved, amount: Option<u64>) -> Result<Charged, Refusal> {
         let request =
-            MeterCapture { reservation_id: reserved.reservation_id, amount_micros: amount.map(micros), scope_hash: None, reply: None };
+            MeterCapture { reservation_id: reserved.reservation_id, amount_micros: amount.map(micros), scope_hash: None, answer: None };
         match self.ask(Proof::House, Command::MeterCapture(request))? {
             Outcome::Charged(charged) => Ok(charged),
             other => panic!("{other:?}"),

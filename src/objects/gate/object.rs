@@ -1,23 +1,21 @@
 //! The gate's shell.
 
 use std::cell::Cell;
+use std::rc::Rc;
 
 use worker::wasm_bindgen::JsValue;
-use worker::wasm_bindgen::prelude::wasm_bindgen;
-use worker::web_sys::{Request, Response};
 use worker::{Env, State};
 
 use super::{Call, Command, Reply};
 use crate::domain::id::RequestId;
-use crate::edge::{self, PlatformEntropy};
+use crate::edge::{self, PlatformEntropy, task};
 use crate::exported_object;
 use crate::objects::shell::{self, Alarm, Ran};
 use crate::objects::sql::{Sql, SqlError};
 use crate::objects::storage::ObjectSql;
 
-/// The object.
-#[wasm_bindgen(wasm_bindgen = worker::wasm_bindgen)]
-pub struct Gate {
+/// The object's shell.
+pub struct Shell {
     state: State,
     env: Env,
     sql: ObjectSql,
@@ -26,24 +24,32 @@ pub struct Gate {
     has_tables: Cell<bool>,
 }
 
-exported_object!(Gate);
+exported_object!(
+    /// The object.
+    Gate,
+    Shell,
+    alarm
+);
 
-impl Gate {
+impl Shell {
     fn wake(state: State, env: Env) -> Self {
         let sql = ObjectSql::new(&state);
         Self { state, env, sql, alarm: Alarm::default(), has_tables: Cell::new(false) }
     }
 
-    async fn answer(&self, request: Request) -> Result<Response, JsValue> {
-        match shell::run_call(&self.sql, &request, |sql, call: Call| self.run(sql, &call)).await {
-            Err(refused) => refused.into_response(),
-            Ok(Ran { reply, statements }) => {
-                self.has_tables.set(true);
-                self.alarm.keep(&self.state, reply.next_due_at_ms).await?;
-                // What a gate does when due is to forget; nobody has to find it for that.
-                shell::answer(statements, &reply, None)
-            }
+    fn serve(self: &Rc<Self>, written: &[u8]) -> Result<JsValue, JsValue> {
+        let Ran { reply, statements } = shell::run_call(&self.sql, written, |sql, call: Call| self.run(sql, &call))?;
+        self.has_tables.set(true);
+        // What a gate does when due is to forget; nobody has to find it for that.
+        let answer = shell::answer(statements, &reply, None)?;
+        if self.alarm.is_kept(reply.next_due_at_ms) {
+            return Ok(answer);
         }
+        let this = Rc::clone(self);
+        task::run(async move {
+            this.alarm.keep(&this.state, reply.next_due_at_ms).await?;
+            Ok(answer)
+        })
     }
 
     async fn run_due(&self) -> worker::Result<()> {

@@ -1,15 +1,14 @@
 //! The memory object's shell: load, run, answer; keep the alarm; tell how much it holds.
 
 use std::cell::Cell;
+use std::rc::Rc;
 
 use worker::wasm_bindgen::JsValue;
-use worker::wasm_bindgen::prelude::wasm_bindgen;
-use worker::web_sys::{Request, Response};
 use worker::{Env, State};
 
 use super::command::{Command, MemoryCall, MemoryReply, Outcome};
 use crate::domain::time::{SECOND_MS, Timestamp};
-use crate::edge::{self, Edge, PlatformEntropy};
+use crate::edge::{self, Edge, PlatformEntropy, task};
 use crate::exported_object;
 use crate::objects::hop::Timed;
 use crate::objects::message::{MemoryCounts, Message};
@@ -20,9 +19,8 @@ use crate::objects::storage::ObjectSql;
 /// The counters told are at most this old.
 const COUNTS_DELAY_MS: u64 = 20 * SECOND_MS;
 
-/// The object.
-#[wasm_bindgen(wasm_bindgen = worker::wasm_bindgen)]
-pub struct Memory {
+/// The object's shell.
+pub struct Shell {
     state: State,
     env: Env,
     sql: ObjectSql,
@@ -33,40 +31,46 @@ pub struct Memory {
     counts_are_scheduled: Cell<bool>,
 }
 
-exported_object!(Memory);
+exported_object!(
+    /// The object.
+    Memory,
+    Shell,
+    alarm
+);
 
-impl Memory {
+impl Shell {
     fn wake(state: State, env: Env) -> Self {
         let sql = ObjectSql::new(&state);
         Self { state, env, sql, alarm: Alarm::default(), has_tables: Cell::new(false), counts_are_scheduled: Cell::new(false) }
     }
 
-    async fn answer(&self, request: Request) -> Result<Response, JsValue> {
+    fn serve(self: &Rc<Self>, written: &[u8]) -> Result<JsValue, JsValue> {
         let mut now = Timestamp::default();
         let mut told = false;
         let mut visited = false;
-        let run = shell::run_call(&self.sql, &request, |sql, timed: Timed<MemoryCall>| {
+        let Ran { reply, statements } = shell::run_call(&self.sql, written, |sql, timed: Timed<MemoryCall>| {
             now = timed.now;
             visited = matches!(timed.call.command, Command::RunDue);
             let reply = self.run(sql, timed.now, &timed.call)?;
             told = changes_counts(&reply);
             Ok(reply)
-        });
-        match run.await {
-            Err(refused) => refused.into_response(),
-            Ok(Ran { reply, statements }) => {
-                self.has_tables.set(true);
-                // Who visits what is due does the alarm's work: with the clock moved ahead that may be long before it.
-                if visited {
-                    self.counts_are_scheduled.set(false);
-                    self.tell_counts(now).await?;
-                }
-                let counts_at_ms = (told && !self.counts_are_scheduled.replace(true)).then(|| now.plus_ms(COUNTS_DELAY_MS).as_ms());
-                let due_at_ms = [counts_at_ms, reply.next_due_at_ms].into_iter().flatten().min();
-                let due_at_ms = self.alarm.keep(&self.state, due_at_ms).await?;
-                shell::answer(statements, &reply, due_at_ms)
-            }
+        })?;
+        self.has_tables.set(true);
+        let counts_at_ms = (told && !self.counts_are_scheduled.replace(true)).then(|| now.plus_ms(COUNTS_DELAY_MS).as_ms());
+        let due_at_ms = [counts_at_ms, reply.next_due_at_ms].into_iter().flatten().min();
+        if !visited && self.alarm.is_kept(due_at_ms) {
+            return shell::answer(statements, &reply, None);
         }
+        let this = Rc::clone(self);
+        task::run(async move {
+            // Who visits what is due does the alarm's work: with the clock moved ahead that may be long before it.
+            if visited {
+                this.counts_are_scheduled.set(false);
+                this.tell_counts(now).await?;
+            }
+            let due_at_ms = this.alarm.keep(&this.state, due_at_ms).await?;
+            shell::answer(statements, &reply, due_at_ms)
+        })
     }
 
     async fn run_due(&self) -> worker::Result<()> {
@@ -89,7 +93,7 @@ fn changes_counts(reply: &MemoryReply) -> bool {
     )
 }
 
-impl Memory {
+impl Shell {
     fn run(&self, sql: &dyn Sql, now: Timestamp, call: &MemoryCall) -> Result<MemoryReply, SqlError> {
         if !self.has_tables.get() {
             super::migrate(sql)?;

@@ -5,12 +5,12 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::command::Command;
-use super::outcome::Outcome;
+use super::outcome::{Answered, Outcome};
 use super::refusal::Refusal;
 use crate::domain::address::LoginAddress;
 use crate::domain::digest::Digest;
 use crate::domain::id::{AgentId, KeyId, RequestId, TenantUuid, UserId, WalletId};
-use crate::domain::idempotency::{Claim, StoredReply};
+use crate::domain::idempotency::Claim;
 use crate::domain::key::{KeyKind, KeyNumber};
 use crate::domain::limit::{LimitClass, LimitState};
 use crate::domain::member::Role;
@@ -24,7 +24,7 @@ use crate::domain::time::Timestamp;
 /// this order, in one transaction.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TenantCall {
-    /// The HTTP request this call serves. A request that takes two calls makes both under the same id.
+    /// The HTTP request this call serves. What takes two transactions runs both under the same id.
     pub request_id: RequestId,
     pub caller: Proof,
     /// The tenant the request named, slug or uuid; it must be this one.
@@ -138,6 +138,6 @@ impl TenantReply {
 pub(super) enum Answer {
     Outcome(Outcome),
     Refusal(Refusal),
-    /// The final reply of a request that took two calls.
-    Reply(StoredReply),
+    /// What a metered request came to.
+    Metered(Answered),
 }

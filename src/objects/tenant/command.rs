@@ -2,11 +2,12 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::outcome::Answered;
 use crate::domain::address::LoginAddress;
 use crate::domain::agent::AgentStatus;
+use crate::domain::bytes;
 use crate::domain::digest::Digest;
-use crate::domain::id::{AgentId, EnrollmentId, KeyId, ReservationId, TenantUuid, UserId, WalletId};
-use crate::domain::idempotency::StoredReply;
+use crate::domain::id::{AgentId, EnrollmentId, KeyId, QueryId, ReservationId, TenantUuid, UserId, WalletId};
 use crate::domain::json_text;
 use crate::domain::key::{KeyKind, KeyNumber, NewSecret};
 use crate::domain::member::Role;
@@ -27,9 +28,9 @@ pub enum Command {
     ConfirmBirth,
     /// Anybody. Authenticates and counts; nothing else.
     Admit,
-    /// Agents' keys and wallets. Admits, and holds the price until the request is captured or released.
+    /// Agents' keys and wallets. Admits, and holds the price. The object then asks the memory, and captures or releases.
     MeterReserve(MeterReserve),
-    /// House. The request succeeded: takes the price and keeps the reply.
+    /// House. The request succeeded: takes the price and keeps the answer.
     MeterCapture(MeterCapture),
     /// House. The request failed: gives the price back and forgets the idempotency record.
     MeterRelease(MeterRelease),
@@ -182,6 +183,11 @@ pub struct MeterReserve {
     pub ttl_s: u64,
     /// What is paid for, such as `query`.
     pub purpose: String,
+    /// The id of the request as its answer tells it.
+    pub query_id: QueryId,
+    /// What the tenant's memory is asked for the price: its command, as it is written to it.
+    #[serde(with = "bytes")]
+    pub question: Vec<u8>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -192,8 +198,8 @@ pub struct MeterCapture {
     pub amount_micros: Option<Micros>,
     /// The scope hash of the request's idempotency claim.
     pub scope_hash: Option<Digest>,
-    /// The reply to be kept under it.
-    pub reply: Option<StoredReply>,
+    /// The answer to be kept under it.
+    pub answer: Option<Answered>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

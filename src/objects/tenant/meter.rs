@@ -1,6 +1,6 @@
-//! Metering: one call admits a request and holds its price, one call ends it.
+//! Metering: one transaction admits a request and holds its price, one ends it; what is asked in between: `errand.rs`.
 //!
-//! Invariant: a request is paid for exactly when its reply is kept, in one transaction; while it runs its idempotency
+//! Invariant: a request is paid for exactly when its answer is kept, in one transaction; while it runs its idempotency
 //! record stands in flight as long as its hold, so a repeat can neither pay twice nor run beside it.
 
 use super::call::Answer;
@@ -33,10 +33,11 @@ pub(super) fn reserve(desk: &mut Desk<'_>, request: &MeterReserve) -> Step<Done>
     Ok(Done { outcome: Outcome::Reserved(reserved), keep: Keep::InFlight(expires_at) })
 }
 
-/// Takes the price and keeps the reply. The same capture again answers the same and takes nothing.
+/// Takes the price and keeps the answer. The same capture again answers the same and takes nothing.
 pub(super) fn capture(desk: &mut Desk<'_>, request: &MeterCapture) -> Step<Done> {
     let mut available = desk.caller.available_micros;
-    let mut charged = Charged { captured_micros: Micros::ZERO, freed_micros: Micros::ZERO, available_micros: available, reply_kept: false };
+    let mut charged =
+        Charged { captured_micros: Micros::ZERO, freed_micros: Micros::ZERO, available_micros: available, answer_kept: false };
     if let Some(id) = request.reservation_id {
         let mut stored = reservation::find(desk, id)?;
         let was_open = stored.reservation.status == ReservationStatus::Reserved;
@@ -49,9 +50,9 @@ pub(super) fn capture(desk: &mut Desk<'_>, request: &MeterCapture) -> Step<Done>
         charged.freed_micros = capture.freed;
         charged.available_micros = available;
     }
-    if let (Some(scope_hash), Some(reply)) = (&request.scope_hash, &request.reply) {
-        let answer = wire::write(&Answer::Reply(reply.clone()))?;
-        charged.reply_kept = idempotency::finish(desk.sql, scope_hash, desk.request_id, desk.now, &answer)?;
+    if let (Some(scope_hash), Some(answered)) = (&request.scope_hash, &request.answer) {
+        let answer = wire::write(&Answer::Metered(answered.clone()))?;
+        charged.answer_kept = idempotency::finish(desk.sql, scope_hash, desk.request_id, desk.now, &answer)?;
     }
     Ok(Done { outcome: Outcome::Charged(charged), keep: Keep::Nothing })
 }

@@ -15,6 +15,7 @@ pub mod command;
 mod desk;
 mod due;
 mod enrollment;
+mod errand;
 mod invitation;
 mod key;
 mod member;
@@ -133,7 +134,7 @@ fn serve(sql: &dyn Sql, now: Timestamp, entropy: &mut dyn Entropy, call: &Tenant
                 let outcome = match wire::read(&answer)? {
                     Answer::Outcome(outcome) => Ok(outcome),
                     Answer::Refusal(refusal) => Err(refusal),
-                    Answer::Reply(reply) => Ok(Outcome::Replay(reply)),
+                    Answer::Metered(answered) => Ok(Outcome::Answered(answered)),
                 };
                 return reply(desk, outcome, limits, true);
             }

@@ -1,20 +1,21 @@
 //! The tenant object's shell: load, run, answer; keep the alarm; hand the outbox on.
 
 use std::cell::Cell;
+use std::rc::Rc;
 
+use worker::js_sys::Error;
 use worker::wasm_bindgen::JsValue;
-use worker::wasm_bindgen::prelude::wasm_bindgen;
-use worker::web_sys::{Request, Response};
 use worker::{Env, State};
 
 use super::call::{Proof, TenantCall, TenantReply};
 use super::command::Command;
+use super::errand::Errand;
 use super::outcome::Outcome;
 use crate::domain::id::RequestId;
 use crate::domain::time::Timestamp;
-use crate::edge::{self, Edge, PlatformEntropy};
+use crate::edge::{self, Edge, PlatformEntropy, task};
 use crate::exported_object;
-use crate::objects::hop::Timed;
+use crate::objects::hop::{Cost, Envelope, Timed};
 use crate::objects::message::{Message, TenantEvents};
 use crate::objects::shell::{self, Alarm, Ran};
 use crate::objects::sql::{Sql, SqlError};
@@ -27,9 +28,8 @@ const OUTBOX_BATCH: u64 = 100;
 /// How much due work one run takes on.
 const DUE_BATCH: u64 = 500;
 
-/// The object.
-#[wasm_bindgen(wasm_bindgen = worker::wasm_bindgen)]
-pub struct Tenant {
+/// The object's shell.
+pub struct Shell {
     state: State,
     env: Env,
     sql: ObjectSql,
@@ -40,28 +40,78 @@ pub struct Tenant {
     outbox_is_scheduled: Cell<bool>,
 }
 
-exported_object!(Tenant);
+exported_object!(
+    /// The object.
+    Tenant,
+    Shell,
+    alarm
+);
 
-impl Tenant {
+impl Shell {
     fn wake(state: State, env: Env) -> Self {
         let sql = ObjectSql::new(&state);
         Self { state, env, sql, alarm: Alarm::default(), has_tables: Cell::new(false), outbox_is_scheduled: Cell::new(false) }
     }
 
-    async fn answer(&self, request: Request) -> Result<Response, JsValue> {
-        let mut now = Timestamp::default();
-        let run = shell::run_call(&self.sql, &request, |sql, timed: Timed<TenantCall>| {
-            now = timed.now;
-            self.run(sql, timed.now, &timed.call)
-        });
-        match run.await {
-            Err(refused) => refused.into_response(),
-            Ok(Ran { reply, statements }) => {
-                self.has_tables.set(self.has_tables.get() || reply.caller.is_some());
-                let due_at_ms = self.keep_alarm(&reply, now).await?;
-                shell::answer(statements, &reply, due_at_ms)
-            }
+    fn serve(self: &Rc<Self>, written: &[u8]) -> Result<JsValue, JsValue> {
+        let mut served = None;
+        let Ran { reply, statements } = shell::run_call(&self.sql, written, |sql, timed: Timed<TenantCall>| {
+            let reply = self.run(sql, timed.now, &timed.call)?;
+            served = Some(timed);
+            Ok(reply)
+        })?;
+        let Some(Timed { now, call }) = served else { return Err(JsValue::from_str("no call was served")) };
+        self.has_tables.set(self.has_tables.get() || reply.caller.is_some());
+        let due_at_ms = self.next_due(&reply, now);
+        let this = Rc::clone(self);
+        if let Some(errand) = Errand::after(call, &reply) {
+            return task::run(async move { this.run_errand(&errand, reply, statements, now, due_at_ms).await });
         }
+        if self.alarm.is_kept(due_at_ms) {
+            return shell::answer(statements, &reply, None);
+        }
+        task::run(async move {
+            let due_at_ms = this.alarm.keep(&this.state, due_at_ms).await?;
+            shell::answer(statements, &reply, due_at_ms)
+        })
+    }
+
+    /// 1. The alarm stands before the hold can run out. 2. Ask the memory. 3. Take the price, or give it back. 4. The first
+    /// reply with what came of it.
+    async fn run_errand(
+        &self,
+        errand: &Errand,
+        admitted: TenantReply,
+        statements: u64,
+        now: Timestamp,
+        due_at_ms: Option<u64>,
+    ) -> Result<JsValue, JsValue> {
+        let mut due_at_ms = self.alarm.keep(&self.state, due_at_ms).await?;
+        let cost = Cost::default();
+        let asked = errand.ask(&self.env, now, &cost).await;
+        self.sql.take_statements_run();
+        let settled = match &asked {
+            Ok(answered) => errand.capture(answered),
+            Err(_) => Some(errand.release()),
+        }
+        .map(|second| self.sql.in_transaction(|sql| self.run(sql, now, &second)))
+        .transpose();
+        let statements = statements + cost.statements.get() + self.sql.take_statements_run();
+        let (answered, settled) = match (asked, settled) {
+            (Ok(answered), Ok(settled)) => (answered, settled),
+            (Err(error), Ok(_)) => return Err(Error::new(&error.to_string()).into()),
+            (Ok(_), Err(error)) => return Err(Error::new(&error.to_string()).into()),
+            (Err(first), Err(second)) => return Err(Error::new(&format!("{first}; then {second}")).into()),
+        };
+        let outcome = match settled {
+            Some(settled) => {
+                let settled_due_at_ms = self.alarm.keep(&self.state, self.next_due(&settled, now)).await?;
+                due_at_ms = [due_at_ms, settled_due_at_ms].into_iter().flatten().min();
+                settled.outcome.map(|_| Outcome::Answered(answered))
+            }
+            None => Ok(Outcome::Answered(answered)),
+        };
+        shell::seal(&Envelope { statements, hops: cost.hops.get(), due_at_ms, reply: TenantReply { outcome, ..admitted } })
     }
 
     async fn run_due(&self) -> worker::Result<()> {
@@ -72,19 +122,16 @@ impl Tenant {
         let reply = self.run_as_house(now, Command::RunDue { batch: DUE_BATCH })?;
         let pending = self.hand_outbox_on(now).await?;
         let reply = TenantReply { outbox_pending: pending, ..reply };
-        self.keep_alarm(&reply, now).await?;
+        self.alarm.keep(&self.state, self.next_due(&reply, now)).await?;
         Ok(())
     }
 }
 
-impl Tenant {
-    async fn keep_alarm(&self, reply: &TenantReply, now: Timestamp) -> worker::Result<Option<u64>> {
-        let outbox_at_ms = (reply.outbox_pending && !self.outbox_is_scheduled.get()).then(|| now.plus_ms(OUTBOX_DELAY_MS).as_ms());
-        if outbox_at_ms.is_some() {
-            self.outbox_is_scheduled.set(true);
-        }
-        let due_at_ms = [outbox_at_ms, reply.next_due_at_ms.map(Timestamp::as_ms)].into_iter().flatten().min();
-        self.alarm.keep(&self.state, due_at_ms).await
+impl Shell {
+    /// When this object has to be woken next, as far as the call knows.
+    fn next_due(&self, reply: &TenantReply, now: Timestamp) -> Option<u64> {
+        let outbox_at_ms = (reply.outbox_pending && !self.outbox_is_scheduled.replace(true)).then(|| now.plus_ms(OUTBOX_DELAY_MS).as_ms());
+        [outbox_at_ms, reply.next_due_at_ms.map(Timestamp::as_ms)].into_iter().flatten().min()
     }
 
     /// Runs a call. An object nobody was born in gets no tables: a stranger must not make us store one.

@@ -5,10 +5,10 @@ use serde::{Deserialize, Serialize};
 use crate::domain::address::LoginAddress;
 use crate::domain::agent::AgentStatus;
 use crate::domain::audit::Entry;
+use crate::domain::bytes;
 use crate::domain::digest::Digest;
 use crate::domain::enrollment::TokenStatus;
-use crate::domain::id::{AgentId, EnrollmentId, EventId, FundingId, KeyId, ReservationId, TenantUuid, UserId, WalletId};
-use crate::domain::idempotency::StoredReply;
+use crate::domain::id::{AgentId, EnrollmentId, EventId, FundingId, KeyId, QueryId, ReservationId, TenantUuid, UserId, WalletId};
 use crate::domain::json_text;
 use crate::domain::key::KeyKind;
 use crate::domain::ledger::{Account, Balance};
@@ -28,8 +28,8 @@ pub enum Outcome {
     BirthConfirmed,
     Admitted,
     Reserved(Reserved),
-    /// The final reply of a metered request, kept under its idempotency key.
-    Replay(StoredReply),
+    /// What a metered request came to, now or when its idempotency key was first used.
+    Answered(Answered),
     Charged(Charged),
     Released,
     KeyMinted(KeyMinted),
@@ -93,6 +93,18 @@ pub struct Reserved {
     pub available_micros: Micros,
 }
 
+/// What a metered request came to: all its reply is made of.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Answered {
+    pub query_id: QueryId,
+    pub price_micros: Micros,
+    /// What the default wallet had available once the price was held.
+    pub available_micros: Micros,
+    /// What the memory answered, as it is written.
+    #[serde(with = "bytes")]
+    pub answer: Vec<u8>,
+}
+
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Charged {
     pub captured_micros: Micros,
@@ -100,8 +112,8 @@ pub struct Charged {
     pub freed_micros: Micros,
     /// What the wallet has available now.
     pub available_micros: Micros,
-    /// Whether the reply is kept under the idempotency key.
-    pub reply_kept: bool,
+    /// Whether the answer is kept under the idempotency key.
+    pub answer_kept: bool,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

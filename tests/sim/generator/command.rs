@@ -11,10 +11,11 @@ use guildhall::domain::slug::Slug;
 use guildhall::domain::time::Timestamp;
 use guildhall::domain::wallet::{FundingSource, Mode};
 use guildhall::objects::tenant::command::{
-    Birth, Command, Controller, FirstAgent, Invitation, KeyHolder, MeterReserve, MintEnrollment, MintKey, RedeemEnrollment,
+    Birth, Command, Controller, FirstAgent, Invitation, KeyHolder, MintEnrollment, MintKey, RedeemEnrollment,
 };
 
 use super::{Generator, address, micros, secret_hash_of, user};
+use crate::metering::metered;
 use crate::model::State;
 
 impl Generator {
@@ -109,7 +110,7 @@ impl Generator {
             3..95 => self.random.between(1, 30),
             _ => self.random.between(1, 86_400),
         };
-        Command::MeterReserve(MeterReserve { price_micros: micros(price), ttl_s, purpose: "query".to_owned() })
+        Command::MeterReserve(metered(price, ttl_s))
     }
 
     fn fund(&mut self, state: Option<&State>) -> Command {

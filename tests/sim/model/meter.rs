@@ -105,7 +105,7 @@ pub fn capture(
     entries: &mut Vec<Expected>,
 ) -> Run {
     let mut expected =
-        Charged { captured_micros: Micros::ZERO, freed_micros: Micros::ZERO, available_micros: Micros::ZERO, reply_kept: false };
+        Charged { captured_micros: Micros::ZERO, freed_micros: Micros::ZERO, available_micros: Micros::ZERO, answer_kept: false };
     if let Some(id) = request.reservation_id {
         let reservation = meet(state, now, id, entries)?;
         let asked = request.amount_micros.map_or(reservation.amount, Micros::get);
@@ -120,12 +120,12 @@ pub fn capture(
         expected.freed_micros = micros(reservation.amount - asked);
     }
     expected.available_micros = micros(state.available(state.default_wallet, now));
-    if let (Some(scope_hash), Some(stored)) = (&request.scope_hash, &request.reply) {
+    if let (Some(scope_hash), Some(answered)) = (&request.scope_hash, &request.answer) {
         let in_flight = |record: &&mut super::Record| record.kept.is_none() && record.holder == call.request_id && now < record.expires_at;
         if let Some(record) = state.records.get_mut(scope_hash).filter(in_flight) {
-            record.kept = Some(Kept::Reply(stored.clone()));
+            record.kept = Some(Kept::Metered(answered.clone()));
             record.expires_at = now.plus_ms(DAY_MS);
-            expected.reply_kept = true;
+            expected.answer_kept = true;
         }
     }
     check(reply.outcome == Ok(Outcome::Charged(expected.clone())), reply, || format!("{expected:?}"))

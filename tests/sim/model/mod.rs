@@ -10,12 +10,11 @@ mod state;
 use std::collections::BTreeMap;
 
 use guildhall::domain::digest::Digest;
-use guildhall::domain::idempotency::StoredReply;
 use guildhall::domain::limit::LimitState;
 use guildhall::domain::time::{DAY_MS, Timestamp};
 use guildhall::objects::tenant::call::{Proof, TenantCall, TenantReply};
 use guildhall::objects::tenant::command::Command;
-use guildhall::objects::tenant::outcome::Outcome;
+use guildhall::objects::tenant::outcome::{Answered, Outcome};
 use guildhall::objects::tenant::refusal::Refusal;
 
 pub use state::{Key, Record, State, Status};
@@ -42,7 +41,7 @@ pub enum Verdict {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Kept {
     Outcome(Result<Outcome, Refusal>),
-    Reply(StoredReply),
+    Metered(Answered),
 }
 
 pub type Checked<T> = Result<T, String>;
@@ -221,7 +220,7 @@ fn judge_repeat(record: &Record, body_hash: Digest, reply: &TenantReply) -> Chec
     ensure!(reply.replayed, "a repeat ran instead of being replayed");
     let same = match kept {
         Kept::Outcome(outcome) => *outcome == reply.outcome,
-        Kept::Reply(stored) => reply.outcome == Ok(Outcome::Replay(stored.clone())),
+        Kept::Metered(answered) => reply.outcome == Ok(Outcome::Answered(answered.clone())),
     };
     ensure!(same, "replayed {:?}, first was {kept:?}", reply.outcome);
     match &reply.outcome {

@@ -1,6 +1,5 @@
 //! Metered requests: hold, run, capture or release.
 
-use guildhall::domain::idempotency::StoredReply;
 use guildhall::domain::limit::LimitClass;
 use guildhall::domain::time::DAY_MS;
 use guildhall::objects::tenant::call::{Proof, TenantCall};
@@ -9,6 +8,7 @@ use guildhall::objects::tenant::outcome::Outcome;
 use guildhall::objects::tenant::refusal::Refusal;
 
 use super::{Tale, claim, key, micros, wallet_session};
+use crate::metering::answered;
 
 #[test]
 fn on_money_for_k_queries_exactly_k_of_many_at_once_succeed() {
@@ -75,18 +75,18 @@ fn a_repeat_waits_while_the_first_runs_then_gets_its_reply_and_is_free() {
     let other = TenantCall { idempotency: claim("key", "other"), ..tale.reserve_call(key(1), 1_000, 60) };
     assert_eq!(tale.send(&other).outcome, Err(Refusal::IdempotencyConflict));
     // Longer than one row of the edge's storage takes, and not of one byte a character.
-    let reply = StoredReply { status: 200, body: "ä".repeat(2_500_000) };
+    let answer = answered(&"ä".repeat(2_500_000));
     let capture = MeterCapture {
         reservation_id: reserved.reservation_id,
         amount_micros: None,
         scope_hash: first.idempotency.map(|claim| claim.scope_hash),
-        reply: Some(reply.clone()),
+        answer: Some(answer.clone()),
     };
     let second_half = TenantCall { request_id: first.request_id, ..tale.call(Proof::House, Command::MeterCapture(capture)) };
     let Ok(Outcome::Charged(charged)) = tale.send(&second_half).outcome else { panic!("not charged") };
-    assert!(charged.reply_kept);
+    assert!(charged.answer_kept);
     let replayed = tale.send(&repeat);
-    assert_eq!((replayed.outcome, replayed.replayed), (Ok(Outcome::Replay(reply)), true));
+    assert_eq!((replayed.outcome, replayed.replayed), (Ok(Outcome::Answered(answer)), true));
     assert_eq!(tale.balance(), (999_000, 0));
     // After 24 h it is a new request, and housekeeping leaves nothing of the old one.
     tale.pass_ms(DAY_MS);

@@ -1,0 +1,38 @@
+//! The functions of `platform.js`, which says to the platform in one call what would take Rust many.
+
+use wasm_bindgen::prelude::*;
+use worker::js_sys::Promise;
+use worker::web_sys::{Request, Response};
+use worker::worker_sys::DurableObjectNamespace;
+
+#[wasm_bindgen(module = "/src/edge/platform.js")]
+extern "C" {
+    /// From now on answers are handed to `take`: the slot they were asked for, whether they came, what they are.
+    pub(super) fn connect(take: &Closure<dyn FnMut(u32, bool, JsValue)>);
+
+    /// Makes a class of ours one whose methods can be called from elsewhere.
+    #[wasm_bindgen(js_name = extendDurableObject)]
+    pub fn extend_durable_object(class: &JsValue);
+
+    /// A promise for what a task comes to.
+    pub(super) fn owe(task: u32) -> Promise;
+
+    /// Keeps that promise, or breaks it.
+    pub(super) fn pay(task: u32, is_kept: bool, value: JsValue);
+
+    /// Calls the object of that name; its answer, bytes too, comes to `slot`.
+    #[wasm_bindgen(js_name = callObject)]
+    pub fn call_object(objects: &DurableObjectNamespace, name: &str, call: &[u8], slot: u32);
+
+    /// Reads the body of a request, as an `ArrayBuffer`, into `slot`.
+    #[wasm_bindgen(js_name = readBody)]
+    pub fn read_body(request: &Request, slot: u32);
+
+    /// Method, URL and headers of a request, a line each.
+    #[wasm_bindgen(js_name = readHead)]
+    pub fn read_head(request: &Request) -> String;
+
+    /// An answer with the headers of `head`: a line for each name, and then one for its value.
+    #[wasm_bindgen(catch)]
+    pub fn respond(status: u16, head: &str, has_body: bool, body: &[u8]) -> Result<Response, JsValue>;
+}
