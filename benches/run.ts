@@ -1,15 +1,15 @@
 // The benchmark's driver: starts every contender under bare workerd, lets the scenes run, prints the table.
 //   node benches/run.ts [--seconds 3] [--rounds 7] [--quick] [--only hops,session,cold] [--directory DIR] [--port 9310]
 import { execFileSync } from "node:child_process";
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { mkdirSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { cpus } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { gzipSync } from "node:zlib";
+import { sizeOfBundle } from "../scripts/bundle.ts";
 import { ROOT } from "./build.ts";
 import { coldStart } from "./cold.ts";
-import { floor, hop, migrate, ourModules, ours, peer } from "./contender.ts";
+import { floor, hop, migrate, ours, peer } from "./contender.ts";
 import { measure, type Pace, type SceneResult } from "./measure.ts";
 import { type Fact, render } from "./report.ts";
 import * as scenes from "./scene.ts";
@@ -93,10 +93,9 @@ async function measureColdStarts(): Promise<Fact[]> {
   return facts;
 }
 
-/** What is uploaded: script and wasm, compressed together as scripts/build.sh counts it. */
+/** What is uploaded: script and wasm, compressed together as scripts/bundle.ts counts it. */
 function measureBundle(): Fact {
-  const bytes = gzipSync(Buffer.concat(ourModules().map(({ path }) => readFileSync(path))), { level: 9 }).length;
-  return { text: "bundle, gzip", value: bytes / 1000, unit: "KB", atMost: 700 };
+  return { text: "bundle, gzip", value: sizeOfBundle(join(ROOT, "build")).gzipBytes / 1000, unit: "KB", atMost: 700 };
 }
 
 let measured: SceneResult[] = [];

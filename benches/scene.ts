@@ -54,23 +54,23 @@ export async function metering({ floor, hop, peer, ours }: Contenders): Promise<
     connections: CONNECTIONS,
     lanes: [
       repeated("floor: hop, durable write", floor, { method: "GET", path: "/write" }),
-      repeated("floor: write, read elsewhere, write", floor, { method: "GET", path: "/metering" }),
+      repeated("floor: write, ask another, write", floor, { method: "GET", path: "/metering" }),
       repeated("bare JS: hop, durable write", hop, { method: "GET", path: "/write" }),
-      repeated("bare JS: write, read elsewhere, write", hop, { method: "GET", path: "/metering" }),
+      repeated("bare JS: write, ask another, write", hop, { method: "GET", path: "/metering" }),
       queryLane("peer: query, one hop", peer, "/v2/query", peerTenant),
-      queryLane("peer: query, three hops", peer, "/three-hops/v2/query", peerTenant),
+      queryLane("peer: query, two hops", peer, "/two-hops/v2/query", peerTenant),
     ],
     claims: [
       { text: "the peer's one-hop query / a bare JS durable hop", of: "peer: query, one hop", to: "bare JS: hop, durable write", atLeast: 0.7 },
-      { text: "the peer's three-hop query / the bare JS hops of its shape", of: "peer: query, three hops", to: "bare JS: write, read elsewhere, write", atLeast: 0.7 },
+      { text: "the peer's two-hop query / the bare JS hops of its shape", of: "peer: query, two hops", to: "bare JS: write, ask another, write", atLeast: 0.7 },
     ],
   };
   scene.lanes.push(queryLane("ours: query", ours, "/v2/query", await makeOurTenant(ours.port, "bench-metering", [])));
   scene.claims.push(
-    { text: "metering, hop by hop / floor (2 durable hops to 1)", of: "ours: query", to: "floor: hop, durable write", hops: [2, 1], atLeast: 0.5 },
-    { text: "metering / the bare Rust hops of its shape", of: "ours: query", to: "floor: write, read elsewhere, write" },
-    { text: "metering / peer of the same shape", of: "ours: query", to: "peer: query, three hops", atLeast: 1 },
-    { text: "metering / peer with memory and money in one object", of: "ours: query", to: "peer: query, one hop" },
+    { text: "metering, hop by hop / floor (2 hops to 1)", of: "ours: query", to: "floor: hop, durable write", hops: [2, 1], atLeast: 0.5 },
+    { text: "metering / the bare Rust hops of its shape", of: "ours: query", to: "floor: write, ask another, write" },
+    { text: "metering / peer of the same shape", of: "ours: query", to: "peer: query, two hops", atLeast: 1 },
+    { text: "metering / peer with memory and money in one object", of: "ours: query", to: "peer: query, one hop", atLeast: 1 },
   );
   return scene;
 }

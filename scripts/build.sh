@@ -28,6 +28,4 @@ fi
 rm -f "$out/.stamp"
 step "build the Worker ($KIND)" "$TOOLS/bin/worker-build" --release --out-dir "$out" --locked "${features[@]}"
 echo "$sources" >"$out/.stamp"
-raw_bytes="$(cat "$out/index.js" "$out/index_bg.wasm" | wc -c)"
-gzip_bytes="$(cat "$out/index.js" "$out/index_bg.wasm" | gzip -9 | wc -c)"
-printf '  %-62s %d KB, gzip %d KB\n' "size of the bundle" $((raw_bytes / 1000)) $((gzip_bytes / 1000))
+printf '  %-62s %s\n' "size of the bundle" "$(node scripts/bundle.ts "$out")"

@@ -7,7 +7,7 @@ import { spawn } from "node:child_process";
 import { createWriteStream, existsSync, mkdirSync, readFileSync, readdirSync, rmSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
-import { gzipSync } from "node:zlib";
+import { kilobytes, sizeOfBundle } from "./bundle.ts";
 import { ROOT } from "./runtime.ts";
 
 const BUNDLE_GZIP_BYTES_MAX = 700_000;
@@ -153,17 +153,11 @@ async function wasmSuites(): Promise<void> {
 async function bundleSuites(): Promise<boolean> {
   const deployed = await suite("the deployed Worker is built and small", async (log) => {
     if ((await run(log, "scripts/build.sh", ["deploy"])) !== 0) return { passed: 0, failed: 1 };
-    const files = ["index.js", "index_bg.wasm"].map((file) => readFileSync(join(ROOT, "build", file)));
-    const rawBytes = files.reduce((sum, file) => sum + file.length, 0);
-    const gzipBytes = gzipSync(Buffer.concat(files), { level: 9 }).length;
+    const { rawBytes, gzipBytes } = sizeOfBundle(join(ROOT, "build"));
     const note = `${kilobytes(rawBytes)} KB, gzip ${kilobytes(gzipBytes)} of ${kilobytes(BUNDLE_GZIP_BYTES_MAX)} KB`;
     return { ...asCount(gzipBytes <= BUNDLE_GZIP_BYTES_MAX), note };
   });
   return (await verdict("the Worker that can panic is built", "scripts/build.sh", ["test"])) && deployed;
-}
-
-function kilobytes(bytes: number): string {
-  return (bytes / 1000).toFixed(0);
 }
 
 function findTests(folder: string): string[] {

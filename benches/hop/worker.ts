@@ -27,6 +27,13 @@ export class Hop extends DurableObject<Env> {
     return Number(this.#sql.exec("SELECT coalesce(max(count), 0) AS count FROM hop").one()["count"]);
   }
 
+  /** The shape of a metered query: a durable write, another object asked, a durable write. */
+  async metering(): Promise<number> {
+    this.write();
+    await this.env.HOP.getByName("two").read();
+    return this.write();
+  }
+
   override async fetch(): Promise<Response> {
     return new Response(String(this.write()));
   }
@@ -42,11 +49,8 @@ export default class extends WorkerEntrypoint<Env> {
         return one.fetch("https://object/");
       case "/read":
         return new Response(String(await one.read()));
-      case "/metering": {
-        await one.write();
-        await this.env.HOP.getByName("two").read();
-        return new Response(String(await one.write()));
-      }
+      case "/metering":
+        return new Response(String(await one.metering()));
       default:
         return new Response("not found", { status: 404 });
     }

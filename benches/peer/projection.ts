@@ -1,5 +1,5 @@
 // What the tenants' events make of the book of record: each batch applied once and in order, whatever the queue does.
-import type { Events } from "./tenant.ts";
+import type { Events } from "./call.ts";
 
 const HOUR_MS = 3_600_000;
 

@@ -4,10 +4,11 @@ import { DurableObject } from "cloudflare:workers";
 import commonSchema from "../../schema/objects/common.sql";
 import memorySchema from "../../schema/objects/memory.sql";
 import tenantSchema from "../../schema/objects/tenant.sql";
+import { type Admission, type Caller, type Charged, type Claim, type Events, type Refused, type Replayed, type Reserved, refuse, Undone } from "./call.ts";
 import { newId } from "./id.ts";
 import { type Credential, sha256 } from "./key.ts";
-import { countRequest, type Quota, type Standing } from "./limit.ts";
-import { type Found, remember, type Search, search } from "./memory.ts";
+import { countRequest, type Standing } from "./limit.ts";
+import { type Found, type Memory, remember, type Search, search } from "./memory.ts";
 import { migrate } from "./migrate.ts";
 
 const RECORD_TTL_MS = 86_400_000;
@@ -18,55 +19,10 @@ const OUTBOX_BATCH = 100;
 
 export interface TenantEnv {
   EVENTS: Queue<Events>;
-}
-
-/** Events of one tenant, in order, after the one it names. */
-export interface Events {
-  tenant: string;
-  afterSeq: number;
-  events: { seq: number; type: string; at_ms: number }[];
+  MEMORY: DurableObjectNamespace<Memory>;
 }
 
 const encoder = new TextEncoder();
-
-export interface Claim {
-  scopeHash: Uint8Array;
-  bodyHash: Uint8Array;
-}
-
-/** Who asks: what every command begins with. */
-export interface Admission {
-  key: Credential;
-  quota: Quota;
-  slug: string | undefined;
-  nowMs: number;
-  requestId: string;
-}
-
-export interface Refused {
-  refused: { status: 401 | 402 | 403 | 404 | 409 | 422 | 429; code: string };
-  standing?: Standing;
-}
-
-export interface Reserved {
-  reservationId: string;
-  slug: string;
-}
-
-export interface Replayed {
-  replayed: string;
-}
-
-export interface Charged {
-  balanceMicros: number;
-}
-
-interface Caller {
-  keyId: string;
-  slug: string;
-  walletId: string;
-  standing: Standing;
-}
 
 type KeyRow = {
   id: string;
@@ -83,20 +39,6 @@ interface Head {
   hash: Uint8Array;
 }
 
-/** Leaves a transaction with everything undone. */
-class Undone extends Error {
-  readonly answer: Refused;
-
-  constructor(answer: Refused) {
-    super(answer.refused.code);
-    this.answer = answer;
-  }
-}
-
-function refuse(status: Refused["refused"]["status"], code: string, standing?: Standing): never {
-  throw new Undone({ refused: { status, code }, ...(standing === undefined ? {} : { standing }) });
-}
-
 export class Tenant extends DurableObject<TenantEnv> {
   readonly #sql: SqlStorage;
   #tenant: { slug: string; walletId: string } | undefined;
@@ -109,8 +51,24 @@ export class Tenant extends DurableObject<TenantEnv> {
     migrate(state.storage, [commonSchema, tenantSchema, memorySchema]);
   }
 
-  /** Admits the caller and holds `priceMicros`: a hop before the work. */
-  reserve(admission: Admission, claim: Claim | undefined, priceMicros: number): Reserved | Replayed | Refused {
+  /** The query with the memory in an object of its own: the price held, the memory asked, the price taken. */
+  async ask(admission: Admission, claim: Claim | undefined, priceMicros: number, asked: Search): Promise<{ slug: string; found: Found; balanceMicros: number } | Replayed | Refused> {
+    const held = this.#reserve(admission, claim, priceMicros);
+    if (!("reservationId" in held)) return held;
+    let found: Found;
+    try {
+      found = await this.env.MEMORY.getByName(admission.key.tenantUuid).search(asked);
+    } catch (error) {
+      this.#release(held.reservationId, claim, admission.requestId, Date.now());
+      throw error;
+    }
+    const kept = JSON.stringify({ slug: held.slug, found });
+    const charged = this.#capture(held.reservationId, claim, kept, admission.requestId, Date.now());
+    return "refused" in charged ? charged : { slug: held.slug, found, balanceMicros: charged.balanceMicros };
+  }
+
+  /** Admits the caller and holds `priceMicros`: before the work. */
+  #reserve(admission: Admission, claim: Claim | undefined, priceMicros: number): Reserved | Replayed | Refused {
     return this.#transact(() => {
       const caller = this.#admit(admission);
       const answer = this.#recorded(claim, admission.nowMs);
@@ -129,8 +87,8 @@ export class Tenant extends DurableObject<TenantEnv> {
     });
   }
 
-  /** Captures what was held and keeps the answer: a hop after the work. */
-  capture(reservationId: string, claim: Claim | undefined, answer: string, requestId: string, nowMs: number): Charged | Refused {
+  /** Captures what was held and keeps the answer: after the work. */
+  #capture(reservationId: string, claim: Claim | undefined, answer: string, requestId: string, nowMs: number): Charged | Refused {
     return this.#transact(() => {
       const [row] = this.#sql
         .exec<{ wallet_id: string; amount_micros: number; status: string; expires_at_ms: number; caller: string }>(
@@ -161,7 +119,7 @@ export class Tenant extends DurableObject<TenantEnv> {
   }
 
   /** Frees what was held: the work failed. */
-  release(reservationId: string, claim: Claim | undefined, requestId: string, nowMs: number): void {
+  #release(reservationId: string, claim: Claim | undefined, requestId: string, nowMs: number): void {
     this.#transact(() => {
       this.#free(reservationId, "released", requestId, nowMs);
       if (claim !== undefined) this.#sql.exec("DELETE FROM idempotency WHERE scope_hash = ? AND holder = ? AND answer IS NULL", claim.scopeHash, requestId);

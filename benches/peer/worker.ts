@@ -2,6 +2,7 @@
 // the same tables and one hop a route.
 import { type Context, Hono } from "hono";
 import { expiryMs, messageOf, newChallenge, openChallenge, parseAddress, sealChallenge, verifySignature } from "./challenge.ts";
+import type { Admission, Claim, Events, Refused } from "./call.ts";
 import type { Gate } from "./gate.ts";
 import { newId } from "./id.ts";
 import { parseKey, sha256 } from "./key.ts";
@@ -9,7 +10,7 @@ import { MONEY, type Quota, RUNTIME, scaled, type Standing, WALLET_AUTH } from "
 import type { Found, Memory, Search } from "./memory.ts";
 import { project } from "./projection.ts";
 import { Refusal } from "./refusal.ts";
-import type { Admission, Claim, Events, Refused, Tenant } from "./tenant.ts";
+import type { Tenant } from "./tenant.ts";
 import { importSigner, mintSession, type Signer } from "./token.ts";
 
 export { Gate } from "./gate.ts";
@@ -61,10 +62,16 @@ interface House {
 
 const app = new Hono<House>();
 
-app.use((context, next) => {
-  context.set("requestId", newId("req", Date.now()));
-  return next();
+app.use(async (context, next) => {
+  const startedMs = Date.now();
+  context.set("requestId", newId("req", startedMs));
+  await next();
+  const { method, path } = context.req;
+  console.log(JSON.stringify({ request_id: context.get("requestId"), method, path, status: context.res.status, ms: Date.now() - startedMs }));
 });
+
+const EXPOSED_HEADERS =
+  "X-Request-Id, Retry-After, X-RateLimit-Limit, X-RateLimit-Remaining, X-RateLimit-Reset, X-RateLimit-Policy, RateLimit, RateLimit-Policy, Idempotent-Replayed, ETag, Location, WWW-Authenticate, Allow";
 
 /** Answers in one go: headers set on an answer that exists already make the framework build it again. */
 function answer(context: Context<House>, status: number, body: unknown, headers?: Record<string, string>): Response {
@@ -76,6 +83,7 @@ function answer(context: Context<House>, status: number, body: unknown, headers?
       "X-Request-Id": context.get("requestId"),
       "X-Content-Type-Options": "nosniff",
       "Access-Control-Allow-Origin": "*",
+      "Access-Control-Expose-Headers": EXPOSED_HEADERS,
       ...headers,
     },
   });
@@ -193,43 +201,25 @@ function queryReply(slug: string, found: Found, balanceMicros: number, nowMs: nu
   };
 }
 
-// One hop: the memory lives with the money.
-app.post("/v2/query", async (context) => {
+/** A query the way `ask` puts it to the tenant's object. */
+async function query(
+  context: Context<House>,
+  ask: (tenant: DurableObjectStub<Tenant>, admission: Admission, claim: Claim | undefined, asked: Search) => Promise<Awaited<ReturnType<Tenant["ask"]>>>,
+): Promise<Response> {
   const admission = admissionOf(context, context.req.header("X-Tenant-Token"), RUNTIME);
   const body = await readBody(context.req.raw);
   const tenant = context.env.TENANT.getByName(admission.key.tenantUuid);
-  const reply = await tenant.query(admission, claimOf(context, admission, body), PRICE_MICROS, parseSearch(body));
+  const reply = await ask(tenant, admission, claimOf(context, admission, body), parseSearch(body));
   if (isRefused(reply)) throw new Refusal(reply.refused.status, reply.refused.code);
-  if ("replayed" in reply) {
-    return answer(context, 200, reply.replayed, { "Idempotent-Replayed": "true" });
-  }
+  if ("replayed" in reply) return answer(context, 200, reply.replayed, { "Idempotent-Replayed": "true" });
   return answer(context, 200, queryReply(reply.slug, reply.found, reply.balanceMicros, admission.nowMs));
-});
+}
 
-// Three hops: admit and reserve, search the memory's own object, capture.
-app.post("/three-hops/v2/query", async (context) => {
-  const admission = admissionOf(context, context.req.header("X-Tenant-Token"), RUNTIME);
-  const body = await readBody(context.req.raw);
-  const claim = claimOf(context, admission, body);
-  const asked = parseSearch(body);
-  const tenant = context.env.TENANT.getByName(admission.key.tenantUuid);
-  const held = await tenant.reserve(admission, claim, PRICE_MICROS);
-  if (isRefused(held)) throw new Refusal(held.refused.status, held.refused.code);
-  if ("replayed" in held) {
-    return answer(context, 200, held.replayed, { "Idempotent-Replayed": "true" });
-  }
-  let found: Found;
-  try {
-    found = await context.env.MEMORY.getByName(admission.key.tenantUuid).search(asked);
-  } catch (error) {
-    await tenant.release(held.reservationId, claim, admission.requestId, Date.now());
-    throw error;
-  }
-  const kept = JSON.stringify({ slug: held.slug, found });
-  const charged = await tenant.capture(held.reservationId, claim, kept, admission.requestId, Date.now());
-  if (isRefused(charged)) throw new Refusal(charged.refused.status, charged.refused.code);
-  return answer(context, 200, queryReply(held.slug, found, charged.balanceMicros, admission.nowMs));
-});
+// One hop: the memory lives with the money.
+app.post("/v2/query", (context) => query(context, async (tenant, admission, claim, asked) => tenant.query(admission, claim, PRICE_MICROS, asked)));
+
+// Two hops: the tenant's object holds the price, asks the memory's own object and takes the price.
+app.post("/two-hops/v2/query", (context) => query(context, async (tenant, admission, claim, asked) => tenant.ask(admission, claim, PRICE_MICROS, asked)));
 
 app.get("/v1/wallets/:id/balance", async (context) => {
   const admission = admissionOf(context, context.req.header("X-API-Key"), MONEY);

@@ -1,7 +1,7 @@
 //! The functions of `platform.js`, which says to the platform in one call what would take Rust many.
 
 use wasm_bindgen::prelude::*;
-use worker::js_sys::Promise;
+use worker::js_sys::{JsString, Promise};
 use worker::web_sys::{Request, Response};
 use worker::worker_sys::DurableObjectNamespace;
 
@@ -31,6 +31,17 @@ extern "C" {
     /// Method, URL and headers of a request, a line each.
     #[wasm_bindgen(js_name = readHead)]
     pub fn read_head(request: &Request) -> String;
+
+    /// Runs a statement of an object's `SqlStorage`. What is bound and what comes back is packed as `platform.js` says.
+    #[wasm_bindgen(catch, js_name = runStatement)]
+    pub fn run_statement(
+        sql: &JsValue,
+        statement: &JsString,
+        has_rows: bool,
+        values: &[f64],
+        texts: &str,
+        bytes: &[u8],
+    ) -> Result<JsValue, JsValue>;
 
     /// An answer with the headers of `head`: a line for each name, and then one for its value.
     #[wasm_bindgen(catch)]

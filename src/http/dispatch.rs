@@ -3,6 +3,7 @@
 
 use std::rc::Rc;
 
+use serde::Serialize;
 use serde_json::json;
 use worker::Method;
 use worker::web_sys::{Request, Response};
@@ -104,13 +105,23 @@ fn wants_problem(accept: &str) -> bool {
             .filter_map(|range| {
                 let mut parts = range.split(';').map(str::trim);
                 let matches = parts.next().is_some_and(|name| name.eq_ignore_ascii_case(media));
-                let q = parts.find_map(|parameter| parameter.strip_prefix("q=")).map_or(1.0, |q| q.parse::<f32>().unwrap_or(0.0));
+                let q = parts.find_map(|parameter| parameter.strip_prefix("q=")).map_or(1000, parse_quality);
                 matches.then_some(q)
             })
-            .fold(0.0, f32::max)
+            .max()
+            .unwrap_or(0)
     };
     let problem = quality("application/problem+json");
-    problem > 0.0 && problem >= quality("application/json")
+    problem > 0 && problem >= quality("application/json")
+}
+
+/// A weight of RFC 9110 section 12.4.2 in thousandths; what is none weighs nothing. Not by way of a float: its reader alone
+/// is 10 KB of tables.
+fn parse_quality(text: &str) -> u16 {
+    let (whole, part) = text.split_once('.').unwrap_or((text, ""));
+    let is_weight = matches!(whole, "0" | "1") && part.len() <= 3 && part.bytes().all(|digit| digit.is_ascii_digit());
+    let thousandths = format!("{whole}{part:0<3}").parse().unwrap_or(0);
+    if is_weight && thousandths <= 1000 { thousandths } else { 0 }
 }
 
 /// What a fault's answer depends on beside the fault.
@@ -223,13 +234,37 @@ fn add_common_headers(reply: &mut Reply, root: Root, is_preflight: bool, request
     reply.headers.push(("Server-Timing", timing));
 }
 
+/// What the log says of a request, in one line.
+#[derive(Serialize)]
+struct LogLine<'a> {
+    request_id: RequestId,
+    method: &'a str,
+    path: &'a str,
+    route: Option<&'static str>,
+    status: u16,
+    ms: u64,
+    hops: Option<u64>,
+    statements: Option<u64>,
+    queries: Option<u64>,
+    tenant: Option<String>,
+    cause: Option<String>,
+}
+
 fn log_line(reply: &Reply, method: &Method, path: &str, route: Option<&Route>, request_id: RequestId, ctx: Option<&Ctx>, started_ms: u64) {
-    let line = json!({
-        "request_id": request_id, "method": method.to_string(), "path": path,
-        "route": route.map(|route| route.name), "status": reply.status, "ms": crate::edge::platform_ms().saturating_sub(started_ms),
-        "hops": ctx.map(|ctx| ctx.cost.hops.get()), "statements": ctx.map(|ctx| ctx.cost.statements.get()), "queries": ctx.map(|ctx| ctx.cost.queries.get()),
-        "tenant": ctx.and_then(Ctx::tenant_for_log), "cause": ctx.and_then(Ctx::cause_for_log),
-    });
+    let line = LogLine {
+        request_id,
+        method: method.as_ref(),
+        path,
+        route: route.map(|route| route.name),
+        status: reply.status,
+        ms: crate::edge::platform_ms().saturating_sub(started_ms),
+        hops: ctx.map(|ctx| ctx.cost.hops.get()),
+        statements: ctx.map(|ctx| ctx.cost.statements.get()),
+        queries: ctx.map(|ctx| ctx.cost.queries.get()),
+        tenant: ctx.and_then(Ctx::tenant_for_log),
+        cause: ctx.and_then(Ctx::cause_for_log),
+    };
+    let line = serde_json::to_string(&line).unwrap_or_default();
     if reply.status >= 500 {
         worker::console_error!("{line}");
     } else {
@@ -257,8 +292,12 @@ fn write_head(content_type: Option<&str>, headers: &[(&'static str, String)]) ->
     let mut head = String::with_capacity(512);
     let mut add = |name: &str, value: &str| {
         for line in [name, value] {
-            // No value of ours holds a line's end; were one to, it must not become a header.
-            head.extend(line.chars().filter(|c| !c.is_control()));
+            if line.bytes().any(|byte| byte.is_ascii_control()) {
+                // No value of ours holds a line's end; were one to, it must not become a header.
+                head.extend(line.chars().filter(|c| !c.is_ascii_control()));
+            } else {
+                head.push_str(line);
+            }
             head.push('\n');
         }
     };
@@ -310,6 +349,14 @@ mod tests {
             ("application/problem+json, application/json", true),
             ("application/json, application/problem+json;q=0.5", false),
             ("application/problem+json;q=0", false),
+            ("application/problem+json;q=0.5, application/json;q=0.49", true),
+            ("application/problem+json;q=0.49, application/json;q=0.5", false),
+            ("application/problem+json;q=0.001", true),
+            ("application/problem+json;q=1.000, application/json;q=1", true),
+            ("application/problem+json;q=1.001", false),
+            ("application/problem+json;q=.5", false),
+            ("application/problem+json;q=0.1234", false),
+            ("application/problem+json;q=ä", false),
             ("*/*", false),
             ("", false),
         ] {

@@ -8,7 +8,7 @@ use worker::wasm_bindgen::JsValue;
 use worker::{Env, State};
 
 use super::hop::{Cost, HopError, ObjectNamespace, call_object};
-use super::shell::{self, Ran};
+use super::shell::{self, Leaves, Ran};
 use super::sql::{Sql, SqlError};
 use super::storage::ObjectSql;
 use crate::edge::{self, Edge};
@@ -26,6 +26,12 @@ statements! {
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Advance {
     pub advance_ms: u64,
+}
+
+impl Leaves for Advance {
+    fn at_most_a_count(&self) -> bool {
+        self.advance_ms == 0
+    }
 }
 
 /// How far the clock stands ahead.
@@ -63,7 +69,7 @@ impl Shell {
     }
 
     fn serve(self: &Rc<Self>, written: &[u8]) -> Result<JsValue, JsValue> {
-        let Ran { reply, statements } = shell::run_call(&self.sql, written, |sql, call: Advance| run(sql, &call))?;
+        let Ran { reply, statements } = shell::run_call(&self.sql, false, written, |sql, call: Advance| run(sql, &call))?;
         shell::answer(statements, &reply, None)
     }
 }

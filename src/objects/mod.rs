@@ -8,6 +8,7 @@ pub mod idempotency;
 pub mod limit;
 pub mod memory;
 pub mod message;
+mod packed;
 pub mod schema;
 pub mod shell;
 pub mod sql;

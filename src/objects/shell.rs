@@ -8,7 +8,7 @@ use serde::de::DeserializeOwned;
 use worker::js_sys::{Error, Uint8Array};
 use worker::wasm_bindgen::JsValue;
 
-use super::hop::Envelope;
+use super::hop::{Envelope, Timed};
 use super::sql::{Sql, SqlError};
 use super::storage::ObjectSql;
 use super::{clock, wire};
@@ -41,17 +41,33 @@ pub struct Ran<R> {
     pub statements: u64,
 }
 
-/// Reads a call of type `C` and runs it in one transaction. Between its first read and its last write nothing is
-/// awaited, so the object commits the command whole or not at all.
-pub fn run_call<C: DeserializeOwned, R>(
+/// What a call may leave behind when a statement of it fails, which decides whether it needs a transaction of its own.
+pub trait Leaves {
+    /// Whether it writes at most one thing that may stay: a count, a mark. The object commits what a call has written
+    /// whole or not at all, transaction or not; without one there is only no way back from a failure in the middle.
+    fn at_most_a_count(&self) -> bool;
+}
+
+impl<C: Leaves> Leaves for Timed<C> {
+    fn at_most_a_count(&self) -> bool {
+        self.call.at_most_a_count()
+    }
+}
+
+/// Reads a call of type `C` and runs it, in one transaction where it needs that: always while the tables may have to be
+/// made first. Between its first read and its last write nothing is awaited, so the object commits the command whole or not
+/// at all.
+pub fn run_call<C: DeserializeOwned + Leaves, R>(
     sql: &ObjectSql,
+    has_tables: bool,
     written: &[u8],
     run: impl FnOnce(&dyn Sql, C) -> Result<R, SqlError>,
 ) -> Result<Ran<R>, NotRun> {
     let call: C = wire::read(written).map_err(|error| NotRun::Malformed(error.to_string()))?;
     // What an alarm has run since is no part of this call.
     sql.take_statements_run();
-    let reply = sql.in_transaction(|sql| run(sql, call)).map_err(NotRun::Failed)?;
+    let ran = if has_tables && call.at_most_a_count() { run(sql, call) } else { sql.in_transaction(|sql| run(sql, call)) };
+    let reply = ran.map_err(NotRun::Failed)?;
     Ok(Ran { reply, statements: sql.take_statements_run() })
 }
 

@@ -4,9 +4,11 @@ use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 
 use wasm_bindgen::prelude::*;
-use worker::js_sys::{Array, JsString, Uint8Array};
+use worker::js_sys::{Array, Float64Array, JsString, Uint8Array};
 
+use super::packed::{Packed, unpack};
 use super::sql::{Row, Sql, SqlError, Value};
+use crate::edge::platform;
 
 #[wasm_bindgen]
 extern "C" {
@@ -15,22 +17,6 @@ extern "C" {
 
     #[wasm_bindgen(method, catch, js_name = transactionSync)]
     fn transaction_sync(this: &SyncStorage, closure: &mut dyn FnMut() -> Result<(), JsValue>) -> Result<(), JsValue>;
-
-    /// `SqlStorage`, with the statement as a string the platform has already: it knows its plan by it.
-    type SqlStorage;
-
-    #[wasm_bindgen(method, catch, variadic)]
-    fn exec(this: &SqlStorage, statement: &JsString, bindings: &Array) -> Result<Cursor, JsValue>;
-
-    type Cursor;
-
-    #[wasm_bindgen(method)]
-    fn raw(this: &Cursor) -> RawCursor;
-
-    type RawCursor;
-
-    #[wasm_bindgen(method, catch, js_name = toArray)]
-    fn to_array(this: &RawCursor) -> Result<Array, JsValue>;
 }
 
 /// A statement as the platform takes it.
@@ -59,20 +45,17 @@ fn prepare(statement: &'static str) -> Prepared {
     })
 }
 
-/// Numbers at the edge are doubles: integers beyond this do not survive.
-const SAFE_INTEGER_MAX: u64 = (1 << 53) - 1;
-
 /// The SQLite of one object. Counts the statements it runs, so that tests can hold routes to their budget.
 pub struct ObjectSql {
     storage: worker::Storage,
-    sql: SqlStorage,
+    sql: JsValue,
     statements_run: Cell<u64>,
 }
 
 impl ObjectSql {
     pub fn new(state: &worker::State) -> Self {
         let storage = state.storage();
-        let sql = JsValue::from(storage.as_raw().sql()).unchecked_into();
+        let sql = storage.as_raw().sql().into();
         Self { storage, sql, statements_run: Cell::new(0) }
     }
 
@@ -105,52 +88,21 @@ impl ObjectSql {
 impl Sql for ObjectSql {
     fn run(&self, statement: &'static str, params: &[Value]) -> Result<Vec<Row>, SqlError> {
         self.statements_run.set(self.statements_run.get() + 1);
-        let bindings = Array::new();
-        for param in params {
-            bindings.push(&bind(param)?);
-        }
+        let bound = Packed::of(params)?;
         let prepared = prepare(statement);
-        let cursor = self.sql.exec(&prepared.text, &bindings).map_err(|thrown| classify(&thrown))?;
-        if !prepared.has_rows {
+        let rows = platform::run_statement(&self.sql, &prepared.text, prepared.has_rows, &bound.values, &bound.texts, &bound.bytes)
+            .map_err(|thrown| classify(&thrown))?;
+        if rows.is_undefined() {
             return Ok(Vec::new());
         }
-        // One crossing for all rows; an iterator that throws half-way would cross for each.
-        let rows = cursor.raw().to_array().map_err(|thrown| classify(&thrown))?;
-        (0..rows.length()).map(|at| read_row(&rows.get(at))).collect()
+        let parts: Array = rows.unchecked_into();
+        let bytes = parts.get(2);
+        unpack(&Packed {
+            values: parts.get(0).unchecked_into::<Float64Array>().to_vec(),
+            texts: parts.get(1).as_string().unwrap_or_default(),
+            bytes: if bytes.is_undefined() { Vec::new() } else { bytes.unchecked_into::<Uint8Array>().to_vec() },
+        })
     }
-}
-
-#[allow(clippy::cast_precision_loss)]
-fn bind(value: &Value) -> Result<JsValue, SqlError> {
-    match value {
-        Value::Null => Ok(JsValue::NULL),
-        Value::Integer(value) if value.unsigned_abs() <= SAFE_INTEGER_MAX => Ok(JsValue::from_f64(*value as f64)),
-        Value::Integer(_) => Err(SqlError::Shape("an integer beyond 2^53-1 does not survive a double")),
-        Value::Real(value) => Ok(JsValue::from_f64(*value)),
-        Value::Text(value) => Ok(JsValue::from_str(value)),
-        Value::Blob(value) => Ok(Uint8Array::from(value.as_slice()).buffer().into()),
-    }
-}
-
-fn read_row(row: &JsValue) -> Result<Row, SqlError> {
-    let cells: &Array = row.unchecked_ref();
-    (0..cells.length()).map(|at| read(&cells.get(at))).collect::<Result<_, _>>().map(Row)
-}
-
-fn read(value: &JsValue) -> Result<Value, SqlError> {
-    if let Some(number) = value.as_f64() {
-        return Ok(Value::Real(number));
-    }
-    if let Some(text) = value.dyn_ref::<JsString>() {
-        return Ok(Value::Text(text.into()));
-    }
-    if value.is_null() || value.is_undefined() {
-        return Ok(Value::Null);
-    }
-    if value.is_instance_of::<worker::js_sys::ArrayBuffer>() {
-        return Ok(Value::Blob(Uint8Array::new(value).to_vec()));
-    }
-    Err(SqlError::Shape("a value of no SQL type"))
 }
 
 fn classify(thrown: &JsValue) -> SqlError {

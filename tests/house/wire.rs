@@ -3,6 +3,8 @@
 
 use std::collections::BTreeMap;
 
+use guildhall::http::code::Code;
+
 use super::source;
 
 const RECORD: &str = "tests/house/wire.txt";
@@ -50,8 +52,19 @@ fn item_text(item: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
+/// The error codes, which a kept refusal names; their order is nothing to it.
+fn kept_codes() -> (String, String) {
+    let names = Code::ALL.iter().map(|code| format!("{code:?}")).collect::<Vec<_>>().join(" ");
+    ("http::code::Code".to_owned(), format!("{NAMES}{names}"))
+}
+
+const NAMES: &str = "names: ";
+
 /// Whether what was written as `old` can be read as `new`.
 fn can_be_read_as(old: &str, new: &str) -> bool {
+    if let (Some(old), Some(new)) = (old.strip_prefix(NAMES), new.strip_prefix(NAMES)) {
+        return old.split(' ').all(|name| new.split(' ').any(|known| known == name));
+    }
     let longer = old.contains("enum ") && old.strip_suffix('}').is_some_and(|variants| new.starts_with(variants.trim_end()));
     old == new || longer
 }
@@ -63,7 +76,8 @@ fn recorded() -> BTreeMap<String, String> {
 
 #[test]
 fn what_was_written_before_can_be_read() {
-    let now = written_types();
+    let mut now = written_types();
+    now.extend([kept_codes()]);
     assert!(now.len() > 60, "the types were not found");
     if std::env::var_os("WRITE_DOCUMENTS").is_some() {
         // Only what is new is added: whoever breaks the rule takes the old line out of the record by hand, and says why.
@@ -92,4 +106,6 @@ fn only_a_longer_enum_reads_what_a_shorter_one_wrote() {
     assert!(!can_be_read_as("pub enum A { B, C, }", "pub enum A { C, B, }"));
     assert!(!can_be_read_as("pub enum A { B, C, }", "pub enum A { B, }"));
     assert!(!can_be_read_as("pub struct A { b: u64, }", "pub struct A { b: u64, c: u64, }"));
+    assert!(can_be_read_as("names: A B", "names: B C A"));
+    assert!(!can_be_read_as("names: A B", "names: A C"));
 }

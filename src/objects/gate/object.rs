@@ -10,7 +10,7 @@ use super::{Call, Command, Reply};
 use crate::domain::id::RequestId;
 use crate::edge::{self, PlatformEntropy, task};
 use crate::exported_object;
-use crate::objects::shell::{self, Alarm, Ran};
+use crate::objects::shell::{self, Alarm, Leaves, Ran};
 use crate::objects::sql::{Sql, SqlError};
 use crate::objects::storage::ObjectSql;
 
@@ -31,6 +31,12 @@ exported_object!(
     alarm
 );
 
+impl Leaves for Call {
+    fn at_most_a_count(&self) -> bool {
+        matches!(self.command, Command::Count { .. } | Command::Uncount { .. } | Command::UseMark { .. } | Command::ListTenants)
+    }
+}
+
 impl Shell {
     fn wake(state: State, env: Env) -> Self {
         let sql = ObjectSql::new(&state);
@@ -38,7 +44,7 @@ impl Shell {
     }
 
     fn serve(self: &Rc<Self>, written: &[u8]) -> Result<JsValue, JsValue> {
-        let Ran { reply, statements } = shell::run_call(&self.sql, written, |sql, call: Call| self.run(sql, &call))?;
+        let Ran { reply, statements } = shell::run_call(&self.sql, self.has_tables.get(), written, |sql, call: Call| self.run(sql, &call))?;
         self.has_tables.set(true);
         // What a gate does when due is to forget; nobody has to find it for that.
         let answer = shell::answer(statements, &reply, None)?;

@@ -12,7 +12,7 @@ use crate::edge::{self, Edge, PlatformEntropy, task};
 use crate::exported_object;
 use crate::objects::hop::Timed;
 use crate::objects::message::{MemoryCounts, Message};
-use crate::objects::shell::{self, Alarm, Ran};
+use crate::objects::shell::{self, Alarm, Leaves, Ran};
 use crate::objects::sql::{Sql, SqlError};
 use crate::objects::storage::ObjectSql;
 
@@ -38,6 +38,13 @@ exported_object!(
     alarm
 );
 
+impl Leaves for MemoryCall {
+    fn at_most_a_count(&self) -> bool {
+        let only_reads = matches!(self.command, Command::Search(_) | Command::Prime(_) | Command::Status { .. } | Command::Counts);
+        only_reads && self.idempotency.is_none()
+    }
+}
+
 impl Shell {
     fn wake(state: State, env: Env) -> Self {
         let sql = ObjectSql::new(&state);
@@ -48,7 +55,7 @@ impl Shell {
         let mut now = Timestamp::default();
         let mut told = false;
         let mut visited = false;
-        let Ran { reply, statements } = shell::run_call(&self.sql, written, |sql, timed: Timed<MemoryCall>| {
+        let Ran { reply, statements } = shell::run_call(&self.sql, self.has_tables.get(), written, |sql, timed: Timed<MemoryCall>| {
             now = timed.now;
             visited = matches!(timed.call.command, Command::RunDue);
             let reply = self.run(sql, timed.now, &timed.call)?;

@@ -142,6 +142,29 @@ pub enum Command {
 
 /// A new tenant. A repeat with the same uuid and controller answers the same tenant; until its delivery is confirmed it
 /// also replaces the first key, which nobody can have received.
+impl Command {
+    /// Whether it changes nothing.
+    pub const fn only_reads(&self) -> bool {
+        matches!(
+            self,
+            Self::Admit
+                | Self::ListKeys { .. }
+                | Self::ListEnrollments
+                | Self::ShowInvitation { .. }
+                | Self::ListMembers
+                | Self::GetWallet { .. }
+                | Self::ListWallets { .. }
+                | Self::DailySpend { .. }
+                | Self::Activity { .. }
+                | Self::Profile
+                | Self::Overview { .. }
+                | Self::OutboxRead { .. }
+                | Self::VerifyAudit { .. }
+                | Self::Reconcile
+        )
+    }
+}
+
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Birth {
     pub uuid: TenantUuid,

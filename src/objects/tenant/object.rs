@@ -17,7 +17,7 @@ use crate::edge::{self, Edge, PlatformEntropy, task};
 use crate::exported_object;
 use crate::objects::hop::{Cost, Envelope, Timed};
 use crate::objects::message::{Message, TenantEvents};
-use crate::objects::shell::{self, Alarm, Ran};
+use crate::objects::shell::{self, Alarm, Leaves, Ran};
 use crate::objects::sql::{Sql, SqlError};
 use crate::objects::storage::ObjectSql;
 
@@ -47,6 +47,13 @@ exported_object!(
     alarm
 );
 
+impl Leaves for TenantCall {
+    /// Of several limits all count or none, which takes a transaction.
+    fn at_most_a_count(&self) -> bool {
+        self.command.only_reads() && self.idempotency.is_none() && self.limits.len() <= 1
+    }
+}
+
 impl Shell {
     fn wake(state: State, env: Env) -> Self {
         let sql = ObjectSql::new(&state);
@@ -55,7 +62,7 @@ impl Shell {
 
     fn serve(self: &Rc<Self>, written: &[u8]) -> Result<JsValue, JsValue> {
         let mut served = None;
-        let Ran { reply, statements } = shell::run_call(&self.sql, written, |sql, timed: Timed<TenantCall>| {
+        let Ran { reply, statements } = shell::run_call(&self.sql, self.has_tables.get(), written, |sql, timed: Timed<TenantCall>| {
             let reply = self.run(sql, timed.now, &timed.call)?;
             served = Some(timed);
             Ok(reply)
@@ -107,7 +114,9 @@ impl Shell {
             Some(settled) => {
                 let settled_due_at_ms = self.alarm.keep(&self.state, self.next_due(&settled, now)).await?;
                 due_at_ms = [due_at_ms, settled_due_at_ms].into_iter().flatten().min();
-                settled.outcome.map(|_| Outcome::Answered(answered))
+                // A hold that ran out while the memory was asked: nothing was taken, and the same request may come again.
+                settled.outcome.map_err(|refusal| Error::new(&format!("not settled: {refusal:?}")))?;
+                Ok(Outcome::Answered(answered))
             }
             None => Ok(Outcome::Answered(answered)),
         };

@@ -1,0 +1,28 @@
+// How large a built Worker is: script and wasm as they are uploaded, compressed together.
+//   node scripts/bundle.ts build      prints it
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { gzipSync } from "node:zlib";
+
+/** What worker-build leaves of a Worker. */
+const FILES = ["index.js", "index_bg.wasm"];
+
+export interface BundleSize {
+  rawBytes: number;
+  gzipBytes: number;
+}
+
+export function sizeOfBundle(directory: string): BundleSize {
+  const files = FILES.map((file) => readFileSync(join(directory, file)));
+  const rawBytes = files.reduce((sum, file) => sum + file.length, 0);
+  return { rawBytes, gzipBytes: gzipSync(Buffer.concat(files), { level: 9 }).length };
+}
+
+export function kilobytes(bytes: number): string {
+  return (bytes / 1000).toFixed(0);
+}
+
+if (process.argv[1] === import.meta.filename) {
+  const { rawBytes, gzipBytes } = sizeOfBundle(process.argv[2] ?? "build");
+  console.log(`${kilobytes(rawBytes)} KB, gzip ${kilobytes(gzipBytes)} KB`);
+}
