@@ -144,7 +144,7 @@ async function nativeSuites(): Promise<void> {
 
 async function wasmSuites(): Promise<void> {
   for (const name of WASM_SUITES.filter((wanted) => existsSync(join(ROOT, "tests", wanted)))) {
-    await rustSuite("the same vectors in wasm32", "cargo", ["test", "--locked", "--target", WASM_TARGET, "--test", name], {
+    await rustSuite("the same vectors in wasm32", "cargo", ["test", "--locked", "--no-default-features", "--target", WASM_TARGET, "--test", name], {
       CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUNNER: join(ROOT, ".tools", "bin", "wasm-bindgen-test-runner"),
     });
   }

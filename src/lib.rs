@@ -1,109 +1,17 @@
 //! Guildhall: the edge-hosted back office for autonomous agents.
 //!
-//! This file holds the entry points alone; `api::TABLE` is the map of what can be asked.
+//! `api::TABLE` is the map of what can be asked, `entry` where the platform comes in.
 
-use std::cell::OnceCell;
-use std::rc::Rc;
-
-use wasm_bindgen::prelude::*;
-use worker::web_sys::{Request, Response, ResponseInit};
-use worker::{Context, Env, MessageBatch, MessageExt, QueueRetryOptionsBuilder, ScheduleContext, ScheduledEvent, event};
+// Without the entry the half of an object that the platform calls is there for nothing.
+#![cfg_attr(not(feature = "entry"), allow(dead_code))]
 
 pub mod api;
 pub mod crypto;
 pub mod domain;
 pub mod edge;
+#[cfg(feature = "entry")]
+mod entry;
 pub mod http;
 pub mod jobs;
 pub mod objects;
 pub mod store;
-
-pub use objects::clock::Clock;
-pub use objects::gate::object::Gate;
-pub use objects::memory::object::Memory;
-pub use objects::tenant::object::Tenant;
-
-thread_local! {
-    static ROUTES: OnceCell<Rc<http::route::Map>> = const { OnceCell::new() };
-}
-
-/// Keeps the panic's text readable in the log, and the worker crate's own hook, which brings the next request a fresh
-/// instance: the one installed last calls the one before it.
-#[event(start)]
-fn start() {
-    let recover = std::panic::take_hook();
-    std::panic::set_hook(Box::new(move |panic| {
-        console_error_panic_hook::hook(panic);
-        recover(panic);
-    }));
-    edge::task::connect();
-    for class in [&CLOCK, &GATE, &MEMORY, &TENANT] {
-        class.with(edge::platform::extend_durable_object);
-    }
-}
-
-/// The classes of the objects as the platform sees them. It looks at them once this module has been loaded, and lets
-/// methods be called only of those that descend from its own.
-#[wasm_bindgen(raw_module = "./index.js")]
-extern "C" {
-    #[wasm_bindgen(thread_local_v2, js_name = Clock)]
-    static CLOCK: JsValue;
-    #[wasm_bindgen(thread_local_v2, js_name = Gate)]
-    static GATE: JsValue;
-    #[wasm_bindgen(thread_local_v2, js_name = Memory)]
-    static MEMORY: JsValue;
-    #[wasm_bindgen(thread_local_v2, js_name = Tenant)]
-    static TENANT: JsValue;
-}
-
-/// A request. Exported by hand: the worker crate's macro would make a request and a response of its own kind on the way,
-/// and run the handler a microtask later.
-#[wasm_bindgen]
-pub fn fetch(request: Request, env: Env, _context: JsValue) -> Result<JsValue, JsValue> {
-    edge::task::run(async move { Ok(answer(request, env).await?.into()) })
-}
-
-async fn answer(request: Request, env: Env) -> worker::Result<Response> {
-    let edge = match edge::Edge::new(env) {
-        Ok(edge) => edge,
-        Err(edge::BadSetting(name)) => {
-            worker::console_error!("{}", serde_json::json!({"error": "a setting is missing or malformed", "setting": name}));
-            let init = ResponseInit::new();
-            init.set_status(503);
-            return Ok(Response::new_with_opt_str_and_init(Some("this deployment is not configured"), &init)?);
-        }
-    };
-    let routes = ROUTES.with(|routes| Rc::clone(routes.get_or_init(|| Rc::new(http::route::Map::new(api::TABLE)))));
-    http::dispatch::dispatch(request, edge, &routes, api::console::failure::render_fault_page).await
-}
-
-/// Seconds until a message is delivered again whose predecessor is still on its way, or whose store was busy.
-const RETRY_DELAY_S: u32 = 1;
-
-/// Each message is acknowledged or retried by itself; one bad body does not hold up its neighbours.
-#[event(queue)]
-async fn queue(batch: MessageBatch<String>, env: Env, _context: Context) -> worker::Result<()> {
-    let edge = edge::Edge::new(env).ok();
-    for message in batch.raw_iter() {
-        let body = message.body().as_string().and_then(|text| serde_json::from_str(&text).ok());
-        let verdict = match (&edge, body) {
-            (Some(edge), Some(body)) => jobs::projection::consume(edge, body).await,
-            _ => jobs::projection::Verdict::Retry,
-        };
-        match verdict {
-            jobs::projection::Verdict::Acknowledge => message.ack(),
-            jobs::projection::Verdict::Retry => {
-                message.retry_with_options(&QueueRetryOptionsBuilder::new().with_delay_seconds(RETRY_DELAY_S).build())
-            }
-        }
-    }
-    Ok(())
-}
-
-#[event(scheduled)]
-async fn scheduled(_event: ScheduledEvent, env: Env, _context: ScheduleContext) {
-    let Ok(edge) = edge::Edge::new(env) else { return };
-    if objects::clock::learn(&edge).await.is_ok() {
-        jobs::repair::repair(&edge, edge::now()).await;
-    }
-}

@@ -18,6 +18,11 @@ function breakOff(instance, error) {
   instance.owed.clear();
 }
 
+/** The instance that lives panics: what it owes it cannot keep. */
+export function breakOffAll() {
+  breakOff(living, new Error("the instance that ran this has panicked"));
+}
+
 /** Makes a class of ours one whose methods the platform lets other code call. */
 export function extendDurableObject(ours) {
   Object.setPrototypeOf(ours.prototype, DurableObject.prototype);
@@ -47,7 +52,8 @@ function ask(slot, question) {
     try {
       asker.take(slot, isKept, value);
     } catch (error) {
-      // A trap: nothing this instance has begun will go on.
+      // A trap: nothing this instance has begun will go on, and the next entry needs a fresh one.
+      if (error instanceof WebAssembly.RuntimeError) globalThis.__worker_init_state.criticalError = true;
       breakOff(asker, error);
     }
   };

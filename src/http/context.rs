@@ -92,13 +92,21 @@ impl Ctx {
     }
 
     /// Takes what an object answered; when it has set its alarm anew, the due index learns of it. That write follows
-    /// the object's clock, not the request, and is not counted to it.
-    pub async fn take_answer<R>(&self, class: ObjectClass, name: &str, answered: Answered<R>) -> Result<R, Fault> {
+    /// the object's clock, not the request, and is not counted to it. Nor does it undo what the object has done: the alarm
+    /// is set, and the index is there for repairs.
+    pub async fn take_answer<R>(&self, class: ObjectClass, name: &str, answered: Answered<R>) -> R {
         if let Some(due_at_ms) = answered.due_at_ms {
-            let database = self.edge.database().map_err(|error| Fault::internal(error.to_string()))?;
-            due::note(Database::new(&database, &|| ()), class, name, due_at_ms).await?;
+            let noted = match self.edge.database() {
+                Ok(database) => {
+                    due::note(Database::new(&database, &|| ()), class, name, due_at_ms).await.map_err(|error| error.to_string())
+                }
+                Err(error) => Err(error.to_string()),
+            };
+            if let Err(error) = noted {
+                self.note_cause(&format!("the due index was not told: {error}"));
+            }
         }
-        Ok(answered.reply)
+        answered.reply
     }
 
     /// Remembers how the buckets stand that this request was counted in; a full one ends it.

@@ -15,7 +15,7 @@ impl Ctx {
     pub async fn call_memory(&self, tenant: TenantUuid, idempotency: Option<Claim>, command: Command) -> Result<Outcome, Fault> {
         let namespace = self.edge.memories().map_err(|error| Fault::internal(error.to_string()))?;
         let answered = client::call(&namespace, tenant, self.now, &MemoryCall { command, idempotency }, &self.cost).await?;
-        let reply = self.take_answer(ObjectClass::Memory, &tenant.to_string(), answered).await?;
+        let reply = self.take_answer(ObjectClass::Memory, &tenant.to_string(), answered).await;
         self.set_replayed(reply.replayed || self.is_replayed());
         reply.outcome.map_err(fault_of_refusal)
     }

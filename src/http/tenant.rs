@@ -233,7 +233,7 @@ impl Ctx {
         };
         let namespace = self.edge.tenants().map_err(|error| Fault::internal(error.to_string()))?;
         let answered = client::call(&namespace, seat.tenant, self.now, &call, &self.cost).await?;
-        let reply = self.take_answer(ObjectClass::Tenant, &seat.tenant.to_string(), answered).await?;
+        let reply = self.take_answer(ObjectClass::Tenant, &seat.tenant.to_string(), answered).await;
         if seat.proof != Proof::House {
             self.set_admitted();
         }
@@ -355,6 +355,7 @@ fn fault_of_refusal(refusal: Refusal, root: Root) -> Fault {
         Refusal::AgentRevoked | Refusal::ReservationResolved | Refusal::ReservationExpired | Refusal::CaptureExceedsReservation => {
             Fault::new(Code::Conflict, "the state does not allow that any more")
         }
+        Refusal::Unsettled { cause } => Fault::busy(cause),
         Refusal::WalletLimit => Fault::new(Code::WalletLimit, "a tenant has at most 100 wallets"),
         Refusal::WalletCap => Fault::new(Code::WalletCap, "a wallet holds at most 100,000,000 minor units"),
         Refusal::FundingSourceNotAllowed => Fault::new(Code::FundingSourceNotAllowed, "this wallet does not take money from that source"),

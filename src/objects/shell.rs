@@ -43,7 +43,7 @@ pub struct Ran<R> {
 
 /// What a call may leave behind when a statement of it fails, which decides whether it needs a transaction of its own.
 pub trait Leaves {
-    /// Whether it writes at most one thing that may stay: a count, a mark. The object commits what a call has written
+    /// Whether it writes nothing but what may stay: that it came, and when a key was last used. The object commits what a call has written
     /// whole or not at all, transaction or not; without one there is only no way back from a failure in the middle.
     fn at_most_a_count(&self) -> bool;
 }
@@ -90,9 +90,11 @@ pub fn seal<R: Serialize>(envelope: &Envelope<R>) -> Result<JsValue, JsValue> {
 macro_rules! exported_object {
     ($(#[$doc:meta])* $object:ident, $shell:ty $(, $alarm:ident)?) => {
         $(#[$doc])*
+        #[cfg(feature = "entry")]
         #[worker::wasm_bindgen::prelude::wasm_bindgen(wasm_bindgen = worker::wasm_bindgen)]
         pub struct $object(std::rc::Rc<$shell>);
 
+        #[cfg(feature = "entry")]
         #[worker::wasm_bindgen::prelude::wasm_bindgen(wasm_bindgen = worker::wasm_bindgen)]
         impl $object {
             /// The platform makes an object when it is first called.

@@ -1,4 +1,4 @@
-//! The one-way rule: `lib -> api | jobs -> http -> store | objects -> crypto -> domain`, with `edge` beside `crypto`.
+//! The one-way rule: `lib | entry -> api | jobs -> http -> store | objects -> crypto -> domain`, with `edge` beside `crypto`.
 //! A module uses what lies below it, never its neighbour and never what lies above.
 
 use crate::source::{self, Source};
@@ -11,7 +11,7 @@ fn step(module: &str) -> u8 {
         "store" | "objects" => 2,
         "http" => 3,
         "api" | "jobs" => 4,
-        "lib" => 5,
+        "lib" | "entry" => 5,
         other => panic!("{other} has no place in the house"),
     }
 }

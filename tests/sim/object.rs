@@ -81,9 +81,14 @@ impl Object {
             Crash::Never | Crash::BeforeCommit | Crash::AfterCommit => None,
         };
         self.sql.connection.prepare_cached("BEGIN IMMEDIATE").unwrap().execute([]).unwrap();
+        let changes_before = self.changes();
         let altered = MutantSql { inner: &self.sql, mutant: self.mutant };
         let mortal = MortalSql { inner: &altered, statements_left: Cell::new(statements_left), died: Cell::new(false) };
         let result = tenant::run(&mortal, now, &mut self.entropy, call);
+        // What the shell may run without a way back writes nothing but counts, taken back or not, and the use of the key.
+        let (written, may_write) = (self.changes() - changes_before, 2 * call.limits.len() as i64 + 1);
+        let only_reads = call.command.only_reads() && call.idempotency.is_none();
+        assert!(!only_reads || written <= may_write, "{call:?} wrote {written} rows");
         let died = mortal.died.get() || crash == Crash::BeforeCommit;
         let commits = (result.is_ok() && !died) || self.mutant == Mutant::CommitsWhenKilled;
         let end = if commits { "COMMIT" } else { "ROLLBACK" };
@@ -94,6 +99,11 @@ impl Object {
             Ok(reply) if crash == Crash::AfterCommit => Ok(Fate::Lost(reply)),
             Ok(reply) => Ok(Fate::Answered(reply)),
         }
+    }
+
+    /// Rows written so far, by anybody.
+    fn changes(&self) -> i64 {
+        self.sql.connection.query_row("SELECT total_changes()", [], |row| row.get(0)).unwrap()
     }
 
     /// One call that nothing disturbs.

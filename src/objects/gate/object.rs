@@ -33,7 +33,7 @@ exported_object!(
 
 impl Leaves for Call {
     fn at_most_a_count(&self) -> bool {
-        matches!(self.command, Command::Count { .. } | Command::Uncount { .. } | Command::UseMark { .. } | Command::ListTenants)
+        matches!(self.command, Command::Count { .. } | Command::Uncount { .. } | Command::ListTenants)
     }
 }
 

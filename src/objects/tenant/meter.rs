@@ -33,7 +33,8 @@ pub(super) fn reserve(desk: &mut Desk<'_>, request: &MeterReserve) -> Step<Done>
     Ok(Done { outcome: Outcome::Reserved(reserved), keep: Keep::InFlight(expires_at) })
 }
 
-/// Takes the price and keeps the answer. The same capture again answers the same and takes nothing.
+/// Takes the price and keeps the answer, or does neither: a request whose idempotency record is no longer its own is not
+/// paid for, since a repeat may be under way. The same capture again answers the same and takes nothing.
 pub(super) fn capture(desk: &mut Desk<'_>, request: &MeterCapture) -> Step<Done> {
     let mut available = desk.caller.available_micros;
     let mut charged =
@@ -42,19 +43,28 @@ pub(super) fn capture(desk: &mut Desk<'_>, request: &MeterCapture) -> Step<Done>
         let mut stored = reservation::find(desk, id)?;
         let was_open = stored.reservation.status == ReservationStatus::Reserved;
         let capture = stored.reservation.capture(request.amount_micros, desk.now).map_err(Refusal::from)?;
+        charged.answer_kept = keep_answer(desk, request)?;
         if was_open {
+            if request.scope_hash.is_some() && !charged.answer_kept {
+                return Err(Refusal::ReservationExpired.into());
+            }
             reservation::settle_capture(desk, &mut stored, capture)?;
             available = available.checked_add(capture.freed)?;
         }
         charged.captured_micros = capture.captured;
         charged.freed_micros = capture.freed;
         charged.available_micros = available;
-    }
-    if let (Some(scope_hash), Some(answered)) = (&request.scope_hash, &request.answer) {
-        let answer = wire::write(&Answer::Metered(answered.clone()))?;
-        charged.answer_kept = idempotency::finish(desk.sql, scope_hash, desk.request_id, desk.now, &answer)?;
+    } else {
+        charged.answer_kept = keep_answer(desk, request)?;
     }
     Ok(Done { outcome: Outcome::Charged(charged), keep: Keep::Nothing })
+}
+
+/// Keeps the answer under the request's idempotency record, while that is its own; answers whether it was.
+fn keep_answer(desk: &Desk<'_>, request: &MeterCapture) -> Step<bool> {
+    let (Some(scope_hash), Some(answered)) = (&request.scope_hash, &request.answer) else { return Ok(false) };
+    let answer = wire::write(&Answer::Metered(answered.clone()))?;
+    Ok(idempotency::finish(desk.sql, scope_hash, desk.request_id, desk.now, &answer)?)
 }
 
 /// Gives the price back and lets a repeat run anew. Repeatable, and harmless after expiry.

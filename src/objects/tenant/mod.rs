@@ -2,8 +2,8 @@
 //!
 //! Invariant: a call is decided and written whole in one storage transaction, which its shell opens: it authenticates,
 //! counts the limits, looks up the idempotency key, runs the command and keeps the answer, in this order. An `Err` rolls
-//! everything back; a refusal commits what was rightly done before it (a counted request, an expired hold), and nothing
-//! of the command itself.
+//! everything back, but for the count of a command that only reads, which its shell runs without a way back; a refusal
+//! commits what was rightly done before it (a counted request, an expired hold), and nothing of the command itself.
 
 mod agent;
 mod audit;

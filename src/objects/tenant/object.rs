@@ -3,7 +3,6 @@
 use std::cell::Cell;
 use std::rc::Rc;
 
-use worker::js_sys::Error;
 use worker::wasm_bindgen::JsValue;
 use worker::{Env, State};
 
@@ -11,6 +10,7 @@ use super::call::{Proof, TenantCall, TenantReply};
 use super::command::Command;
 use super::errand::Errand;
 use super::outcome::Outcome;
+use super::refusal::Refusal;
 use crate::domain::id::RequestId;
 use crate::domain::time::Timestamp;
 use crate::edge::{self, Edge, PlatformEntropy, task};
@@ -83,43 +83,47 @@ impl Shell {
         })
     }
 
-    /// 1. The alarm stands before the hold can run out. 2. Ask the memory. 3. Take the price, or give it back. 4. The first
-    /// reply with what came of it.
+    /// 1. The alarm stands before the hold can run out. 2. Ask the memory. 3. Take the price and keep the answer; what fails
+    /// on the way is given back. 4. The first reply, with what came of it.
     async fn run_errand(
         &self,
         errand: &Errand,
         admitted: TenantReply,
-        statements: u64,
+        mut statements: u64,
         now: Timestamp,
         due_at_ms: Option<u64>,
     ) -> Result<JsValue, JsValue> {
-        let mut due_at_ms = self.alarm.keep(&self.state, due_at_ms).await?;
         let cost = Cost::default();
-        let asked = errand.ask(&self.env, now, &cost).await;
-        self.sql.take_statements_run();
-        let settled = match &asked {
-            Ok(answered) => errand.capture(answered),
-            Err(_) => Some(errand.release()),
+        let mut due_at_ms = self.alarm.keep(&self.state, due_at_ms).await;
+        let asked = match &due_at_ms {
+            Ok(_) => errand.ask(&self.env, now, &cost).await.map_err(|error| error.to_string()),
+            Err(error) => Err(error.to_string()),
+        };
+        // The hold and the record are judged by the time it is now, not when they were made: others may hold them by then.
+        let now = now.max(edge::now());
+        let mut settle = |second: TenantCall| {
+            self.sql.take_statements_run();
+            let settled = self.sql.in_transaction(|sql| self.run(sql, now, &second));
+            statements += self.sql.take_statements_run();
+            settled.map_err(|error| error.to_string())
+        };
+        let captured = asked.and_then(|answered| match errand.capture(&answered).map(&mut settle).transpose()? {
+            Some(TenantReply { outcome: Err(refusal), .. }) => Err(format!("not settled: {refusal:?}")),
+            settled => Ok((answered, settled)),
+        });
+        let (outcome, settled) = match captured {
+            Ok((answered, settled)) => (Ok(Outcome::Answered(answered)), settled),
+            Err(cause) => match settle(errand.release()) {
+                Ok(released) => (Err(Refusal::Unsettled { cause }), Some(released)),
+                Err(second) => (Err(Refusal::Unsettled { cause: format!("{cause}; then {second}") }), None),
+            },
+        };
+        if let Some(settled) = settled {
+            // What was decided stands, whether or not the alarm can be moved for it.
+            let settled_due_at_ms = self.alarm.keep(&self.state, self.next_due(&settled, now)).await;
+            due_at_ms = Ok([due_at_ms, settled_due_at_ms].into_iter().filter_map(|due| due.ok().flatten()).min());
         }
-        .map(|second| self.sql.in_transaction(|sql| self.run(sql, now, &second)))
-        .transpose();
-        let statements = statements + cost.statements.get() + self.sql.take_statements_run();
-        let (answered, settled) = match (asked, settled) {
-            (Ok(answered), Ok(settled)) => (answered, settled),
-            (Err(error), Ok(_)) => return Err(Error::new(&error.to_string()).into()),
-            (Ok(_), Err(error)) => return Err(Error::new(&error.to_string()).into()),
-            (Err(first), Err(second)) => return Err(Error::new(&format!("{first}; then {second}")).into()),
-        };
-        let outcome = match settled {
-            Some(settled) => {
-                let settled_due_at_ms = self.alarm.keep(&self.state, self.next_due(&settled, now)).await?;
-                due_at_ms = [due_at_ms, settled_due_at_ms].into_iter().flatten().min();
-                // A hold that ran out while the memory was asked: nothing was taken, and the same request may come again.
-                settled.outcome.map_err(|refusal| Error::new(&format!("not settled: {refusal:?}")))?;
-                Ok(Outcome::Answered(answered))
-            }
-            None => Ok(Outcome::Answered(answered)),
-        };
+        let (statements, due_at_ms) = (statements + cost.statements.get(), due_at_ms.unwrap_or_default());
         shell::seal(&Envelope { statements, hops: cost.hops.get(), due_at_ms, reply: TenantReply { outcome, ..admitted } })
     }
 

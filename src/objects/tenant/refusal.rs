@@ -79,6 +79,9 @@ pub enum Refusal {
     FundingSourceNotAllowed,
     /// 403. Live money before the go/no-go packet is complete.
     GoNoGoIncomplete,
+    /// A metered request was admitted, and then came to nothing: it was given back, and may come again. `cause` is for the
+    /// log.
+    Unsettled { cause: String },
 }
 
 impl Refusal {
@@ -89,7 +92,8 @@ impl Refusal {
             | Self::RateLimited
             | Self::IdempotencyConflict
             | Self::IdempotencyInFlight
-            | Self::InvalidEnrollmentToken => false,
+            | Self::InvalidEnrollmentToken
+            | Self::Unsettled { .. } => false,
             Self::TenantMismatch
             | Self::NotMember
             | Self::NoTenant

@@ -114,6 +114,7 @@ pub fn capture(
             Status::Captured(_) | Status::Released => return Err(Refusal::ReservationResolved.into()),
             Status::Expired => return Err(Refusal::ReservationExpired.into()),
             Status::Reserved if asked > reservation.amount => return Err(Refusal::CaptureExceedsReservation.into()),
+            Status::Reserved if !holds_record(state, now, call, request) => return Err(Refusal::ReservationExpired.into()),
             Status::Reserved => charge(state, now, id, asked, entries),
         }
         expected.captured_micros = micros(asked);
@@ -129,6 +130,16 @@ pub fn capture(
         }
     }
     check(reply.outcome == Ok(Outcome::Charged(expected.clone())), reply, || format!("{expected:?}"))
+}
+
+/// Whether the request still holds the idempotency record it came with, if it came with one.
+fn holds_record(state: &State, now: Timestamp, call: &TenantCall, request: &MeterCapture) -> bool {
+    request.scope_hash.is_none_or(|scope_hash| {
+        state
+            .records
+            .get(&scope_hash)
+            .is_some_and(|record| record.kept.is_none() && record.holder == call.request_id && now < record.expires_at)
+    })
 }
 
 fn charge(state: &mut State, now: Timestamp, id: ReservationId, asked: u64, entries: &mut Vec<Expected>) {

@@ -164,3 +164,26 @@ fn the_last_request_of_a_window_is_counted_and_one_more_is_429() {
     assert_eq!(refused.outcome, Err(Refusal::RateLimited));
     assert_eq!(refused.limits[0].retry_after_ms(tale.now), 60_000);
 }
+
+#[test]
+fn a_first_request_that_lost_its_key_to_a_repeat_is_not_paid_for_whatever_its_clock_says() {
+    let mut tale = Tale::new();
+    let first = TenantCall { idempotency: claim("key", "body"), ..tale.reserve_call(key(1), 1_000, 60) };
+    let Ok(Outcome::Reserved(reserved)) = tale.send(&first).outcome else { panic!("not reserved") };
+    let begun_at = tale.now;
+    tale.pass_ms(60_000);
+    // Its time is over: a repeat runs anew, before anybody has given the first one's money back.
+    let repeat = TenantCall { idempotency: claim("key", "body"), ..tale.reserve_call(key(1), 1_000, 60) };
+    assert!(matches!(tale.send(&repeat).outcome, Ok(Outcome::Reserved(_))));
+    let capture = MeterCapture {
+        reservation_id: reserved.reservation_id,
+        amount_micros: None,
+        scope_hash: first.idempotency.map(|claim| claim.scope_hash),
+        answer: Some(answered("late")),
+    };
+    let late = TenantCall { request_id: first.request_id, ..tale.call(Proof::House, Command::MeterCapture(capture)) };
+    // The clock of who asked first stands behind.
+    tale.now = begun_at;
+    assert_eq!(tale.send(&late).outcome, Err(Refusal::ReservationExpired));
+    assert_eq!(tale.balance(), (998_000, 2_000), "held twice, paid for by none");
+}
