@@ -17,6 +17,20 @@ test("after a panic the next request works", async () => {
   assert.equal(next.status, 200, next.text);
 });
 
+for (const after of ["object", "database"]) {
+  test(`a panic in a request that an answer of the ${after} has woken ends it, and whoever waits beside it, at once`, async () => {
+    expectPanics(server.current);
+    const startedMs = performance.now();
+    const neighbours = Array.from({ length: 8 }, () => server.client().get("/healthz"));
+    const panicked = await server.client().post(`/v1/test-panic?after=${after}`);
+    assert.equal(panicked.status, 500);
+    for (const neighbour of await Promise.all(neighbours)) assert.ok([200, 500, 503].includes(neighbour.status), neighbour.text);
+    assert.ok(performance.now() - startedMs < 5_000, "somebody waited for an answer that could not come");
+    const next = await server.client().get("/healthz");
+    assert.equal(next.status, 200, next.text);
+  });
+}
+
 test("panics beside customers at work lose and double nothing that was acknowledged", async () => {
   expectPanics(server.current);
   const customers = await Promise.all(Array.from({ length: CUSTOMERS }, () => Customer.arrive(server.current)));
