@@ -76,7 +76,7 @@ function standInsOf(consumer: string, toolbox: Toolbox): StandIns {
 }
 
 /** The bundle of our Worker. */
-export function ourModules(): Module[] {
+function ourModules(): Module[] {
   return builtWorker(join(ROOT, "build"));
 }
 

@@ -21,7 +21,6 @@ fn start() {
     std::panic::set_hook(Box::new(move |panic| {
         console_error_panic_hook::hook(panic);
         recover(panic);
-        edge::task::break_off();
     }));
     edge::task::connect();
     for class in [&CLOCK, &GATE, &MEMORY, &TENANT] {

@@ -18,11 +18,6 @@ function breakOff(instance, error) {
   instance.owed.clear();
 }
 
-/** The instance that lives panics: what it owes it cannot keep. */
-export function breakOffAll() {
-  breakOff(living, new Error("the instance that ran this has panicked"));
-}
-
 /** Makes a class of ours one whose methods the platform lets other code call. */
 export function extendDurableObject(ours) {
   Object.setPrototypeOf(ours.prototype, DurableObject.prototype);

@@ -14,10 +14,6 @@ extern "C" {
     #[wasm_bindgen(js_name = extendDurableObject)]
     pub fn extend_durable_object(class: &JsValue);
 
-    /// Breaks every promise that is owed: this instance panics.
-    #[wasm_bindgen(js_name = breakOffAll)]
-    pub(super) fn break_off_all();
-
     /// A promise for what a task comes to.
     pub(super) fn owe(task: u32) -> Promise;
 

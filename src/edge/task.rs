@@ -43,12 +43,6 @@ pub fn connect() {
     take.forget();
 }
 
-/// Ends every request in flight in this instance, for its panic hook: none of them will be polled again, and who waits
-/// shall not wait for ever.
-pub fn break_off() {
-    platform::break_off_all();
-}
-
 /// Runs `work`: what it comes to, when it waits for nothing, else a promise of it.
 ///
 /// # Errors

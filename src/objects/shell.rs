@@ -43,8 +43,9 @@ pub struct Ran<R> {
 
 /// What a call may leave behind when a statement of it fails, which decides whether it needs a transaction of its own.
 pub trait Leaves {
-    /// Whether it writes nothing but what may stay: that it came, and when a key was last used. The object commits what a call has written
-    /// whole or not at all, transaction or not; without one there is only no way back from a failure in the middle.
+    /// Whether it writes nothing but what may stay: that it came, and when a key was last used. The object commits what a
+    /// call has written whole or not at all, transaction or not; without one there is only no way back from a failure in
+    /// the middle.
     fn at_most_a_count(&self) -> bool;
 }
 

@@ -1,9 +1,9 @@
 //! The Memory object: what the agents of one tenant remember, and the full-text index over it (contract motecloud 5,
 //! 6, 7).
 //!
-//! Invariant: [`run`] is called inside one storage transaction unless the command only reads. What it hands back as `Ok`, a refusal included, is
-//! committed whole; on `Err` the caller rolls back. Nothing of one tenant's memory is known to another's: each has its
-//! own object.
+//! Invariant: [`run`] is called inside one storage transaction unless the command only reads. What it hands back as `Ok`,
+//! a refusal included, is committed whole; on `Err` the caller rolls back. Nothing of one tenant's memory is known to
+//! another's: each has its own object.
 
 pub mod client;
 pub mod command;

@@ -9,7 +9,8 @@ use worker::Env;
 use super::call::{Proof, TenantCall, TenantReply};
 use super::command::{Command, MeterCapture, MeterRelease, MeterReserve};
 use super::outcome::{Answered, Outcome, Reserved};
-use crate::domain::id::TenantUuid;
+use crate::domain::digest::Digest;
+use crate::domain::id::{RequestId, TenantUuid};
 use crate::domain::time::Timestamp;
 use crate::edge::{BadSetting, Edge};
 use crate::objects::hop::{Cost, HopError};
@@ -19,7 +20,8 @@ use crate::objects::wire;
 
 /// A request that was admitted, with its price held.
 pub(super) struct Errand {
-    first: TenantCall,
+    request_id: RequestId,
+    scope_hash: Option<Digest>,
     request: MeterReserve,
     reserved: Reserved,
     tenant: TenantUuid,
@@ -28,13 +30,12 @@ pub(super) struct Errand {
 impl Errand {
     /// What is still to be done after `reply`; `None` when the call is none of the kind, was refused or answered before.
     pub(super) fn after(call: TenantCall, reply: &TenantReply) -> Option<Self> {
-        let (Command::MeterReserve(request), Ok(Outcome::Reserved(reserved)), Some(caller)) =
-            (&call.command, &reply.outcome, &reply.caller)
+        let (Command::MeterReserve(request), Ok(Outcome::Reserved(reserved)), Some(caller)) = (call.command, &reply.outcome, &reply.caller)
         else {
             return None;
         };
-        let (request, reserved, tenant) = (request.clone(), reserved.clone(), caller.tenant_uuid);
-        Some(Self { first: call, request, reserved, tenant })
+        let scope_hash = call.idempotency.map(|claim| claim.scope_hash);
+        Some(Self { request_id: call.request_id, scope_hash, request, reserved: reserved.clone(), tenant: caller.tenant_uuid })
     }
 
     /// Asks the memory what the request was for. A memory that refuses is not paid for.
@@ -56,25 +57,23 @@ impl Errand {
 
     /// The call that takes the price and keeps the answer; none when nothing was held and no key was sent.
     pub(super) fn capture(&self, answered: &Answered) -> Option<TenantCall> {
-        let scope_hash = self.first.idempotency.map(|claim| claim.scope_hash);
-        let is_needed = self.reserved.reservation_id.is_some() || scope_hash.is_some();
+        let is_needed = self.reserved.reservation_id.is_some() || self.scope_hash.is_some();
         is_needed.then(|| {
             self.second(Command::MeterCapture(MeterCapture {
                 reservation_id: self.reserved.reservation_id,
                 amount_micros: None,
-                scope_hash,
-                answer: scope_hash.is_some().then(|| answered.clone()),
+                scope_hash: self.scope_hash,
+                answer: self.scope_hash.map(|_| answered.clone()),
             }))
         })
     }
 
     /// The call that gives the price back and lets a repeat run anew.
     pub(super) fn release(&self) -> TenantCall {
-        let scope_hash = self.first.idempotency.map(|claim| claim.scope_hash);
-        self.second(Command::MeterRelease(MeterRelease { reservation_id: self.reserved.reservation_id, scope_hash }))
+        self.second(Command::MeterRelease(MeterRelease { reservation_id: self.reserved.reservation_id, scope_hash: self.scope_hash }))
     }
 
     fn second(&self, command: Command) -> TenantCall {
-        TenantCall::new(self.first.request_id, Proof::House, command)
+        TenantCall::new(self.request_id, Proof::House, command)
     }
 }
