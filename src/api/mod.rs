@@ -40,4 +40,13 @@ pub const TABLE: &[&[Route]] = &[
     motecloud::admin::ROUTES,
     spendguard::wallet::ROUTES,
     spendguard::api_key::ROUTES,
+    spendguard::token::ROUTES,
+    spendguard::mandate::ROUTES,
+    spendguard::payment::ROUTES,
+    spendguard::estimate::ROUTES,
+    spendguard::reservation::ROUTES,
+    spendguard::lease::ROUTES,
+    spendguard::approval::ROUTES,
+    spendguard::usage::ROUTES,
+    spendguard::control::ROUTES,
 ];

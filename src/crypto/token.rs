@@ -6,7 +6,8 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::wallet::{ChainId, WalletAddress};
-use crate::domain::id::UserId;
+use crate::domain::id::{AgentId, LeaseId, MandateId, TenantUuid, UserId};
+use crate::domain::spend::SpendAction;
 use crate::domain::time::{DAY_MS, SECOND_MS, Timestamp};
 
 /// The longest any token lives: a human's seven days.
@@ -54,6 +55,40 @@ impl HumanSession {
 impl TokenKind for HumanSession {
     const AUDIENCE: &'static str = "guildhall:api";
     const PREFIX: &'static str = "";
+}
+
+/// A short-lived right of one agent to one action under one mandate (contract identity-and-money 5).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ExecutionToken {
+    pub sub: AgentId,
+    pub tenant: TenantUuid,
+    pub mandate_id: MandateId,
+    pub action: SpendAction,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lease_id: Option<LeaseId>,
+}
+
+/// What an execution token may be shown to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(not(target_arch = "wasm32"), derive(schemars::JsonSchema))]
+pub enum ExecutionAudience {
+    #[serde(rename = "spendguard-payments")]
+    Payments,
+    #[serde(rename = "spendguard-actions")]
+    Actions,
+}
+
+impl ExecutionAudience {
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Payments => "spendguard-payments",
+            Self::Actions => "spendguard-actions",
+        }
+    }
+
+    pub fn parse(text: &str) -> Option<Self> {
+        [Self::Payments, Self::Actions].into_iter().find(|audience| audience.as_str() == text)
+    }
 }
 
 /// What a human may do beyond their own tenants.

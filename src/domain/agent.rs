@@ -38,17 +38,40 @@ impl AgentStatus {
     }
 }
 
+/// What a text names, read as an agent's id.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SpeltAgent {
+    Ours(AgentId),
+    /// Spelled with the eight of another tenant.
+    Foreign,
+    /// No spelling of an agent's id.
+    Unknown,
+}
+
 /// Reads an agent's id in any of its spellings and any letter case (contract README 2): `agt_`, `ext_`, `maip-agent:`
-/// and `maip:<tenant8>:` before the ULID, the ULID alone, or its bits as a uuid. Another tenant's eight are no id here.
-pub fn parse_agent_id(text: &str, tenant: TenantUuid) -> Option<AgentId> {
+/// and `maip:<tenant8>:` before the ULID, the ULID alone, or its bits as a uuid.
+pub fn read_agent_id(text: &str, tenant: TenantUuid) -> SpeltAgent {
     let text = text.to_ascii_lowercase();
     if let Some(uuid) = Uuid::parse(&text) {
-        return Some(AgentId::from_ulid(Ulid::from_bytes(*uuid.as_bytes())));
+        return SpeltAgent::Ours(AgentId::from_ulid(Ulid::from_bytes(*uuid.as_bytes())));
     }
-    let own_prefix = format!("maip:{}:", tenant.to_hex().get(..8).unwrap_or_default());
-    let prefixes = ["agt_", "ext_", "maip-agent:", own_prefix.as_str()];
-    let ulid = prefixes.into_iter().find_map(|prefix| text.strip_prefix(prefix)).unwrap_or(&text);
-    AgentId::parse(&format!("{}{ulid}", AgentId::PREFIX)).ok()
+    let (tenant8, ulid) = match text.strip_prefix("maip:") {
+        Some(rest) => rest.split_once(':').map_or((None, ""), |(tenant8, ulid)| (Some(tenant8), ulid)),
+        None => (None, ["agt_", "ext_", "maip-agent:"].into_iter().find_map(|prefix| text.strip_prefix(prefix)).unwrap_or(&text)),
+    };
+    let Ok(id) = AgentId::parse(&format!("{}{ulid}", AgentId::PREFIX)) else { return SpeltAgent::Unknown };
+    match tenant8 {
+        Some(tenant8) if tenant.to_hex().get(..8) != Some(tenant8) => SpeltAgent::Foreign,
+        _ => SpeltAgent::Ours(id),
+    }
+}
+
+/// The agent of this tenant that a text names.
+pub fn parse_agent_id(text: &str, tenant: TenantUuid) -> Option<AgentId> {
+    match read_agent_id(text, tenant) {
+        SpeltAgent::Ours(id) => Some(id),
+        SpeltAgent::Foreign | SpeltAgent::Unknown => None,
+    }
 }
 
 #[cfg(test)]
@@ -77,5 +100,7 @@ mod tests {
         for bad in ["", "agt_", &format!("maip:a1b2c3d5:{ulid}"), &format!("key_{ulid}"), &format!("agt_agt_{ulid}")] {
             assert_eq!(parse_agent_id(bad, tenant), None, "{bad}");
         }
+        assert_eq!(read_agent_id(&format!("maip:a1b2c3d5:{ulid}"), tenant), SpeltAgent::Foreign);
+        assert_eq!(read_agent_id("maip:a1b2c3d4", tenant), SpeltAgent::Unknown);
     }
 }

@@ -40,19 +40,49 @@ actions! {
     WalletCreated = "wallet.created";
     WalletFunded = "wallet.funded";
     /// Money of a metered request was held; what becomes of it is announced, not this.
-    ReservationHeld = "reservation.held";
+    QueryHeld = "query.held";
+    /// The rest of a hold that was captured in part went back.
+    QueryRemainderFreed = "query.remainder_freed";
+    QueryReleased = "query.released";
+    QueryExpired = "query.expired";
+    /// A metered request was paid for.
+    QueryCharged = "query.charged";
+    MandateCreated = "mandate.created";
+    MandateUpdated = "mandate.updated";
+    MandateExhausted = "mandate.exhausted";
+    MandateExpired = "mandate.expired";
+    MandateRevoked = "mandate.revoked";
+    /// An execution token was given out; what it is used for is announced, not this.
+    TokenGranted = "execution_token.granted";
+    ReservationCreated = "reservation.created";
+    ReservationCaptured = "reservation.captured";
     /// The rest of a hold that was captured in part went back.
     ReservationRemainderFreed = "reservation.remainder_freed";
     ReservationReleased = "reservation.released";
     ReservationExpired = "reservation.expired";
-    /// A metered request was paid for.
-    QueryCharged = "query.charged";
+    PaymentSucceeded = "payment.succeeded";
+    PaymentDenied = "payment.denied";
+    PaymentPendingApproval = "payment.pending_approval";
+    PaymentExpired = "payment.expired";
+    PaymentFailed = "payment.failed";
+    ApprovalRequested = "approval.requested";
+    ApprovalApproved = "approval.approved";
+    ApprovalDenied = "approval.denied";
+    ApprovalExpired = "approval.expired";
+    LeaseCreated = "lease.created";
+    LeaseReleased = "lease.released";
+    LeaseRevoked = "lease.revoked";
+    LeaseExpired = "lease.expired";
+    LeaseExhausted = "lease.exhausted";
+    PacketUpdated = "tenant.packet_updated";
+    TenantStopped = "tenant.stopped";
+    TenantResumed = "tenant.resumed";
 }
 
 impl Action {
     /// Whether the action leaves an event in the outbox.
     pub const fn is_announced(self) -> bool {
-        !matches!(self, Self::ReservationHeld | Self::ReservationRemainderFreed)
+        !matches!(self, Self::QueryHeld | Self::QueryRemainderFreed | Self::ReservationRemainderFreed | Self::TokenGranted)
     }
 }
 

@@ -60,6 +60,11 @@ macro_rules! ids {
                 self.0
             }
 
+            /// When it was made.
+            pub fn born_at(self) -> Timestamp {
+                Timestamp::from_ms(self.0.timestamp_ms())
+            }
+
             /// Reads `prefix` + ULID; a foreign prefix is no id of this kind.
             pub fn parse(text: &str) -> Result<Self, NotAnId> {
                 text.strip_prefix($prefix).and_then(parse_ulid).map(Self).ok_or(NotAnId { prefix: $prefix })
@@ -75,6 +80,21 @@ macro_rules! ids {
         impl Serialize for $name {
             fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
                 if serializer.is_human_readable() { serializer.collect_str(self) } else { serializer.serialize_u128(self.0.into()) }
+            }
+        }
+
+        #[cfg(not(target_arch = "wasm32"))]
+        impl schemars::JsonSchema for $name {
+            fn schema_name() -> std::borrow::Cow<'static, str> {
+                stringify!($name).into()
+            }
+
+            fn inline_schema() -> bool {
+                true
+            }
+
+            fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+                schemars::json_schema!({ "type": "string", "pattern": concat!("^", $prefix, "[0-7][0-9A-HJKMNP-TV-Z]{25}$") })
             }
         }
 
@@ -116,6 +136,14 @@ ids! {
     RequestId = "req_";
     /// A mail waiting to be sent.
     MailId = "mai_";
+    /// The rules payments must meet.
+    MandateId = "mdt_";
+    /// A payment, made or denied.
+    PaymentId = "pay_";
+    /// Part of a budget lent to a child agent.
+    LeaseId = "lse_";
+    /// A question to a human.
+    ApprovalId = "apr_";
 }
 
 /// A version 4 UUID, written in lower case with hyphens: tenants and users.

@@ -3,14 +3,14 @@
 //! Invariants, kept by the decisions here, by the schema's checks and by the simulation:
 //! 1. A transfer takes from one account exactly what it gives to another, so all accounts always sum to zero.
 //! 2. No account but the outside world is ever below zero.
-//! 3. A wallet's held account equals the sum of its open reservations.
+//! 3. A wallet's held account equals the sum of its open reservations; a lease's account what it has left.
 //! 4. Money moves only by an entry of the audit chain, and entries never change: the balances can be recomputed.
 
 use std::fmt;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::id::WalletId;
+use super::id::{LeaseId, WalletId};
 use super::money::Micros;
 
 /// Where money stands.
@@ -24,6 +24,8 @@ pub enum Account {
     Available(WalletId),
     /// A wallet's money that stands in open reservations.
     Held(WalletId),
+    /// What a lease can still spend or lend.
+    Lease(LeaseId),
 }
 
 /// What sets a wallet's held account apart from its available one.
@@ -37,7 +39,7 @@ impl Account {
             "revenue" => Some(Self::Revenue),
             wallet => match wallet.strip_suffix(HELD_SUFFIX) {
                 Some(wallet) => WalletId::parse(wallet).ok().map(Self::Held),
-                None => WalletId::parse(wallet).ok().map(Self::Available),
+                None => WalletId::parse(wallet).ok().map(Self::Available).or_else(|| LeaseId::parse(wallet).ok().map(Self::Lease)),
             },
         }
     }
@@ -50,6 +52,7 @@ impl fmt::Display for Account {
             Self::Revenue => f.write_str("revenue"),
             Self::Available(wallet) => wallet.fmt(f),
             Self::Held(wallet) => write!(f, "{wallet}{HELD_SUFFIX}"),
+            Self::Lease(lease) => lease.fmt(f),
         }
     }
 }
@@ -148,7 +151,8 @@ mod tests {
     #[test]
     fn an_account_reads_back_from_its_name() {
         let wallet = WalletId::new(Timestamp::from_ms(1), &mut Zero);
-        for account in [Account::Outside, Account::Revenue, Account::Available(wallet), Account::Held(wallet)] {
+        let lease = Account::Lease(LeaseId::new(Timestamp::from_ms(1), &mut Zero));
+        for account in [Account::Outside, Account::Revenue, Account::Available(wallet), Account::Held(wallet), lease] {
             assert_eq!(Account::parse(&account.to_string()), Some(account));
         }
         for bad in ["", "inside", ".held", "wal_", "agt_00000000000000000000000000"] {

@@ -62,6 +62,14 @@ impl Micros {
         self.0 / MICROS_PER_MINOR
     }
 
+    /// The least whole number of cents that is not less.
+    ///
+    /// # Errors
+    /// `TooLarge` when that is beyond 2^53-1 micro-units.
+    pub const fn rounded_up_to_minor(self) -> Result<Self, MoneyError> {
+        Self::from_minor(self.0.div_ceil(MICROS_PER_MINOR))
+    }
+
     pub const fn is_zero(self) -> bool {
         self.0 == 0
     }

@@ -12,16 +12,19 @@ use super::time::Timestamp;
 
 /// How far a reservation has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(not(target_arch = "wasm32"), derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum ReservationStatus {
     Reserved,
     Captured,
     Released,
     Expired,
+    /// Its money is held until a human decides.
+    PendingApproval,
 }
 
 impl ReservationStatus {
-    const ALL: [Self; 4] = [Self::Reserved, Self::Captured, Self::Released, Self::Expired];
+    pub const ALL: [Self; 5] = [Self::Reserved, Self::Captured, Self::Released, Self::Expired, Self::PendingApproval];
 
     /// The name the status is stored and shown by.
     pub const fn as_str(self) -> &'static str {
@@ -30,7 +33,13 @@ impl ReservationStatus {
             Self::Captured => "captured",
             Self::Released => "released",
             Self::Expired => "expired",
+            Self::PendingApproval => "pending_approval",
         }
+    }
+
+    /// Whether its money is held.
+    pub const fn is_open(self) -> bool {
+        matches!(self, Self::Reserved | Self::PendingApproval)
     }
 
     /// Reads the stored name.
@@ -58,6 +67,8 @@ pub enum ReservationError {
     Expired,
     /// More would be captured than it holds.
     CaptureExceeds,
+    /// A human has to decide first.
+    ApprovalPending,
 }
 
 /// What a capture does: `captured` leaves the wallet, `freed` goes back to what is available.
@@ -70,7 +81,7 @@ pub struct Capture {
 impl Reservation {
     /// Whether it is still open though its deadline has come: it must be expired before anything else is decided.
     pub fn is_due(&self, now: Timestamp) -> bool {
-        self.status == ReservationStatus::Reserved && now >= self.expires_at
+        self.status.is_open() && now >= self.expires_at
     }
 
     /// Decides a capture of `amount`, or of everything. A repeat of the capture that was made is answered again.
@@ -79,6 +90,7 @@ impl Reservation {
         match self.status {
             _ if self.is_due(now) => Err(ReservationError::Expired),
             ReservationStatus::Reserved => self.split(asked),
+            ReservationStatus::PendingApproval => Err(ReservationError::ApprovalPending),
             ReservationStatus::Captured if self.captured == Some(asked) => self.split(asked),
             ReservationStatus::Captured | ReservationStatus::Released => Err(ReservationError::Resolved),
             ReservationStatus::Expired => Err(ReservationError::Expired),
@@ -95,7 +107,7 @@ impl Reservation {
     /// Decides a release: `Ok(true)` frees the money, `Ok(false)` repeats an end that freed it before.
     pub fn release(&self) -> Result<bool, ReservationError> {
         match self.status {
-            ReservationStatus::Reserved => Ok(true),
+            ReservationStatus::Reserved | ReservationStatus::PendingApproval => Ok(true),
             ReservationStatus::Released | ReservationStatus::Expired => Ok(false),
             ReservationStatus::Captured => Err(ReservationError::Resolved),
         }

@@ -112,6 +112,11 @@ impl Scopes {
         matching(false) && !matching(true)
     }
 
+    /// Whether a `!` entry forbids `action`.
+    pub fn denies(&self, action: &Scope) -> bool {
+        self.0.iter().any(|entry| entry.denies && action.is_named_by(entry))
+    }
+
     /// Whether every entry that allows is named by an entry of `parent` that allows. A set so covered, with the
     /// parent's denials added ([`Self::inheriting_denials`]), allows nothing that the parent does not.
     pub fn is_covered_by(&self, parent: &Self) -> bool {

@@ -69,6 +69,19 @@ impl Timestamp {
         self.0 / DAY_MS
     }
 
+    /// Year and month (1 to 12) of the UTC day.
+    pub const fn utc_month(self) -> (u64, u64) {
+        let (year, month, _) = civil_from_days(self.utc_day());
+        (year, month)
+    }
+
+    /// Reads `YYYY-MM-DD` as the last moment of that UTC day.
+    pub fn parse_end_of_date(text: &str) -> Result<Self, NotATime> {
+        let is_date = text.len() == 10;
+        let day = Self::parse(&format!("{text}T00:00:00Z")).ok().filter(|_| is_date).ok_or(NotATime)?;
+        Ok(Self::from_ms((day.utc_day() + 1) * DAY_MS - 1))
+    }
+
     /// `YYYY-MM-DD` of the UTC day.
     pub fn date_text(self) -> String {
         let (year, month, day) = civil_from_days(self.utc_day());
@@ -208,5 +221,13 @@ mod tests {
             assert_eq!(Timestamp::parse(bad), Err(NotATime), "{bad}");
         }
         assert!(Timestamp::parse("2024-02-29T00:00:00Z").is_ok());
+    }
+
+    #[test]
+    fn a_date_ends_with_its_last_millisecond() {
+        assert_eq!(Timestamp::parse_end_of_date("2024-02-29").unwrap().to_string(), "2024-02-29T23:59:59.999Z");
+        for bad in ["2025-02-29", "2024-2-29", "2024-02-29Z", "", "2024-02-29T00:00:00Z"] {
+            assert_eq!(Timestamp::parse_end_of_date(bad), Err(NotATime), "{bad}");
+        }
     }
 }

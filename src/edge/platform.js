@@ -18,6 +18,11 @@ function breakOff(instance, error) {
   instance.owed.clear();
 }
 
+/** A text as it is compared: composed, and without letter case. */
+export function foldText(text) {
+  return text.normalize("NFC").toUpperCase().toLowerCase().normalize("NFC");
+}
+
 /** Makes a class of ours one whose methods the platform lets other code call. */
 export function extendDurableObject(ours) {
   Object.setPrototypeOf(ours.prototype, DurableObject.prototype);

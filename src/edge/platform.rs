@@ -14,6 +14,10 @@ extern "C" {
     #[wasm_bindgen(js_name = extendDurableObject)]
     pub fn extend_durable_object(class: &JsValue);
 
+    /// A text in NFC and without letter case: what the platform knows of Unicode need not be carried along.
+    #[wasm_bindgen(js_name = foldText)]
+    pub fn fold_text(text: &str) -> String;
+
     /// A promise for what a task comes to.
     pub(super) fn owe(task: u32) -> Promise;
 

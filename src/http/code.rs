@@ -97,6 +97,35 @@ codes! {
 
     UserExists = 409, "USER_EXISTS", "user_exists", "USER_EXISTS";
     InvalidCredentials = 401, "UNAUTHORIZED", "invalid_credentials", "INVALID_CREDENTIALS";
+    /// The token is for another audience, action, mandate or lease.
+    TokenScopeMismatch = 403, "token_scope_mismatch", "token_scope_mismatch", "token_scope_mismatch";
+    /// Management where an agent's token is due.
+    ExecutionTokenRequired = 403, "execution_token_required", "execution_token_required", "execution_token_required";
+    TokenAlreadyUsed = 409, "token_already_used", "token_already_used", "token_already_used";
+    TenantStopped = 403, "tenant_stopped", "tenant_stopped", "tenant_stopped";
+    MandateNotActive = 403, "mandate_not_active", "mandate_not_active", "mandate_not_active";
+    ActionNotAllowed = 403, "action_not_allowed", "action_not_allowed", "action_not_allowed";
+    MerchantNotAllowed = 403, "merchant_not_allowed", "merchant_not_allowed", "merchant_not_allowed";
+    RiskDenied = 403, "risk_denied", "risk_denied", "risk_denied";
+    MandateLimitExceeded = 402, "mandate_limit_exceeded", "mandate_limit_exceeded", "mandate_limit_exceeded";
+    LeaseExhausted = 402, "lease_exhausted", "lease_exhausted", "lease_exhausted";
+    InsufficientFunds = 402, "insufficient_funds", "insufficient_funds", "insufficient_funds";
+    /// The agent named is revoked: no mandate for it.
+    AgentInactive = 409, "agent_inactive", "agent_inactive", "agent_inactive";
+    PreconditionRequired = 428, "precondition_required", "precondition_required", "precondition_required";
+    VersionMismatch = 412, "version_mismatch", "version_mismatch", "version_mismatch";
+    ImmutableField = 409, "immutable_field", "immutable_field", "immutable_field";
+    MandateRevoked = 409, "mandate_revoked", "mandate_revoked", "mandate_revoked";
+    LimitBelowUsage = 409, "limit_below_usage", "limit_below_usage", "limit_below_usage";
+    CaptureExceedsReservation = 409, "capture_exceeds_reservation", "capture_exceeds_reservation", "capture_exceeds_reservation";
+    ReservationResolved = 409, "reservation_resolved", "reservation_resolved", "reservation_resolved";
+    ReservationExpired = 409, "reservation_expired", "reservation_expired", "reservation_expired";
+    ApprovalPending = 409, "approval_pending", "approval_pending", "approval_pending";
+    ApprovalDecided = 409, "approval_decided", "approval_decided", "approval_decided";
+    LeaseWider = 403, "lease_wider_than_parent", "lease_wider_than_parent", "lease_wider_than_parent";
+    LeaseDepthExceeded = 409, "lease_depth_exceeded", "lease_depth_exceeded", "lease_depth_exceeded";
+    LeaseHasChildren = 409, "lease_has_children", "lease_has_children", "lease_has_children";
+
     /// A key where only a signed-in human will do.
     SessionRequired = 403, "SESSION_REQUIRED", "session_required", "SESSION_REQUIRED";
 }

@@ -16,7 +16,7 @@ use super::route::{Param, Route};
 use super::{idempotency, limit};
 use crate::crypto::mac;
 use crate::domain::id::RequestId;
-use crate::domain::limit::LimitState;
+use crate::domain::limit::{LimitClass, LimitState};
 use crate::domain::time::Timestamp;
 use crate::edge::Edge;
 use crate::objects::hop::{Answered, Cost, HopError};
@@ -121,7 +121,9 @@ impl Ctx {
     /// The rate-limit headers of this request's own class.
     pub fn limit_headers(&self, root: Root, now: Timestamp) -> Vec<(&'static str, String)> {
         let limits = self.limits.borrow();
-        match limits.iter().find(|state| Some(state.class) == self.route.class) {
+        // A request with an execution token is counted by its agent, whatever the route's class.
+        let counts = |state: &&LimitState| Some(state.class) == self.route.class || state.class == LimitClass::AgentExec;
+        match limits.iter().find(counts) {
             Some(state) if root == Root::V1 => limit::headers(state, now, root),
             _ => Vec::new(),
         }

@@ -4,15 +4,18 @@
 use super::code::Code;
 use super::context::Ctx;
 use super::fault::Fault;
+use super::refusal::execution_token_required;
 use super::reply::Reply;
 use super::root::Root;
 use super::route::Access;
 use crate::crypto::api_key::ApiKey;
+use crate::crypto::key_ring::Opened;
 use crate::crypto::opaque_token::OpaqueToken;
-use crate::crypto::token::{HumanRole, HumanSession, TokenKind, WalletSession};
+use crate::crypto::token::{ExecutionAudience, ExecutionToken, HumanRole, HumanSession, TokenKind, WalletSession};
 use crate::crypto::wallet::WalletAddress;
-use crate::domain::id::UserId;
+use crate::domain::id::{TenantUuid, UserId};
 use crate::domain::key::KeyKind;
+use crate::objects::tenant::call::ExecutionRights;
 use crate::store::user;
 
 /// The cookie of a signed-in human; `__Secure-` would keep http, and with it local development, out.
@@ -39,6 +42,16 @@ pub enum Credential {
     /// A key that is well formed; its secret has not been compared yet.
     Key(ApiKey),
     Human(Human),
+    /// An execution token whose signature and times hold.
+    Execution(Execution),
+}
+
+/// An execution token: of which tenant, for which audience, good for what.
+#[derive(Debug, Clone)]
+pub struct Execution {
+    pub tenant: TenantUuid,
+    pub audience: ExecutionAudience,
+    pub rights: ExecutionRights,
 }
 
 /// What was found in the headers.
@@ -47,6 +60,7 @@ enum Presented {
     Wallet(WalletAddress),
     Key(ApiKey),
     HumanToken(HumanSession),
+    Execution(Execution),
     Unknown,
 }
 
@@ -70,9 +84,27 @@ pub async fn check(ctx: &Ctx, access: Access) -> Result<(), Fault> {
         },
         Access::Management => match present_management(ctx)? {
             Presented::Nothing => return Err(missing("send X-API-Key: tl_..., or Authorization: Bearer with a human's token")),
-            Presented::Key(key) if matches!(key.kind(), KeyKind::Live | KeyKind::Test) => Credential::Key(key),
-            Presented::HumanToken(session) => Credential::Human(load_human(ctx, session).await?),
-            _ => return Err(bad_credential()),
+            Presented::Execution(_) => {
+                return Err(Fault::new(Code::Forbidden, "an execution token manages nothing; send X-API-Key: tl_..."));
+            }
+            presented => take_management(ctx, presented).await?,
+        },
+        Access::Spend => match present_management(ctx)? {
+            Presented::Nothing => {
+                return Err(missing(
+                    "send Authorization: Bearer with an execution token, or X-API-Key: tl_... with agent_id and mandate_id",
+                ));
+            }
+            Presented::Execution(execution) => Credential::Execution(execution),
+            presented => take_management(ctx, presented).await?,
+        },
+        Access::Execution => match present_management(ctx)? {
+            Presented::Nothing => return Err(missing("send Authorization: Bearer with an execution token for spendguard-payments")),
+            Presented::Execution(execution) => Credential::Execution(execution),
+            presented => {
+                take_management(ctx, presented).await?;
+                return Err(execution_token_required());
+            }
         },
         Access::Human => match present_bearer(ctx)? {
             Presented::HumanToken(session) => Credential::Human(load_human(ctx, session).await?),
@@ -95,6 +127,15 @@ pub async fn check(ctx: &Ctx, access: Access) -> Result<(), Fault> {
     };
     ctx.set_credential(credential);
     Ok(())
+}
+
+/// A management key, or a human.
+async fn take_management(ctx: &Ctx, presented: Presented) -> Result<Credential, Fault> {
+    match presented {
+        Presented::Key(key) if matches!(key.kind(), KeyKind::Live | KeyKind::Test) => Ok(Credential::Key(key)),
+        Presented::HumanToken(session) => Ok(Credential::Human(load_human(ctx, session).await?)),
+        _ => Err(bad_credential()),
+    }
 }
 
 fn missing(how: &'static str) -> Fault {
@@ -127,7 +168,19 @@ fn classify(ctx: &Ctx, text: &str) -> Result<Presented, Fault> {
     if let Some(key) = ApiKey::parse(text) {
         return Ok(Presented::Key(key));
     }
-    Ok(keys.ring.verify::<HumanSession>(text, ctx.now).map_or(Presented::Unknown, |claims| Presented::HumanToken(claims.custom)))
+    const AUDIENCES: [&str; 3] = [HumanSession::AUDIENCE, ExecutionAudience::Payments.as_str(), ExecutionAudience::Actions.as_str()];
+    let Ok(opened) = keys.ring.open(text, ctx.now, &AUDIENCES) else { return Ok(Presented::Unknown) };
+    Ok(match ExecutionAudience::parse(opened.audience) {
+        None => opened.claims().map_or(Presented::Unknown, |claims| Presented::HumanToken(claims.custom)),
+        Some(audience) => read_execution(opened, audience).map_or(Presented::Unknown, Presented::Execution),
+    })
+}
+
+fn read_execution(opened: Opened, audience: ExecutionAudience) -> Option<Execution> {
+    let claims = opened.claims::<ExecutionToken>().ok()?;
+    let ExecutionToken { sub, tenant, mandate_id, action, lease_id } = claims.custom;
+    let rights = ExecutionRights { agent_id: sub, mandate_id, lease_id, action, jti: claims.token_id?, expires_at: claims.expires_at };
+    Some(Execution { tenant, audience, rights })
 }
 
 fn present_bearer(ctx: &Ctx) -> Result<Presented, Fault> {

@@ -16,11 +16,14 @@ pub mod json;
 pub mod json_path;
 pub mod keys;
 pub mod limit;
+pub mod lookup;
 pub mod mail;
 pub mod memory;
+pub mod money;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod openapi;
 pub mod page;
+pub mod refusal;
 pub mod reply;
 pub mod request;
 pub mod root;

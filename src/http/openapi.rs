@@ -14,6 +14,8 @@ fn security(access: Access) -> Value {
         Access::WalletSession => json!([{"bearer": []}]),
         Access::Runtime => json!([{"bearer": []}, {"tenantToken": []}]),
         Access::Management => json!([{"apiKey": []}, {"bearer": []}]),
+        Access::Spend => json!([{"bearer": []}, {"apiKey": []}]),
+        Access::Execution => json!([{"bearer": []}]),
         Access::Human => json!([{"bearer": []}, {"cookie": []}]),
         Access::Admin => json!([{"bearer": []}]),
         Access::Console | Access::OperatorConsole => json!([{"cookie": []}]),

@@ -5,6 +5,8 @@ use serde::Serialize;
 use super::context::Ctx;
 use super::fault::Fault;
 use crate::crypto::mac;
+use crate::domain::id::NotAnId;
+use crate::objects::tenant::money::command::PageOf;
 
 /// A page of a list.
 #[derive(Debug, Serialize)]
@@ -29,6 +31,13 @@ impl Ctx {
                 limit.ok_or_else(|| Fault::field("limit", "must be a whole number from 1 to 100"))
             }
         }
+    }
+
+    /// The page asked for: its length, and what to ask an object for, which is one more.
+    pub fn page_of<I>(&self, parse: impl Fn(&str) -> Result<I, NotAnId>) -> Result<(u64, PageOf<I>), Fault> {
+        let limit = self.page_limit()?;
+        let before = self.page_cursor(|id| parse(id).ok())?;
+        Ok((limit, PageOf { limit: limit + 1, before }))
     }
 
     /// The id a `cursor` stands for, read by `parse`.

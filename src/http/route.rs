@@ -26,6 +26,10 @@ pub enum Access {
     Runtime,
     /// A management key `tl_`, or a member's human token.
     Management,
+    /// An execution token, or management.
+    Spend,
+    /// An execution token; management will not do.
+    Execution,
     /// A human: token or cookie.
     Human,
     /// A human's token with the role `admin`; a cookie will not do.

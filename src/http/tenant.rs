@@ -4,13 +4,13 @@
 use std::cell::RefCell;
 use std::collections::HashMap;
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::code::Code;
 use super::context::Ctx;
 use super::credential::{self, Credential};
 use super::fault::Fault;
-use super::root::Root;
+use super::refusal::{self, tenant_mismatch};
 use super::route::Access;
 use crate::crypto::api_key::ApiKey;
 use crate::domain::address::LoginAddress;
@@ -26,7 +26,6 @@ use crate::objects::tenant::call::{Caller, Proof, TenantCall};
 use crate::objects::tenant::client;
 use crate::objects::tenant::command::Command;
 use crate::objects::tenant::outcome::Outcome;
-use crate::objects::tenant::refusal::Refusal;
 use crate::store::due::ObjectClass;
 use crate::store::tenant as tenants;
 
@@ -63,10 +62,6 @@ impl Seat {
 /// How a key proves itself: its secret travels only as a hash.
 fn proof_of_key(key: &ApiKey) -> Proof {
     Proof::Key { kind: key.kind(), number: key.number(), secret_hash: Digest::from_bytes(*key.secret_hash().as_bytes()) }
-}
-
-fn tenant_mismatch() -> Fault {
-    Fault::new(Code::TenantMismatch, "the tenant named is not this credential's; name its own, or use another credential")
 }
 
 fn tenant_required() -> Fault {
@@ -128,8 +123,15 @@ impl Ctx {
                 }
                 Ok(Seat { tenant, proof: Proof::Wallet { address: LoginAddress::from_bytes(*wallet.as_bytes()) }, named: None })
             }
-            Credential::None | Credential::Human(_) => Err(credential::bad_credential()),
+            Credential::None | Credential::Human(_) | Credential::Execution(_) => Err(credential::bad_credential()),
         }
+    }
+
+    /// The seat of a `/v1` caller that spends: an execution token's tenant, else as for management.
+    pub async fn spend_seat(&self) -> Result<Seat, Fault> {
+        let credential = self.credential();
+        let Credential::Execution(execution) = &*credential else { return self.management_seat().await };
+        Ok(Seat { tenant: execution.tenant, proof: Proof::Execution(execution.rights.clone()), named: self.tenant_header() })
     }
 
     /// The seat of a `/v1` management caller: a key's own tenant, or the one a human names or alone has.
@@ -146,7 +148,7 @@ impl Ctx {
                 }
                 None => self.only_tenant_of(human.user_id).await,
             },
-            Credential::None | Credential::Wallet(_) => Err(credential::bad_credential()),
+            Credential::None | Credential::Wallet(_) | Credential::Execution(_) => Err(credential::bad_credential()),
         }
     }
 
@@ -173,6 +175,7 @@ impl Ctx {
             Proof::Wallet { address } => format!("wallet:{address}"),
             Proof::User { user_id } | Proof::Operator { user_id } => format!("user:{user_id}"),
             Proof::House => "house".to_owned(),
+            Proof::Execution(rights) => format!("agent:{}", rights.agent_id),
         };
         super::idempotency::claim(&caller, self.route, self.params(), &key, self.incoming.body_value()?).map(Some)
     }
@@ -224,6 +227,8 @@ impl Ctx {
             needs,
             limits: if seat.proof == Proof::House || self.is_admitted() {
                 Vec::new()
+            } else if matches!(seat.proof, Proof::Execution(_)) {
+                vec![LimitClass::AgentExec]
             } else {
                 self.route.class.filter(counts_here).into_iter().collect()
             },
@@ -244,7 +249,7 @@ impl Ctx {
         self.set_replayed(reply.replayed || self.is_replayed());
         match reply.outcome {
             Ok(outcome) => Ok(Answer { outcome, caller: reply.caller }),
-            Err(refusal) => Err(self.fault_of_refusal(refusal)),
+            Err(refusal) => Err(refusal::fault_of(refusal, self.root())),
         }
     }
 
@@ -261,6 +266,7 @@ impl Ctx {
                 (_, None) => return Ok(()),
             },
             Access::Management => self.management_seat().await?,
+            Access::Spend | Access::Execution => self.spend_seat().await?,
             Access::Public | Access::WalletSession | Access::Human | Access::Admin | Access::Console | Access::OperatorConsole => {
                 return Ok(());
             }
@@ -303,67 +309,10 @@ impl Ctx {
         let opened = self.keys()?.reply_seal(&idempotency_key).open(&sealed, SEALED_KEY_PLACE).map_err(|_| damaged())?;
         String::from_utf8(opened).map_err(|_| damaged())
     }
-
-    fn fault_of_refusal(&self, refusal: Refusal) -> Fault {
-        fault_of_refusal(refusal, self.root())
-    }
 }
 
 /// What a sealed key is sealed for.
 const SEALED_KEY_PLACE: &[u8] = b"minted key";
-
-/// What a refusal of the tenant's object is to the client.
-fn fault_of_refusal(refusal: Refusal, root: Root) -> Fault {
-    match refusal {
-        Refusal::InvalidCredentials => credential::bad_credential(),
-        Refusal::TenantMismatch => tenant_mismatch(),
-        Refusal::NotMember | Refusal::NoTenant if root == Root::V1 => tenant_mismatch(),
-        Refusal::NotMember | Refusal::NoTenant | Refusal::NotFound(_) | Refusal::InvalidInvitation => Fault::not_found(),
-        Refusal::AgentNotActive => Fault::new(Code::AgentSuspended, "this agent is suspended; its tenant can activate it"),
-        Refusal::Forbidden | Refusal::ScopeNotHeld => Fault::new(Code::Forbidden, "this credential may not do that"),
-        Refusal::LiveModeForbidden => Fault::new(Code::LiveModeForbidden, "a test key may not touch live wallets"),
-        Refusal::RateLimited => Fault::internal("a refused limit was not told"),
-        Refusal::IdempotencyConflict => {
-            Fault::new(Code::IdempotencyConflict, "this Idempotency-Key was used with another body; take a new key")
-        }
-        Refusal::IdempotencyInFlight => {
-            Fault::new(Code::IdempotencyInFlight, "the first request with this Idempotency-Key is still running; repeat it in a second")
-                .with_header("Retry-After", "1")
-        }
-        Refusal::InsufficientBalance { available_micros, price_micros, wallet_id } => {
-            Fault::new(Code::InsufficientBalance, "the balance does not cover the price; fund the wallet and ask again")
-                .with("balance", available_micros.to_string())
-                .with("price", price_micros.to_string())
-                .with("currency", "USD")
-                .with("fund", json!({"wallet_id": wallet_id}))
-        }
-        Refusal::PlanLimitExceeded { limit, current, plan } => {
-            Fault::new(Code::PlanLimitExceeded, "the plan allows no further agent; revoke one, or take a larger plan")
-                .with("limit", limit)
-                .with("current", current)
-                .with("plan", json!(plan))
-                .with("upgrade_url", "/account/billing")
-        }
-        Refusal::InvalidEnrollmentToken => Fault::new(
-            Code::InvalidEnrollmentToken,
-            "this enrollment token is unknown, used, expired or revoked; ask the owner for a new one",
-        ),
-        Refusal::NotControllingWallet => Fault::new(Code::NotControllingWallet, "only the wallet that controls the tenant may do that"),
-        Refusal::OwnerExists => Fault::new(Code::OwnerExists, "the tenant has an owner, or another address is invited"),
-        Refusal::TenantExists => Fault::new(Code::TenantExists, "this name is taken; choose another"),
-        Refusal::TargetAgentNotActive => Fault::new(Code::AgentNotActive, "that agent is suspended or revoked"),
-        Refusal::AgentRevoked | Refusal::ReservationResolved | Refusal::ReservationExpired | Refusal::CaptureExceedsReservation => {
-            Fault::new(Code::Conflict, "the state does not allow that any more")
-        }
-        Refusal::Unsettled { cause } => Fault::busy(cause),
-        Refusal::WalletLimit => Fault::new(Code::WalletLimit, "a tenant has at most 100 wallets"),
-        Refusal::WalletCap => Fault::new(Code::WalletCap, "a wallet holds at most 100,000,000 minor units"),
-        Refusal::FundingSourceNotAllowed => Fault::new(Code::FundingSourceNotAllowed, "this wallet does not take money from that source"),
-        Refusal::GoNoGoIncomplete => {
-            Fault::new(Code::GoNoGoIncomplete, "live money waits for a complete go/no-go packet: GET /v1/tenant/go-no-go")
-        }
-    }
-}
 
 /// An outcome of another kind than the command asked for: a fault of ours.
 pub fn unexpected(outcome: &Outcome) -> Fault {

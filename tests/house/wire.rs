@@ -49,7 +49,11 @@ fn item_text(item: &str) -> String {
             _ => {}
         }
     }
-    text.split_whitespace().collect::<Vec<_>>().join(" ")
+    let words = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    // How the documents draw a type is nothing to what is written.
+    let mut parts = words.split("#[cfg_attr(not(target_arch = \"wasm32\"), ");
+    let first = parts.next().unwrap_or_default().to_owned();
+    parts.fold(first, |text, part| text + part.split_once(")] ").map_or("", |(_, rest)| rest))
 }
 
 /// The error codes, which a kept refusal names; their order is nothing to it.

@@ -16,7 +16,7 @@ use crate::model::{Checked, Expected, Model, State, Status, ensure};
 use crate::object::Object;
 
 /// Actions that are recorded and not announced.
-const SILENT: [&str; 2] = ["reservation.held", "reservation.remainder_freed"];
+const SILENT: [&str; 2] = ["query.held", "query.remainder_freed"];
 
 const NEW_ENTRIES: &str = "SELECT a.seq, a.at_ms, a.actor, a.action, a.object, a.request_id, a.from_account, a.to_account,
     a.amount_micros, a.hash, o.type, o.data FROM audit a LEFT JOIN outbox o ON o.seq = a.seq WHERE a.seq > ?1 ORDER BY a.seq";

@@ -70,19 +70,19 @@ pub fn show_activity(overview: &Overview, viewer: &str) -> Vec<Activity> {
         let entries = overview.activity.iter().filter(|entry| action_of(entry).is_some_and(|action| wanted.contains(&action)));
         entries.map(|entry| (entry.entry.object.as_str(), entry.entry.actor.as_str())).collect()
     };
-    let holders = objects_of(&[Action::ReservationHeld]);
-    let settled = objects_of(&[Action::QueryCharged, Action::ReservationReleased, Action::ReservationExpired]);
+    let holders = objects_of(&[Action::QueryHeld]);
+    let settled = objects_of(&[Action::QueryCharged, Action::QueryReleased, Action::QueryExpired]);
     let rows = overview.activity.iter().filter_map(|row| {
         let entry = &row.entry;
         let action = action_of(row)?;
-        if action == Action::ReservationHeld && settled.contains_key(entry.object.as_str()) {
+        if action == Action::QueryHeld && settled.contains_key(entry.object.as_str()) {
             return None;
         }
         let actor = holders.get(entry.object.as_str()).copied().unwrap_or(&entry.actor);
         Some(Activity {
             at: entry.at,
             tenant: overview.profile.slug.to_string(),
-            what: name_action(action).to_owned(),
+            what: name_action(action),
             agent_label: name_actor(overview, actor, viewer),
             flow: flow_of(action),
             amount: entry.amount_micros.unwrap_or_default(),
@@ -110,53 +110,43 @@ fn name_actor(overview: &Overview, actor: &str, viewer: &str) -> Option<String> 
 const fn flow_of(action: Action) -> Flow {
     match action {
         Action::WalletFunded => Flow::In,
-        Action::QueryCharged => Flow::Out,
-        Action::ReservationHeld => Flow::Held,
-        Action::ReservationRemainderFreed | Action::ReservationReleased | Action::ReservationExpired => Flow::Released,
-        Action::TenantCreated
-        | Action::TenantUpdated
-        | Action::AgentRegistered
-        | Action::AgentSuspended
-        | Action::AgentActivated
-        | Action::AgentRevoked
-        | Action::KeyMinted
-        | Action::KeyRevoked
-        | Action::EnrollmentMinted
-        | Action::EnrollmentRevoked
-        | Action::EnrollmentRedeemed
-        | Action::OwnerInvited
-        | Action::OwnerJoined
-        | Action::MemberAdded
-        | Action::MemberRemoved
-        | Action::WalletCreated => Flow::None,
+        Action::QueryCharged | Action::ReservationCaptured => Flow::Out,
+        Action::QueryHeld | Action::ReservationCreated | Action::LeaseCreated => Flow::Held,
+        Action::QueryRemainderFreed
+        | Action::QueryReleased
+        | Action::QueryExpired
+        | Action::ReservationRemainderFreed
+        | Action::ReservationReleased
+        | Action::ReservationExpired
+        | Action::LeaseReleased
+        | Action::LeaseRevoked
+        | Action::LeaseExpired => Flow::Released,
+        _ => Flow::None,
     }
 }
 
-const fn name_action(action: Action) -> &'static str {
-    match action {
-        Action::TenantCreated => "Tenant created",
+/// An action in words: its own where its name would say too little, else its name.
+fn name_action(action: Action) -> String {
+    let own = match action {
         Action::TenantUpdated => "Tenant changed",
-        Action::AgentRegistered => "Agent registered",
-        Action::AgentSuspended => "Agent suspended",
-        Action::AgentActivated => "Agent activated",
-        Action::AgentRevoked => "Agent revoked",
-        Action::KeyMinted => "Key minted",
-        Action::KeyRevoked => "Key revoked",
         Action::EnrollmentMinted => "Enrollment token made",
         Action::EnrollmentRevoked => "Enrollment token revoked",
         Action::EnrollmentRedeemed => "Agent enrolled",
-        Action::OwnerInvited => "Owner invited",
-        Action::OwnerJoined => "Owner joined",
-        Action::MemberAdded => "Member added",
-        Action::MemberRemoved => "Member removed",
         Action::WalletCreated => "Wallet opened",
-        Action::WalletFunded => "Wallet funded",
-        Action::ReservationHeld => "Query, in progress",
-        Action::ReservationRemainderFreed => "Rest of a hold returned",
-        Action::ReservationReleased => "Query failed, money returned",
-        Action::ReservationExpired => "Hold ran out, money returned",
+        Action::QueryHeld => "Query, in progress",
+        Action::QueryRemainderFreed | Action::ReservationRemainderFreed => "Rest of a hold returned",
+        Action::QueryReleased => "Query failed, money returned",
+        Action::QueryExpired => "Hold ran out, money returned",
         Action::QueryCharged => "Query",
+        Action::PacketUpdated => "Go/no-go packet changed",
+        _ => "",
+    };
+    if !own.is_empty() {
+        return own.to_owned();
     }
+    let words = action.as_str().replace(['.', '_'], " ");
+    let mut letters = words.chars();
+    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
 }
 
 /// The tenant's name, when it says more than its slug.

@@ -1,4 +1,15 @@
-//! SpendGuard: wallets and what is spent from them, and the keys that manage a tenant (contract identity-and-money).
+//! SpendGuard: what agents may spend, under which rules, and what they have spent; and the keys that manage a tenant
+//! (contract identity-and-money).
 
 pub mod api_key;
+pub mod approval;
+pub mod control;
+pub mod estimate;
+pub mod lease;
+pub mod mandate;
+pub mod payment;
+mod request;
+pub mod reservation;
+pub mod token;
+pub mod usage;
 pub mod wallet;

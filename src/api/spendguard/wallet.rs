@@ -11,6 +11,7 @@ use crate::http::code::Code;
 use crate::http::context::Ctx;
 use crate::http::fault::Fault;
 use crate::http::field::{Metadata, Text, Whole};
+use crate::http::money::require_usd;
 use crate::http::page::Page;
 use crate::http::reply::Reply;
 use crate::http::route::Route;
@@ -40,16 +41,6 @@ pub static ROUTES: &[Route] = routes! {
         status: 201, response: Funding,
     }
 };
-
-/// The one currency there is; another one is 400 `currency_unsupported`.
-fn require_usd(currency: Option<&Text<1, 16>>) -> Result<(), Fault> {
-    match currency {
-        Some(currency) if currency.as_str() != "usd" => {
-            Err(Fault::new(Code::CurrencyUnsupported, "currency must be usd").with("path", "$.currency").in_body())
-        }
-        _ => Ok(()),
-    }
-}
 
 #[derive(Deserialize)]
 #[cfg_attr(not(target_arch = "wasm32"), derive(schemars::JsonSchema))]
@@ -157,7 +148,7 @@ fn wallet_id(ctx: &Ctx) -> Result<WalletId, Fault> {
 /// 1. The body: 400. 2. Make it: 403, 409. 3. Answer: 201.
 async fn create_wallet(ctx: &Ctx) -> Result<Reply, Fault> {
     let request: WalletRequest = ctx.incoming.body()?;
-    require_usd(Some(&request.currency))?;
+    require_usd(Some(&request.currency), "$")?;
     let seat = ctx.management_seat().await?;
     let mode = request.mode.map_or(Mode::Sandbox, |mode| match mode {
         WalletMode::Sandbox => Mode::Sandbox,
@@ -224,7 +215,7 @@ async fn show_balance(ctx: &Ctx) -> Result<Reply, Fault> {
 async fn fund_wallet(ctx: &Ctx) -> Result<Reply, Fault> {
     let wallet_id = wallet_id(ctx)?;
     let request: FundRequest = ctx.incoming.body()?;
-    require_usd(request.currency.as_ref())?;
+    require_usd(request.currency.as_ref(), "$")?;
     if ctx.idempotency_key()?.is_none() {
         return Err(Fault::new(Code::IdempotencyKeyRequired, "send an Idempotency-Key, so that a repeat does not fund twice").in_body());
     }

@@ -6,12 +6,14 @@
 use serde_json::{Map, Value};
 
 use super::desk::{Desk, Done, Step, read_as, read_json, read_optional_as, read_time};
+use super::money;
 use super::outcome::{AgentView, Outcome};
 use super::refusal::{Refusal, Thing};
 use crate::domain::address::LoginAddress;
 use crate::domain::agent::AgentStatus;
 use crate::domain::event::Action;
 use crate::domain::id::AgentId;
+use crate::domain::scope::Scopes;
 use crate::objects::sql::{Row, SqlError};
 use crate::{params, statements};
 
@@ -64,6 +66,16 @@ pub(super) fn find(desk: &Desk<'_>, agent_id: AgentId) -> Step<AgentView> {
     }
 }
 
+/// Whether an agent may act, and what its own scopes forbid.
+pub(super) fn read_standing(desk: &Desk<'_>, agent_id: AgentId) -> Step<(AgentStatus, Scopes)> {
+    Ok((find(desk, agent_id)?.status, Scopes::default()))
+}
+
+/// An agent's trust score, in thousandths.
+pub(super) fn read_trust_thousandths(desk: &Desk<'_>, agent_id: AgentId) -> Step<u64> {
+    find(desk, agent_id).map(|_| 500)
+}
+
 /// The agent this wallet is, if it is one.
 pub(super) fn find_by_login(desk: &Desk<'_>, address: &LoginAddress) -> Step<Option<AgentView>> {
     Ok(desk.sql.first(READ_BY_LOGIN, params![address.as_str()])?.map(|row| read_view(&row)).transpose()?)
@@ -102,6 +114,9 @@ pub(super) fn set_status(desk: &mut Desk<'_>, agent_id: AgentId, status: AgentSt
             AgentStatus::Revoked => Action::AgentRevoked,
         };
         desk.record(action, &id, None, &view)?;
+        if status == AgentStatus::Revoked {
+            money::end_agent(desk, agent_id)?;
+        }
     }
     Ok(Outcome::Agent(view).into())
 }

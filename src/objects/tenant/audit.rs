@@ -27,7 +27,10 @@ statements! {
     /// Wallets whose held account is not the sum of their open reservations.
     FIND_UNEQUAL_HOLDS = "SELECT wallet.id FROM wallet JOIN account held ON held.id = wallet.id || '.held'
         WHERE held.balance_micros <> (SELECT coalesce(sum(amount_micros), 0) FROM reservation
-            WHERE status = 'reserved' AND wallet_id = wallet.id) LIMIT 1";
+            WHERE resolved_at_ms IS NULL AND wallet_id = wallet.id) LIMIT 1";
+    /// Leases whose account is not what their row leaves.
+    FIND_UNEQUAL_LEASES = "SELECT l.id FROM lease l JOIN account a ON a.id = l.id WHERE a.balance_micros
+        <> l.amount_micros - l.captured_micros - l.reserved_micros - l.leased_micros - l.returned_micros LIMIT 1";
 }
 
 /// Entries, newest first.
@@ -109,7 +112,7 @@ pub(super) fn reconcile(desk: &Desk<'_>) -> Step<Done> {
     let accounts = desk.sql.run(RECOMPUTE, &[])?.iter().map(read).collect::<Result<Vec<_>, SqlError>>()?;
     let as_recorded = accounts.iter().all(|check| check.recorded_micros == check.recomputed_micros);
     let sums_to_zero = accounts.iter().map(|check| i128::from(check.recorded_micros)).sum::<i128>() == 0;
-    let holds_equal = desk.sql.first(FIND_UNEQUAL_HOLDS, &[])?.is_none();
+    let holds_equal = desk.sql.first(FIND_UNEQUAL_HOLDS, &[])?.is_none() && desk.sql.first(FIND_UNEQUAL_LEASES, &[])?.is_none();
     let outcome = Outcome::Reconciled(Reconciled {
         equal: as_recorded && sums_to_zero && holds_equal,
         accounts,

@@ -60,6 +60,8 @@ pub(super) fn found<'a>(
         key: None,
         default_wallet,
         available_micros: Micros::ZERO,
+        token: None,
+        is_stopped: false,
     };
     Ok(Desk {
         sql,

@@ -9,7 +9,7 @@ use super::outcome::{Answered, Outcome};
 use super::refusal::Refusal;
 use crate::domain::address::LoginAddress;
 use crate::domain::digest::Digest;
-use crate::domain::id::{AgentId, KeyId, RequestId, TenantUuid, UserId, WalletId};
+use crate::domain::id::{AgentId, KeyId, LeaseId, MandateId, RequestId, TenantUuid, UserId, WalletId};
 use crate::domain::idempotency::Claim;
 use crate::domain::key::{KeyKind, KeyNumber};
 use crate::domain::limit::{LimitClass, LimitState};
@@ -18,6 +18,7 @@ use crate::domain::money::Micros;
 use crate::domain::plan::Plan;
 use crate::domain::scope::{Scope, Scopes};
 use crate::domain::slug::Slug;
+use crate::domain::spend::SpendAction;
 use crate::domain::time::Timestamp;
 
 /// One call: who asks, under which limits and which idempotency key, and for what. The object decides all of it in
@@ -60,6 +61,20 @@ pub enum Proof {
     Operator { user_id: UserId },
     /// The house itself: births, second halves of requests it admitted, due work, projections.
     House,
+    /// An execution token whose signature and times hold. Whether its agent, mandate and lease still stand is told here.
+    Execution(ExecutionRights),
+}
+
+/// What an execution token is good for (contract identity-and-money 5).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ExecutionRights {
+    pub agent_id: AgentId,
+    pub mandate_id: MandateId,
+    pub lease_id: Option<LeaseId>,
+    pub action: SpendAction,
+    /// The token's own id.
+    pub jti: String,
+    pub expires_at: Timestamp,
 }
 
 /// Who acted, as the audit chain names them.
@@ -71,6 +86,8 @@ pub enum Actor {
     User(UserId),
     Operator(UserId),
     House,
+    /// An agent, by its execution token.
+    Agent(AgentId),
 }
 
 impl fmt::Display for Actor {
@@ -81,6 +98,7 @@ impl fmt::Display for Actor {
             Self::User(id) => write!(f, "user:{id}"),
             Self::Operator(id) => write!(f, "operator:{id}"),
             Self::House => f.write_str("house"),
+            Self::Agent(id) => id.fmt(f),
         }
     }
 }
@@ -100,6 +118,10 @@ pub struct Caller {
     pub default_wallet: WalletId,
     /// What the default wallet had available when the call began, run-out holds counted as freed.
     pub available_micros: Micros,
+    /// What an execution token is good for.
+    pub token: Option<ExecutionRights>,
+    /// Whether the tenant's kill switch is on.
+    pub is_stopped: bool,
 }
 
 /// The key a caller came with.

@@ -3,9 +3,10 @@
 //! Invariant: nothing is counted, looked up or changed for a caller whose proof does not hold, and every key that is
 //! not good is refused alike.
 
-use super::call::{Actor, Caller, CallerKey, Proof, TenantCall};
+use super::call::{Actor, Caller, CallerKey, ExecutionRights, Proof, TenantCall};
 use super::command::Command;
 use super::desk::{Desk, Step, read_as, read_json, read_micros, read_optional_as, read_optional_time, read_wallet_id};
+use super::money::command::MoneyCommand;
 use super::refusal::Refusal;
 use crate::domain::agent::AgentStatus;
 use crate::domain::audit::Head;
@@ -13,8 +14,10 @@ use crate::domain::digest::Digest;
 use crate::domain::entropy::Entropy;
 use crate::domain::id::{AgentId, KeyId, Uuid};
 use crate::domain::key::{KeyKind, KeyNumber, StoredKey};
+use crate::domain::lease::LeaseStatus;
 use crate::domain::ledger::Balance;
 use crate::domain::limit::{LimitClass, LimitScope};
+use crate::domain::mandate::MandateStatus;
 use crate::domain::member::Role;
 use crate::domain::plan::Plan;
 use crate::domain::scope::Scopes;
@@ -30,16 +33,31 @@ statements! {
             (SELECT max(seq) FROM outbox) > t.outbox_acked_seq,
             available.balance_micros,
             (SELECT coalesce(sum(amount_micros), 0) FROM reservation
-                WHERE status = 'reserved' AND expires_at_ms <= ?5 AND wallet_id = t.default_wallet_id),
+                WHERE resolved_at_ms IS NULL AND expires_at_ms <= ?5 AND wallet_id = t.default_wallet_id AND lease_id IS NULL),
             k.id, k.kind, k.secret_hash, k.scopes, k.expires_at_ms, k.revoked_at_ms, k.last_used_at_ms,
             a.id, a.status, m.role, t.controller_login = +?2,
-            i.body_hash, i.expires_at_ms, i.answer, i.parts
+            i.body_hash, i.expires_at_ms, i.answer, i.parts,
+            (SELECT stopped FROM control)
         FROM tenant t
         LEFT JOIN audit head ON head.seq = (SELECT max(seq) FROM audit)
         LEFT JOIN account available ON available.id = t.default_wallet_id
         LEFT JOIN api_key k ON k.number = +?1
         LEFT JOIN agent a ON a.id = coalesce(k.agent_id, (SELECT id FROM agent WHERE login = +?2 AND status <> 'revoked'))
         LEFT JOIN member m ON m.user_id = +?3
+        LEFT JOIN idempotency i ON i.scope_hash = +?4";
+    /// The same for a caller with an execution token: no key, no member; its agent, mandate and lease instead.
+    OPEN_BY_TOKEN = "SELECT t.uuid, t.slug, t.plan, t.default_wallet_id, t.housekeeping_at_ms, head.seq, head.hash,
+            (SELECT max(seq) FROM outbox) > t.outbox_acked_seq,
+            available.balance_micros, 0,
+            NULL, NULL, NULL, NULL, NULL, NULL, NULL,
+            a.id, a.status, NULL, NULL,
+            i.body_hash, i.expires_at_ms, i.answer, i.parts,
+            (SELECT stopped FROM control),
+            (SELECT status FROM mandate WHERE id = ?2), (SELECT status FROM lease WHERE id = ?3)
+        FROM tenant t
+        LEFT JOIN audit head ON head.seq = (SELECT max(seq) FROM audit)
+        LEFT JOIN account available ON available.id = t.default_wallet_id
+        LEFT JOIN agent a ON a.id = +?1
         LEFT JOIN idempotency i ON i.scope_hash = +?4";
     NOTE_USE = "UPDATE api_key SET last_used_at_ms = ?2 WHERE number = ?1";
 }
@@ -62,6 +80,10 @@ pub(super) fn read(sql: &dyn Sql, now: Timestamp, call: &TenantCall) -> Result<O
         _ => None,
     };
     let scope_hash = call.idempotency.map(|claim| claim.scope_hash.as_bytes().to_vec());
+    if let Proof::Execution(rights) = &call.caller {
+        let (agent, mandate) = (rights.agent_id.to_string(), rights.mandate_id.to_string());
+        return sql.first(OPEN_BY_TOKEN, params![agent, mandate, rights.lease_id.map(|id| id.to_string()), scope_hash]);
+    }
     sql.first(OPEN, params![number, address, user, scope_hash, now.as_ms()])
 }
 
@@ -79,7 +101,7 @@ pub(super) fn admit<'a>(
     let agent = read_agent(row)?;
     let stored_key = read_key(row)?;
     let actor = check_proof(call, row, now, agent, stored_key.as_ref())?;
-    let caller = read_caller(row, actor, agent, stored_key.as_ref())?;
+    let caller = read_caller(call, row, actor, agent, stored_key.as_ref())?;
     check_standing(call, &caller, agent)?;
     let desk = Desk {
         sql,
@@ -123,8 +145,22 @@ fn check_proof(call: &TenantCall, row: &Row, now: Timestamp, agent: StandingAgen
         Proof::User { user_id } => Actor::User(*user_id),
         Proof::Operator { user_id } => Actor::Operator(*user_id),
         Proof::House => Actor::House,
+        Proof::Execution(rights) => {
+            check_rights(row, rights, agent)?;
+            Actor::Agent(rights.agent_id)
+        }
     };
     Ok(actor)
+}
+
+/// A token is dead with its agent, its mandate or its lease.
+fn check_rights(row: &Row, rights: &ExecutionRights, agent: StandingAgent) -> Step<()> {
+    let agent_lives = matches!(agent, Some((_, AgentStatus::Active | AgentStatus::Suspended)));
+    let mandate = read_optional_as(row, 26, MandateStatus::parse, "not a mandate status")?;
+    let mandate_lives = !matches!(mandate, None | Some(MandateStatus::Revoked));
+    let lease = read_optional_as(row, 27, LeaseStatus::parse, "not a lease status")?;
+    let lease_lives = rights.lease_id.is_none() || !matches!(lease, None | Some(LeaseStatus::Revoked));
+    if agent_lives && mandate_lives && lease_lives { Ok(()) } else { Err(Refusal::InvalidCredentials.into()) }
 }
 
 /// The tenant named is this one, the agent may act, and the caller's scopes allow what the route needs.
@@ -133,7 +169,8 @@ fn check_standing(call: &TenantCall, caller: &Caller, agent: StandingAgent) -> S
     if !call.named_tenant.as_ref().is_none_or(names_this) {
         return Err(Refusal::TenantMismatch.into());
     }
-    if matches!(agent, Some((_, AgentStatus::Suspended))) {
+    // What a suspended agent still holds it may give back; that it spends nothing new is decided where it would.
+    if matches!(agent, Some((_, AgentStatus::Suspended))) && caller.token.is_none() {
         return Err(Refusal::AgentNotActive.into());
     }
     match (&call.needs, &caller.key) {
@@ -142,7 +179,13 @@ fn check_standing(call: &TenantCall, caller: &Caller, agent: StandingAgent) -> S
     }
 }
 
-fn read_caller(row: &Row, actor: Actor, agent: StandingAgent, key: Option<&(KeyId, StoredKey)>) -> Result<Caller, SqlError> {
+fn read_caller(
+    call: &TenantCall,
+    row: &Row,
+    actor: Actor,
+    agent: StandingAgent,
+    key: Option<&(KeyId, StoredKey)>,
+) -> Result<Caller, SqlError> {
     let key = match key {
         Some((_, key)) => Some(CallerKey { kind: key.kind, scopes: read_json::<Scopes>(row, 13, "not scopes")? }),
         None => None,
@@ -159,6 +202,11 @@ fn read_caller(row: &Row, actor: Actor, agent: StandingAgent, key: Option<&(KeyI
         default_wallet: read_wallet_id(row, 3)?,
         // What is due stands in the held account until it is swept; adding it cannot exceed what was funded.
         available_micros: Balance { available: read_micros(row, 8)?, held: due }.freeing(due).available,
+        token: match &call.caller {
+            Proof::Execution(rights) => Some(rights.clone()),
+            _ => None,
+        },
+        is_stopped: row.unsigned(25)? == 1,
     })
 }
 
@@ -219,7 +267,7 @@ pub(super) fn check_command(command: &Command, caller: &Caller) -> Step<()> {
     let owner = operator || caller.role == Some(Role::Owner);
     let management_key = caller.key.as_ref().is_some_and(|key| matches!(key.kind, KeyKind::Live | KeyKind::Test));
     let management = operator || caller.role.is_some() || management_key;
-    let runtime = caller.agent_id.is_some();
+    let runtime = caller.agent_id.is_some() && caller.token.is_none();
     let allowed = match command {
         Command::Admit => true,
         Command::MeterReserve(_) => runtime,
@@ -254,6 +302,10 @@ pub(super) fn check_command(command: &Command, caller: &Caller) -> Step<()> {
         | Command::Overview { .. }
         | Command::VerifyAudit { .. }
         | Command::Reconcile => management,
+        Command::Money(MoneyCommand::PutPacket { .. }) => operator,
+        // Whether a token is due is decided there: who comes without one is told so.
+        Command::Money(MoneyCommand::Pay(_)) => management || caller.token.is_some(),
+        Command::Money(command) => management || (caller.token.is_some() && command.is_for_tokens()),
     };
     if allowed { Ok(()) } else { Err(Refusal::Forbidden.into()) }
 }

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::money::command::MoneyCommand;
 use super::outcome::Answered;
 use crate::domain::address::LoginAddress;
 use crate::domain::agent::AgentStatus;
@@ -138,6 +139,8 @@ pub enum Command {
     },
     /// Recomputes every balance from the entries.
     Reconcile,
+    /// What is spent under rules.
+    Money(MoneyCommand),
 }
 
 /// A new tenant. A repeat with the same uuid and controller answers the same tenant; until its delivery is confirmed it

@@ -4,17 +4,18 @@
 //! once.
 
 use super::desk::{Desk, Done, EVENT_TTL_MS, Keep, Step};
+use super::money::sweep;
+use super::outbox;
 use super::outcome::{Due, Outcome};
-use super::{outbox, reservation};
 use crate::domain::time::{HOUR_MS, Timestamp};
 use crate::objects::{idempotency, limit};
 
-/// Expires reservations and, when housekeeping is due, purges what is old: at most `batch` of each.
+/// Ends what has run out and, when housekeeping is due, purges what is old: at most `batch` of each.
 pub(super) fn run(desk: &mut Desk<'_>, batch: u64) -> Step<Done> {
     let batch = batch.max(1);
-    let expired = reservation::expire_due(desk, batch)?;
+    let expired = sweep::run(desk, batch)?;
     let purged = if desk.housekeeping_at.is_some_and(|at| at <= desk.now) { keep_house(desk, batch)? } else { 0 };
-    if let Some(deadline) = reservation::next_deadline(desk)? {
+    if let Some(deadline) = sweep::next_deadline(desk)? {
         desk.due_by(deadline);
     }
     Ok(Done { outcome: Outcome::Due(Due { expired, purged }), keep: Keep::Nothing })

@@ -6,6 +6,7 @@
 use super::call::Answer;
 use super::command::{MeterCapture, MeterRelease, MeterReserve};
 use super::desk::{Desk, Done, Keep, Step};
+use super::money::{control, sweep};
 use super::outcome::{Charged, Outcome, Reserved};
 use super::refusal::Refusal;
 use super::reservation;
@@ -16,8 +17,13 @@ use crate::objects::{idempotency, wire};
 
 /// Holds the price on the default wallet. 402 when it is not there, run-out holds counted as freed.
 pub(super) fn reserve(desk: &mut Desk<'_>, request: &MeterReserve) -> Step<Done> {
+    control::check_running(desk)?;
     let price = request.price_micros;
-    let available = desk.caller.available_micros;
+    let mut available = desk.caller.available_micros;
+    // A lease that has run out may hold what is missing.
+    while available < price && sweep::before_a_refusal(desk)? {
+        available = available.max(desk.available);
+    }
     let expires_at: Timestamp = desk.now.plus_s(request.ttl_s);
     let Ok(left) = available.checked_sub(price) else {
         let wallet_id = desk.caller.default_wallet;

@@ -20,6 +20,7 @@ mod invitation;
 mod key;
 mod member;
 mod meter;
+pub mod money;
 pub mod object;
 mod outbox;
 pub mod outcome;
@@ -44,7 +45,10 @@ use crate::domain::limit::LimitState;
 use crate::domain::time::{HOUR_MS, Timestamp};
 
 /// The object's tables, one entry a version.
-pub const SCHEMA: &[Version] = &[&[include_str!("../../../schema/objects/common.sql"), include_str!("../../../schema/objects/tenant.sql")]];
+pub const SCHEMA: &[Version] = &[
+    &[include_str!("../../../schema/objects/common.sql"), include_str!("../../../schema/objects/tenant.sql")],
+    &[include_str!("../../../schema/objects/money.sql")],
+];
 
 /// Brings the tables up to date; one statement when they are. The shell calls it once an instance, in a transaction.
 /// An object nobody was born in has no tables and shall have none: unless the call is a birth, ask [`is_there`] first
@@ -61,7 +65,7 @@ pub fn is_there(sql: &dyn Sql) -> Result<bool, SqlError> {
 /// The answer of an object without tables; the same as that of one with tables but no tenant.
 pub fn refuse_unborn(call: &TenantCall) -> TenantReply {
     TenantReply::refused(match (&call.caller, &call.command) {
-        (Proof::Key { .. }, _) => Refusal::InvalidCredentials,
+        (Proof::Key { .. } | Proof::Execution(_), _) => Refusal::InvalidCredentials,
         (Proof::Wallet { .. }, Command::Invite(_)) => Refusal::NotControllingWallet,
         (Proof::Wallet { .. }, _) => Refusal::TenantMismatch,
         (Proof::User { .. }, _) => Refusal::NotMember,
@@ -91,6 +95,7 @@ pub fn statements() -> impl Iterator<Item = &'static str> {
         schema::STATEMENTS,
     ]
     .into_iter()
+    .chain(money::statements())
     .flatten()
     .copied()
 }
@@ -183,6 +188,7 @@ fn execute(desk: &mut Desk<'_>, command: &Command) -> Step<Done> {
         Command::OutboxAck { upto_seq } => outbox::acknowledge(desk, *upto_seq),
         Command::VerifyAudit { after_seq, limit } => audit::verify(desk, *after_seq, *limit),
         Command::Reconcile => audit::reconcile(desk),
+        Command::Money(command) => money::execute(desk, command),
     }
 }
 

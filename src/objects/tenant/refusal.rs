@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::money::refusal::MoneyRefusal;
 use crate::domain::id::WalletId;
 use crate::domain::money::Micros;
 use crate::domain::plan::Plan;
@@ -17,6 +18,10 @@ pub enum Thing {
     Key,
     Reservation,
     Wallet,
+    Mandate,
+    Lease,
+    Payment,
+    Approval,
 }
 
 /// A refusal. The comment gives the status it ends in.
@@ -82,6 +87,8 @@ pub enum Refusal {
     /// A metered request was admitted, and then came to nothing: it was given back, and may come again. `cause` is for the
     /// log.
     Unsettled { cause: String },
+    /// Governed money is refused.
+    Money(MoneyRefusal),
 }
 
 impl Refusal {
@@ -117,6 +124,7 @@ impl Refusal {
             | Self::WalletCap
             | Self::FundingSourceNotAllowed
             | Self::GoNoGoIncomplete => true,
+            Self::Money(refusal) => refusal.is_kept(),
         }
     }
 }
@@ -127,6 +135,7 @@ impl From<ReservationError> for Refusal {
             ReservationError::Resolved => Self::ReservationResolved,
             ReservationError::Expired => Self::ReservationExpired,
             ReservationError::CaptureExceeds => Self::CaptureExceedsReservation,
+            ReservationError::ApprovalPending => Self::Money(MoneyRefusal::ApprovalPending),
         }
     }
 }
@@ -135,7 +144,6 @@ impl From<FundingError> for Refusal {
     fn from(error: FundingError) -> Self {
         match error {
             FundingError::SourceNotAllowed => Self::FundingSourceNotAllowed,
-            FundingError::GoNoGoIncomplete => Self::GoNoGoIncomplete,
             FundingError::OverCap => Self::WalletCap,
         }
     }

@@ -5,6 +5,8 @@
 use serde_json::{Map, Value};
 
 use super::desk::{Desk, Done, Step, read_as, read_json, read_micros, read_time, read_wallet_id};
+use super::money::control;
+use super::money::refusal::MoneyRefusal;
 use super::outcome::{Funded, Outcome, WalletView};
 use super::refusal::{Refusal, Thing};
 use crate::domain::event::Action;
@@ -20,14 +22,18 @@ statements! {
     WRITE = "INSERT INTO wallet (id, name, mode, metadata, created_at_ms) VALUES (?1, ?2, ?3, ?4, ?5)";
     OPEN_ACCOUNTS = "INSERT INTO account (id) VALUES (?1), (?2)";
     COUNT = "SELECT count(*) FROM wallet";
-    READ = "SELECT w.id, w.name, w.mode, w.metadata, w.created_at_ms, available.balance_micros, held.balance_micros,
+    READ = "SELECT w.id, w.name, w.mode, w.metadata, w.created_at_ms, available.balance_micros,
+            held.balance_micros + (SELECT coalesce(sum(a.balance_micros), 0) FROM lease l JOIN account a ON a.id = l.id
+                WHERE l.status = 'active' AND l.wallet_id = w.id),
             (SELECT coalesce(sum(amount_micros), 0) FROM reservation
-                WHERE status = 'reserved' AND expires_at_ms <= ?2 AND wallet_id = w.id)
+                WHERE resolved_at_ms IS NULL AND expires_at_ms <= ?2 AND wallet_id = w.id AND lease_id IS NULL)
         FROM wallet w JOIN account available ON available.id = w.id JOIN account held ON held.id = w.id || '.held'
         WHERE w.id = +?1";
-    LIST = "SELECT w.id, w.name, w.mode, w.metadata, w.created_at_ms, available.balance_micros, held.balance_micros,
+    LIST = "SELECT w.id, w.name, w.mode, w.metadata, w.created_at_ms, available.balance_micros,
+            held.balance_micros + (SELECT coalesce(sum(a.balance_micros), 0) FROM lease l JOIN account a ON a.id = l.id
+                WHERE l.status = 'active' AND l.wallet_id = w.id),
             (SELECT coalesce(sum(amount_micros), 0) FROM reservation
-                WHERE status = 'reserved' AND expires_at_ms <= ?2 AND wallet_id = w.id)
+                WHERE resolved_at_ms IS NULL AND expires_at_ms <= ?2 AND wallet_id = w.id AND lease_id IS NULL)
         FROM wallet w JOIN account available ON available.id = w.id JOIN account held ON held.id = w.id || '.held'
         WHERE ?1 IS NULL OR w.id < ?1 ORDER BY w.id DESC LIMIT +?3";
 }
@@ -63,7 +69,7 @@ pub(super) fn create(desk: &mut Desk<'_>, name: Option<&str>, mode: Mode, metada
         Mode::Sandbox => {}
         Mode::Live => {
             check_live(desk, mode)?;
-            return Err(Refusal::GoNoGoIncomplete.into());
+            control::check_packet(desk)?;
         }
     }
     let count = desk.sql.first(COUNT, &[])?.ok_or(SqlError::Shape("no count"))?.unsigned(0)?;
@@ -75,7 +81,7 @@ pub(super) fn create(desk: &mut Desk<'_>, name: Option<&str>, mode: Mode, metada
 }
 
 /// Keeps test keys away from live money.
-fn check_live(desk: &Desk<'_>, mode: Mode) -> Step<()> {
+pub(super) fn check_live(desk: &Desk<'_>, mode: Mode) -> Step<()> {
     match (mode, &desk.caller.key) {
         (Mode::Live, Some(key)) if key.kind == KeyKind::Test => Err(Refusal::LiveModeForbidden.into()),
         _ => Ok(()),
@@ -121,6 +127,11 @@ pub(super) fn list(desk: &Desk<'_>, limit: u64, before: Option<WalletId>) -> Ste
 pub(super) fn fund(desk: &mut Desk<'_>, wallet_id: WalletId, amount: Micros, source: Option<FundingSource>) -> Step<Done> {
     let wallet = find(desk, wallet_id)?;
     let source = check_funding(wallet.mode, source, wallet.balance.total(), amount).map_err(Refusal::from)?;
+    if source == FundingSource::Provider {
+        control::check_packet(desk)?;
+        // No provider is built in: live money waits for one.
+        return Err(MoneyRefusal::UpstreamNotConfigured.into());
+    }
     Ok(Outcome::Funded(put_money(desk, wallet_id, wallet.balance, amount, source)?).into())
 }
 

@@ -37,7 +37,7 @@ fn give_back(state: &mut State, id: ReservationId, status: Status, entries: &mut
     let wallet = state.wallets.entry(wallet_id).or_default();
     wallet.held -= amount;
     wallet.available += amount;
-    let action = if status == Status::Expired { "reservation.expired" } else { "reservation.released" };
+    let action = if status == Status::Expired { "query.expired" } else { "query.released" };
     let transfer = Some((format!("{wallet_id}.held"), wallet_id.to_string(), amount));
     entries.push(Expected { action, actor, object: Some(id.to_string()), transfer });
 }
@@ -81,7 +81,7 @@ pub fn reserve(
         let is_new = state.reservations.insert(id, reservation).is_none();
         check(is_new, reply, || "a fresh id".to_owned())?;
         let transfer = Some((wallet_id.to_string(), format!("{wallet_id}.held"), price));
-        entries.push(Expected { action: "reservation.held", actor: None, object: Some(id.to_string()), transfer });
+        entries.push(Expected { action: "query.held", actor: None, object: Some(id.to_string()), transfer });
         check(reply.next_due_at_ms.is_some_and(|due| due <= expires_at_ms), reply, || "an alarm before the hold runs out".to_owned())?;
     }
     Ok(())
@@ -159,7 +159,7 @@ fn charge(state: &mut State, now: Timestamp, id: ReservationId, asked: u64, entr
     entries.push(Expected { action: "query.charged", actor: actor.clone(), object: object.clone(), transfer });
     if freed > 0 {
         let transfer = Some((held, wallet_id.to_string(), freed));
-        entries.push(Expected { action: "reservation.remainder_freed", actor, object, transfer });
+        entries.push(Expected { action: "query.remainder_freed", actor, object, transfer });
     }
 }
 

@@ -1,0 +1,121 @@
+//! Payments: `/v1/payments` (contract identity-and-money 8).
+
+use serde::Deserialize;
+
+use crate::crypto::token::ExecutionAudience;
+use crate::domain::form::payment::PaymentForm;
+use crate::domain::id::{MandateId, PaymentId};
+use crate::domain::limit::LimitClass;
+use crate::domain::payment::PaymentStatus;
+use crate::domain::time::Timestamp;
+use crate::http::code::Code;
+use crate::http::context::Ctx;
+use crate::http::credential::Credential;
+use crate::http::fault::Fault;
+use crate::http::field::{Metadata, Text};
+use crate::http::lookup::id_in;
+use crate::http::money::{Amount, MerchantName, require_usd};
+use crate::http::page::Page;
+use crate::http::refusal::{execution_token_required, token_scope_mismatch};
+use crate::http::reply::Reply;
+use crate::http::route::Route;
+use crate::http::tenant::{Answer, unexpected};
+use crate::objects::tenant::command::Command;
+use crate::objects::tenant::money::command::{MoneyCommand, PayRequest};
+use crate::objects::tenant::money::outcome::MoneyOutcome;
+use crate::objects::tenant::outcome::Outcome;
+use crate::routes;
+
+pub static ROUTES: &[Route] = routes! {
+    Post "/v1/payments" => pay {
+        name: "createPayment", summary: "Pay a merchant, by an execution token", access: Execution, class: Some(LimitClass::Money), body: Json,
+        documented: true, request: PaymentBody, status: 201, response: PaymentForm,
+    }
+    Get "/v1/payments" => list_payments {
+        name: "listPayments", summary: "Payments, denied ones too, newest first", access: Management, class: Some(LimitClass::Money), body: None,
+        documented: true, status: 200, response: Page<PaymentForm>,
+    }
+    Get "/v1/payments/{id}" => show_payment {
+        name: "getPayment", summary: "One payment", access: Spend, class: Some(LimitClass::Money), body: None, documented: true, status: 200,
+        response: PaymentForm,
+    }
+};
+
+#[derive(Deserialize)]
+#[cfg_attr(not(target_arch = "wasm32"), derive(schemars::JsonSchema))]
+struct PaymentBody {
+    /// The token's, if it is sent.
+    mandate_id: Option<String>,
+    /// Minor units.
+    amount: Amount,
+    currency: Text<1, 16>,
+    merchant: MerchantName,
+    description: Option<Text<0, 1024>>,
+    metadata: Option<Metadata<16_384>>,
+    /// Or the Idempotency-Key header: one of them is required.
+    #[allow(dead_code)]
+    idempotency_key: Option<Text<1, 255>>,
+}
+
+fn form_of(answer: Answer) -> Result<PaymentForm, Fault> {
+    match answer.outcome {
+        Outcome::Money(MoneyOutcome::Payment(form)) => Ok(*form),
+        other => Err(unexpected(&other)),
+    }
+}
+
+/// 1. The body, the key, which a payment cannot do without, and the token: 400, 403. 2. Pay, once: 402, 403, 409, each
+/// written down. 3. Answer: 201, or 202 while a human has to decide.
+async fn pay(ctx: &Ctx) -> Result<Reply, Fault> {
+    let body: PaymentBody = ctx.incoming.body()?;
+    require_usd(Some(&body.currency), "$")?;
+    if ctx.idempotency_key()?.is_none() {
+        let what = "send an Idempotency-Key, so that a repeat does not pay twice";
+        return Err(Fault::new(Code::IdempotencyKeyRequired, what).in_body());
+    }
+    let named = body.mandate_id.map(|id| id_in(&id, "$.mandate_id", MandateId::parse)).transpose()?;
+    match &*ctx.credential() {
+        Credential::Execution(execution) => {
+            let fits = execution.audience == ExecutionAudience::Payments;
+            if !fits || named.is_some_and(|id| id != execution.rights.mandate_id) {
+                return Err(token_scope_mismatch().in_body());
+            }
+        }
+        _ => return Err(execution_token_required()),
+    }
+    let seat = ctx.spend_seat().await?;
+    let request = PayRequest {
+        amount: body.amount.micros(),
+        merchant: body.merchant.into_merchant(),
+        description: body.description.map(Text::into_string),
+        metadata: body.metadata.unwrap_or_default().into_map(),
+    };
+    let form = form_of(ctx.call_tenant(&seat, Command::Money(MoneyCommand::Pay(request))).await?)?;
+    let status = if form.status == PaymentStatus::PendingApproval { 202 } else { 201 };
+    let location = format!("/v1/payments/{}", form.id);
+    Ok(Reply::json(status, &form)?.no_store().with_header("Location", location))
+}
+
+/// 1. Page and filters: 400, 404. 2. Read one more than the page holds: 200.
+async fn list_payments(ctx: &Ctx) -> Result<Reply, Fault> {
+    let (limit, page) = ctx.page_of(PaymentId::parse)?;
+    let mandate_id = ctx.filter("mandate_id", |id| MandateId::parse(id).ok())?;
+    let status = ctx.filter("status", PaymentStatus::parse)?;
+    let merchant = ctx.filter("merchant", |name| MerchantName::parse(name).ok())?.map(|name| name.into_merchant().key);
+    let time = |name: &str| ctx.filter(name, |text| Timestamp::parse(text).ok());
+    let (created_from, created_to) = (time("created_from")?, time("created_to")?);
+    let seat = ctx.management_seat().await?;
+    let agent_id = ctx.agent_filter("agent_id", &seat)?;
+    let command = MoneyCommand::ListPayments { page, agent_id, mandate_id, status, merchant, created_from, created_to };
+    let answer = ctx.call_tenant(&seat, Command::Money(command)).await?;
+    let Outcome::Money(MoneyOutcome::Payments(forms)) = answer.outcome else { return Err(unexpected(&answer.outcome)) };
+    Ok(Reply::json(200, &Page::cut(forms, limit, |form| form.id.to_string()))?.no_store())
+}
+
+/// 1. The id: 400. 2. Read; a token sees its own agent's: 404. 3. Answer: 200.
+async fn show_payment(ctx: &Ctx) -> Result<Reply, Fault> {
+    let payment_id = ctx.path_id(PaymentId::parse)?;
+    let seat = ctx.spend_seat().await?;
+    let answer = ctx.call_tenant(&seat, Command::Money(MoneyCommand::GetPayment { payment_id })).await?;
+    Ok(Reply::json(200, &form_of(answer)?)?.no_store())
+}

@@ -1,0 +1,157 @@
+//! What a refusal of the tenant's object is to the client: its code, what is wrong, and what to do next.
+
+use serde_json::json;
+
+use super::code::Code;
+use super::credential;
+use super::fault::Fault;
+use super::root::Root;
+use crate::domain::id::PaymentId;
+use crate::domain::mandate::LimitKind;
+use crate::domain::money::Micros;
+use crate::domain::spend::{Reason, Risk};
+use crate::objects::tenant::money::refusal::MoneyRefusal;
+use crate::objects::tenant::refusal::Refusal;
+
+/// The tenant named is not the credential's: alike whether it exists.
+pub fn tenant_mismatch() -> Fault {
+    Fault::new(Code::TenantMismatch, "the tenant named is not this credential's; name its own, or use another credential")
+}
+
+/// What a refusal of the tenant's object is to the client.
+pub fn fault_of(refusal: Refusal, root: Root) -> Fault {
+    match refusal {
+        Refusal::InvalidCredentials => credential::bad_credential(),
+        Refusal::TenantMismatch => tenant_mismatch(),
+        Refusal::NotMember | Refusal::NoTenant if root == Root::V1 => tenant_mismatch(),
+        Refusal::NotMember | Refusal::NoTenant | Refusal::NotFound(_) | Refusal::InvalidInvitation => Fault::not_found(),
+        Refusal::AgentNotActive => Fault::new(Code::AgentSuspended, "this agent is suspended; its tenant can activate it"),
+        Refusal::Forbidden | Refusal::ScopeNotHeld => Fault::new(Code::Forbidden, "this credential may not do that"),
+        Refusal::LiveModeForbidden => Fault::new(Code::LiveModeForbidden, "a test key may not touch live wallets"),
+        Refusal::RateLimited => Fault::internal("a refused limit was not told"),
+        Refusal::IdempotencyConflict => {
+            Fault::new(Code::IdempotencyConflict, "this Idempotency-Key was used with another body; take a new key")
+        }
+        Refusal::IdempotencyInFlight => {
+            Fault::new(Code::IdempotencyInFlight, "the first request with this Idempotency-Key is still running; repeat it in a second")
+                .with_header("Retry-After", "1")
+        }
+        Refusal::InsufficientBalance { available_micros, price_micros, wallet_id } => {
+            Fault::new(Code::InsufficientBalance, "the balance does not cover the price; fund the wallet and ask again")
+                .with("balance", available_micros.to_string())
+                .with("price", price_micros.to_string())
+                .with("currency", "USD")
+                .with("fund", json!({"wallet_id": wallet_id}))
+        }
+        Refusal::PlanLimitExceeded { limit, current, plan } => {
+            Fault::new(Code::PlanLimitExceeded, "the plan allows no further agent; revoke one, or take a larger plan")
+                .with("limit", limit)
+                .with("current", current)
+                .with("plan", json!(plan))
+                .with("upgrade_url", "/account/billing")
+        }
+        Refusal::InvalidEnrollmentToken => Fault::new(
+            Code::InvalidEnrollmentToken,
+            "this enrollment token is unknown, used, expired or revoked; ask the owner for a new one",
+        ),
+        Refusal::NotControllingWallet => Fault::new(Code::NotControllingWallet, "only the wallet that controls the tenant may do that"),
+        Refusal::OwnerExists => Fault::new(Code::OwnerExists, "the tenant has an owner, or another address is invited"),
+        Refusal::TenantExists => Fault::new(Code::TenantExists, "this name is taken; choose another"),
+        Refusal::TargetAgentNotActive => Fault::new(Code::AgentNotActive, "that agent is suspended or revoked"),
+        Refusal::ReservationResolved => Fault::new(Code::ReservationResolved, "it was captured, or released, before"),
+        Refusal::ReservationExpired => Fault::new(Code::ReservationExpired, "it ran out before; reserve again"),
+        Refusal::CaptureExceedsReservation => Fault::new(Code::CaptureExceedsReservation, "a capture takes at most what was reserved"),
+        Refusal::AgentRevoked => Fault::new(Code::Conflict, "the state does not allow that any more"),
+        Refusal::Unsettled { cause } => Fault::busy(cause),
+        Refusal::WalletLimit => Fault::new(Code::WalletLimit, "a tenant has at most 100 wallets"),
+        Refusal::WalletCap => Fault::new(Code::WalletCap, "a wallet holds at most 100,000,000 minor units"),
+        Refusal::FundingSourceNotAllowed => Fault::new(Code::FundingSourceNotAllowed, "this wallet does not take money from that source"),
+        Refusal::GoNoGoIncomplete => {
+            Fault::new(Code::GoNoGoIncomplete, "live money waits for a complete go/no-go packet: GET /v1/tenant/go-no-go")
+        }
+        Refusal::Money(refusal) => fault_of_money(refusal, root),
+    }
+}
+
+fn fault_of_money(refusal: MoneyRefusal, root: Root) -> Fault {
+    match refusal {
+        MoneyRefusal::Spend { reason, requested, payment_id } => fault_of_spend(reason, requested, payment_id),
+        MoneyRefusal::BatchRefused { index, refusal } => fault_of(*refusal, root).with("index", index),
+        MoneyRefusal::TokenScopeMismatch => token_scope_mismatch(),
+        MoneyRefusal::ExecutionTokenRequired => execution_token_required(),
+        MoneyRefusal::TokenAlreadyUsed => Fault::new(Code::TokenAlreadyUsed, "this token has served a payment; ask for a new one"),
+        MoneyRefusal::TenantStopped => Fault::new(Code::TenantStopped, "the tenant's kill switch is on: PUT /v1/tenant/kill-switch"),
+        MoneyRefusal::ApprovalPending => Fault::new(Code::ApprovalPending, "a human has to decide first: GET /v1/approvals"),
+        MoneyRefusal::ApprovalDecided => Fault::new(Code::ApprovalDecided, "this was decided otherwise, or too late to decide"),
+        MoneyRefusal::AgentInactive => Fault::new(Code::AgentInactive, "that agent is revoked; a mandate needs one that is not"),
+        MoneyRefusal::VersionMismatch { version } => {
+            Fault::new(Code::VersionMismatch, "somebody changed it since; read it again and send the version you read")
+                .with("version", version)
+        }
+        MoneyRefusal::ImmutableField => {
+            Fault::new(Code::ImmutableField, "agent_id is fixed; make a new mandate for another agent").with("path", "$.agent_id")
+        }
+        MoneyRefusal::MandateRevoked => Fault::new(Code::MandateRevoked, "revoked is final; make a new mandate"),
+        MoneyRefusal::LimitBelowUsage { limit } => {
+            Fault::new(Code::LimitBelowUsage, "that limit lies below what is spent and held in its window").with("limit", limit.as_str())
+        }
+        MoneyRefusal::LeaseWider { field } => {
+            Fault::new(Code::LeaseWider, "a lease is never wider than what it is lent from").with("field", field.as_str())
+        }
+        MoneyRefusal::LeaseDepthExceeded => Fault::new(Code::LeaseDepthExceeded, "budgets are lent on eight times at most"),
+        MoneyRefusal::LeaseCycle => Fault::field("$.child_agent_id", "must not be one of those the budget comes from"),
+        MoneyRefusal::LeaseHasChildren => Fault::new(Code::LeaseHasChildren, "part of it is lent on; release or revoke those leases first"),
+        MoneyRefusal::UpstreamNotConfigured => {
+            Fault::new(Code::UpstreamNotConfigured, "live money needs a payment provider, and none is configured")
+                .with("upstream", "FUNDING_BASE_URL")
+        }
+    }
+}
+
+/// A token that is good, for something else than it was shown for.
+pub fn token_scope_mismatch() -> Fault {
+    Fault::new(Code::TokenScopeMismatch, "this token is for another audience, action, mandate or lease; ask for one that fits")
+}
+
+/// Management where an agent's token is due.
+pub fn execution_token_required() -> Fault {
+    Fault::new(Code::ExecutionTokenRequired, "payments take an execution token: POST /v1/agents/{id}/execution-tokens")
+}
+
+fn fault_of_spend(reason: Reason, requested: Micros, payment_id: Option<PaymentId>) -> Fault {
+    let short = |code: Code, what: &'static str, remaining: Micros| {
+        Fault::new(code, what).with("remaining", remaining.minor()).with("requested", requested.minor())
+    };
+    let fault = match reason {
+        Reason::AgentNotActive => Fault::new(Code::AgentSuspended, "this agent is suspended or revoked"),
+        Reason::MandateNotActive => Fault::new(Code::MandateNotActive, "this mandate is suspended, used up, expired or revoked"),
+        Reason::ActionNotAllowed => {
+            Fault::new(Code::ActionNotAllowed, "the mandate, the lease or the agent's scopes do not allow this action")
+        }
+        Reason::MerchantNotAllowed => Fault::new(Code::MerchantNotAllowed, "this merchant is not among those allowed"),
+        Reason::RiskVelocity => Fault::new(Code::RiskDenied, "too many payments in a minute; wait").with("rule", Risk::Velocity.as_str()),
+        Reason::RiskTrust => Fault::new(Code::RiskDenied, "the agent's trust score is too low").with("rule", Risk::Trust.as_str()),
+        Reason::MandateLimit { limit, remaining } => {
+            short(Code::MandateLimitExceeded, limit_text(limit), remaining).with("limit", limit.as_str())
+        }
+        Reason::LeaseExhausted { remaining } => {
+            short(Code::LeaseExhausted, "the lease does not cover it; ask its lender for more", remaining)
+        }
+        Reason::InsufficientFunds { available } => {
+            short(Code::InsufficientFunds, "the wallet does not cover it; fund it and ask again", available)
+        }
+    };
+    match payment_id {
+        Some(id) => fault.with("payment_id", id.to_string()),
+        None => fault,
+    }
+}
+
+const fn limit_text(limit: LimitKind) -> &'static str {
+    match limit {
+        LimitKind::PerTransaction => "more than one transaction may come to; ask for less",
+        LimitKind::Daily => "more than is left for today; ask for less, or tomorrow",
+        LimitKind::Monthly => "more than is left for this month; ask for less, or next month",
+        LimitKind::Total => "more than is left of the mandate; ask for less, or for a higher limit",
+    }
+}

@@ -1,0 +1,199 @@
+//! Budget leases in the store: ending and returning (contract identity-and-money 10).
+//!
+//! Invariant: what a lease can spend stands in its own account of the ledger, taken from its parent's account or from the
+//! wallet when it was granted, and going back there when it ends. An ended lease has no active child.
+
+mod grant;
+mod view;
+
+pub(super) use grant::grant;
+pub(super) use view::{Filter, get, list};
+use view::{done, read};
+
+use super::super::desk::{Desk, Done, Step};
+use super::books::{Books, has_active_children, with_books};
+use super::column::Columns;
+use super::refusal::MoneyRefusal;
+use super::{hold, sweep};
+use crate::domain::event::Action;
+use crate::domain::form::lease::LeaseForm;
+use crate::domain::id::{AgentId, LeaseId, MandateId};
+use crate::domain::lease::LeaseStatus;
+use crate::domain::ledger::{Account, Transfer};
+use crate::domain::time::Timestamp;
+use crate::objects::sql::SqlError;
+use crate::{params, statements};
+
+statements! {
+    LIST_DUE = "SELECT id FROM lease WHERE status = 'active' AND expires_at_ms IS NOT NULL AND expires_at_ms <= ?1
+        ORDER BY expires_at_ms, id LIMIT +?2";
+    LIST_ACTIVE_CHILDREN = "SELECT id FROM lease WHERE parent_id = ?1 AND status = 'active' ORDER BY id";
+    LIST_ROOTS_OF_MANDATE = "SELECT id FROM lease WHERE mandate_id = ?1 AND status = 'active' AND parent_id IS NULL ORDER BY id";
+    LIST_OF_AGENT = "SELECT id FROM lease WHERE status = 'active' AND (child_agent_id = ?1 OR parent_agent_id = ?1) ORDER BY depth, id";
+    NEXT_DEADLINE = "SELECT min(expires_at_ms) FROM lease WHERE status = 'active' AND expires_at_ms IS NOT NULL";
+}
+
+/// A child gives up its lease: what is unspent and unheld goes back. Repeatable.
+pub(super) fn release(desk: &mut Desk<'_>, id: LeaseId) -> Step<Done> {
+    with_books(desk, |desk, books| {
+        let lease = books.lease(desk, id)?.clone();
+        if lease.is_due(desk.now) {
+            return end_tree(desk, books, id, LeaseStatus::Expired, Action::LeaseExpired);
+        }
+        if lease.status != LeaseStatus::Active {
+            return Ok(());
+        }
+        if has_active_children(desk, id)? {
+            return Err(MoneyRefusal::LeaseHasChildren.into());
+        }
+        end(desk, books, id, LeaseStatus::Released, Action::LeaseReleased)
+    })?;
+    Ok(done(read(desk, id)?))
+}
+
+/// A lender takes a lease back, with all below it. Repeatable.
+pub(super) fn revoke(desk: &mut Desk<'_>, id: LeaseId) -> Step<Done> {
+    let is_active = with_books(desk, |desk, books| Ok(books.lease(desk, id)?.status == LeaseStatus::Active))?;
+    if is_active {
+        end_with_holds(desk, id, LeaseStatus::Revoked, Action::LeaseRevoked)?;
+    }
+    Ok(done(read(desk, id)?))
+}
+
+/// Revokes what was lent under a mandate.
+pub(super) fn revoke_those_of_mandate(desk: &mut Desk<'_>, id: MandateId) -> Step<()> {
+    for id in list_ids(desk, LIST_ROOTS_OF_MANDATE, &id.to_string())? {
+        end_with_holds(desk, id, LeaseStatus::Revoked, Action::LeaseRevoked)?;
+    }
+    Ok(())
+}
+
+/// Revokes what was lent to an agent or by it.
+pub(super) fn revoke_those_of_agent(desk: &mut Desk<'_>, id: AgentId) -> Step<()> {
+    for id in list_ids(desk, LIST_OF_AGENT, &id.to_string())? {
+        let is_active = with_books(desk, |desk, books| Ok(books.lease(desk, id)?.status == LeaseStatus::Active))?;
+        if is_active {
+            end_with_holds(desk, id, LeaseStatus::Revoked, Action::LeaseRevoked)?;
+        }
+    }
+    Ok(())
+}
+
+/// Ends what has reached its expiry, at most `batch`; answers how many there were.
+pub(super) fn expire_due(desk: &mut Desk<'_>, batch: u64) -> Step<u64> {
+    let rows = desk.sql.run(LIST_DUE, params![desk.now.as_ms(), batch])?;
+    for row in &rows {
+        let id = Columns::of(row).id(LeaseId::parse)?;
+        let is_active = with_books(desk, |desk, books| Ok(books.lease(desk, id)?.status == LeaseStatus::Active))?;
+        // An ancestor's end may have taken it along.
+        if is_active {
+            end_with_holds(desk, id, LeaseStatus::Expired, Action::LeaseExpired)?;
+        }
+    }
+    Ok(rows.len() as u64)
+}
+
+/// Ends a lease and all below it; their holds are due first, so that most of their money takes the straight way.
+fn end_with_holds(desk: &mut Desk<'_>, id: LeaseId, status: LeaseStatus, action: Action) -> Step<()> {
+    for lease in subtree(desk, id)? {
+        hold::end_those_of_lease(desk, lease)?;
+    }
+    sweep::holds(desk)?;
+    with_books(desk, |desk, books| end_tree(desk, books, id, status, action))
+}
+
+/// A lease and every active one below it, the deepest first.
+fn subtree(desk: &Desk<'_>, root: LeaseId) -> Step<Vec<LeaseId>> {
+    let mut found = vec![root];
+    let mut at = 0;
+    while let Some(id) = found.get(at).copied() {
+        found.extend(list_ids(desk, LIST_ACTIVE_CHILDREN, &id.to_string())?);
+        at += 1;
+    }
+    found.reverse();
+    Ok(found)
+}
+
+fn list_ids(desk: &Desk<'_>, statement: &'static str, of: &str) -> Step<Vec<LeaseId>> {
+    let rows = desk.sql.run(statement, params![of])?;
+    Ok(rows.iter().map(|row| Columns::of(row).id(LeaseId::parse)).collect::<Result<_, SqlError>>()?)
+}
+
+fn end_tree(desk: &mut Desk<'_>, books: &mut Books, id: LeaseId, status: LeaseStatus, action: Action) -> Step<()> {
+    for lease in subtree(desk, id)? {
+        end(desk, books, lease, status, action)?;
+    }
+    Ok(())
+}
+
+/// Ends one lease: what it has left goes to its parent, or to the wallet and the mandate's windows.
+fn end(desk: &mut Desk<'_>, books: &mut Books, id: LeaseId, status: LeaseStatus, action: Action) -> Step<()> {
+    let lease = books.lease(desk, id)?;
+    let (left, parent, wallet, mandate_id, day) = (lease.remaining, lease.parent, lease.wallet, lease.mandate_id, lease.day);
+    lease.pass_up(left)?;
+    lease.status = status;
+    let to = match parent {
+        Some(parent) => {
+            books.lease(desk, parent)?.take_back_leased(left)?;
+            Account::Lease(parent)
+        }
+        None => {
+            books.mandate(desk, mandate_id)?.mandate.windows.free(left, day)?;
+            Account::Available(wallet)
+        }
+    };
+    let transfer = if left.is_zero() { None } else { Some(Transfer::new(Account::Lease(id), to, left)?) };
+    announce(desk, books, id, action, transfer)
+}
+
+/// Announces what has become of a lease whose book is open.
+fn announce(desk: &mut Desk<'_>, books: &mut Books, id: LeaseId, action: Action, transfer: Option<Transfer>) -> Step<()> {
+    let form = read(desk, id)?;
+    let lease = books.lease(desk, id)?;
+    let form = LeaseForm {
+        status: lease.status,
+        captured: lease.captured,
+        reserved: lease.reserved,
+        leased: lease.leased,
+        remaining: lease.remaining,
+        returned_amount: lease.returned,
+        ended_at: (lease.status != LeaseStatus::Active).then_some(desk.now),
+        ..form
+    };
+    desk.record(action, &id.to_string(), transfer, &form)?;
+    Ok(())
+}
+
+/// A lease with nothing left that nothing can come back to has come to its end.
+pub(super) fn notice_exhaustion(desk: &mut Desk<'_>, books: &mut Books, id: LeaseId) -> Step<()> {
+    let mut next = Some(id);
+    while let Some(id) = next {
+        // Children still active in the books: their rows are written at the end.
+        let has_children = has_active_children_in(desk, books, id)?;
+        let lease = books.lease(desk, id)?;
+        if !lease.is_spent(has_children) {
+            return Ok(());
+        }
+        lease.status = LeaseStatus::Exhausted;
+        next = lease.parent;
+        announce(desk, books, id, Action::LeaseExhausted, None)?;
+    }
+    Ok(())
+}
+
+fn has_active_children_in(desk: &Desk<'_>, books: &mut Books, id: LeaseId) -> Step<bool> {
+    for child in list_ids(desk, LIST_ACTIVE_CHILDREN, &id.to_string())? {
+        if books.lease(desk, child)?.status == LeaseStatus::Active {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// The earliest expiry of an active lease.
+pub(super) fn next_deadline(desk: &Desk<'_>) -> Step<Option<Timestamp>> {
+    sweep::deadline(desk, NEXT_DEADLINE)
+}
+
+/// Every statement about leases.
+pub(super) const ALL_STATEMENTS: [&[&str]; 3] = [STATEMENTS, grant::STATEMENTS, view::STATEMENTS];
