@@ -27,9 +27,9 @@ use crate::{params, statements};
 statements! {
     LIST_DUE = "SELECT id FROM lease WHERE status = 'active' AND expires_at_ms IS NOT NULL AND expires_at_ms <= ?1
         ORDER BY expires_at_ms, id LIMIT +?2";
-    LIST_ACTIVE_CHILDREN = "SELECT id FROM lease WHERE parent_id = ?1 AND status = 'active' ORDER BY id";
-    LIST_ROOTS_OF_MANDATE = "SELECT id FROM lease WHERE mandate_id = ?1 AND status = 'active' AND parent_id IS NULL ORDER BY id";
-    LIST_OF_AGENT = "SELECT id FROM lease WHERE status = 'active' AND (child_agent_id = ?1 OR parent_agent_id = ?1) ORDER BY depth, id";
+    LIST_ACTIVE_CHILDREN = "SELECT id FROM lease WHERE parent_id = +?1 AND status = 'active' ORDER BY id";
+    LIST_ROOTS_OF_MANDATE = "SELECT id FROM lease WHERE mandate_id = +?1 AND status = 'active' AND parent_id IS NULL ORDER BY id";
+    LIST_OF_AGENT = "SELECT id FROM lease WHERE status = 'active' AND (child_agent_id = +?1 OR parent_agent_id = +?1) ORDER BY depth, id";
     NEXT_DEADLINE = "SELECT min(expires_at_ms) FROM lease WHERE status = 'active' AND expires_at_ms IS NOT NULL";
 }
 
