@@ -5,12 +5,15 @@ import commonSchema from "../../schema/objects/common.sql";
 import memorySchema from "../../schema/objects/memory.sql";
 import tenantSchema from "../../schema/objects/tenant.sql";
 import { Books, type Head } from "./books.ts";
-import { type Admission, type Caller, type Charged, type Claim, type Events, type Refused, type Replayed, type Reserved, refuse, Undone } from "./call.ts";
+import { type Admission, type Caller, type Charged, type Claim, type Events, type Refused, type Replayed, type Reserved, refuse, type Spender, type Told, Undone } from "./call.ts";
 import { newId } from "./id.ts";
 import type { Credential } from "./key.ts";
 import { countRequest, type Standing } from "./limit.ts";
 import { type Found, type Memory, remember, type Search, search } from "./memory.ts";
 import { migrate } from "./migrate.ts";
+import { type Ask, type Mandate, type Outcome, type Right, Spending } from "./spend.ts";
+import spendSchema from "./spend.sql";
+import type { MandateAsked, Spend, TokenAsked } from "./spend_request.ts";
 
 const RESERVATION_TTL_MS = 60_000;
 /** How many events are handed on at a time. */
@@ -31,9 +34,14 @@ type KeyRow = {
   agent_status: string | null;
 };
 
+function rightOf(spender: Spender): Right | undefined {
+  return "right" in spender ? spender.right : undefined;
+}
+
 export class Tenant extends DurableObject<TenantEnv> {
   readonly #sql: SqlStorage;
   readonly #books: Books;
+  readonly #spending: Spending;
   #tenant: { slug: string; walletId: string } | undefined;
   /** When the alarm stands, as far as this instance knows: never later than the next thing due. */
   #alarmAtMs = Number.POSITIVE_INFINITY;
@@ -42,7 +50,8 @@ export class Tenant extends DurableObject<TenantEnv> {
     super(state, env);
     this.#sql = state.storage.sql;
     this.#books = new Books(this.#sql, (atMs) => this.#wake(atMs));
-    migrate(state.storage, [commonSchema, tenantSchema, memorySchema]);
+    this.#spending = new Spending(this.#sql, this.#books, (atMs) => this.#wake(atMs));
+    migrate(state.storage, [commonSchema, tenantSchema, memorySchema, spendSchema]);
   }
 
   /** The query with the memory in an object of its own: the price held, the memory asked, the price taken. */
@@ -143,8 +152,61 @@ export class Tenant extends DurableObject<TenantEnv> {
     });
   }
 
+  createMandate(admission: Admission, claim: Claim | undefined, asked: MandateAsked): Told | Refused {
+    return this.#spend(admission, claim, (ask) => this.#spending.createMandate(ask, this.#constants().walletId, asked));
+  }
+
+  /** Whether a token may be made; the Worker makes it, since signing cannot stand inside a transaction. */
+  grantToken(admission: Admission, agentId: string, asked: TokenAsked): Told | Refused {
+    return this.#spend(admission, undefined, ({ nowMs }) => {
+      const refusal = this.#spending.grant(agentId, asked.mandateId, asked.action, asked.leaseId !== null, nowMs);
+      return refusal ?? { status: 201, body: "" };
+    });
+  }
+
+  reserve(spender: Spender, claim: Claim | undefined, spend: Spend): Told | Refused {
+    return this.#spend(spender, claim, (ask, mandate) => this.#spending.reserve(ask, rightOf(spender), mandate, spend));
+  }
+
+  reserveAll(spender: Spender, claim: Claim | undefined, spends: Spend[], isAtomic: boolean): Told | Refused {
+    return this.#spend(spender, claim, (ask, mandate) => this.#spending.reserveAll(ask, rightOf(spender), mandate, spends, isAtomic));
+  }
+
+  captureSpend(spender: Spender, claim: Claim | undefined, reservationId: string, amountMicros: number | null): Told | Refused {
+    return this.#spend(spender, claim, (ask) => this.#spending.capture(ask, rightOf(spender), reservationId, amountMicros));
+  }
+
+  /** One command of /v1: admitted, answered from memory or done, and its answer kept, refusals included. */
+  #spend(spender: Spender, claim: Claim | undefined, command: (ask: Ask, mandate: Mandate | undefined) => Outcome): Told | Refused {
+    const { nowMs, requestId } = spender;
+    if (this.#spending.isDue(nowMs)) this.ctx.storage.transactionSync(() => this.#spending.sweep(nowMs));
+    return this.#transact(() => {
+      const { actor, standing, mandate } = "right" in spender ? this.#admitToken(spender) : this.#admitKey(spender);
+      const kept = this.#books.recorded(claim, nowMs);
+      if (kept !== undefined) return { status: Number(kept.slice(0, 3)), body: kept.slice(3), standing, isReplayed: true };
+      const outcome = command({ actor, requestId, nowMs }, mandate);
+      if (outcome.status !== 400) this.#books.keep(claim, requestId, `${outcome.status}${outcome.body}`, nowMs);
+      return { ...outcome, standing, isReplayed: false };
+    });
+  }
+
+  #admitKey(admission: Admission): { actor: string; standing: Standing; mandate: undefined } {
+    const { keyId, standing } = this.#admit(admission);
+    return { actor: keyId, standing, mandate: undefined };
+  }
+
+  /** A token dies with its agent and its mandate. The mandate is read here once, for the command as well. */
+  #admitToken({ right, quota, nowMs }: Exclude<Spender, Admission>): { actor: string; standing: Standing; mandate: Mandate } {
+    const mandate = this.#spending.mandate(right.mandateId, nowMs);
+    const isGood = mandate !== undefined && mandate.row.agent_id === right.agentId && mandate.row.agent_status !== "revoked" && mandate.row.status !== "revoked";
+    if (!isGood) refuse(401, "UNAUTHORIZED");
+    const standing = countRequest(this.#sql, quota, right.agentId, nowMs);
+    if (!standing.isAdmitted) refuse(429, "rate_limited", standing);
+    return { actor: right.agentId, standing, mandate };
+  }
+
   /** Makes the tenant the benchmark asks for: keys, a wallet with money, memories. */
-  seed(uuid: string, slug: string, keys: Credential[], fundsMicros: number, contents: string[], nowMs: number): string {
+  seed(uuid: string, slug: string, keys: Credential[], fundsMicros: number, contents: string[], nowMs: number): { walletId: string; agentId: string } {
     const walletId = newId("wal", nowMs);
     const agentId = newId("agt", nowMs);
     this.ctx.storage.transactionSync(() => {
@@ -177,7 +239,7 @@ export class Tenant extends DurableObject<TenantEnv> {
       );
     });
     if (contents.length > 0) remember(this.ctx.storage, "s1", contents, nowMs);
-    return walletId;
+    return { walletId, agentId };
   }
 
   override async alarm(): Promise<void> {
@@ -191,6 +253,7 @@ export class Tenant extends DurableObject<TenantEnv> {
     }
     const { next } = this.#sql.exec<{ next: number | null }>("SELECT min(expires_at_ms) AS next FROM reservation WHERE status = 'reserved'").one();
     if (next !== null) this.#wake(next);
+    this.#wake(this.ctx.storage.transactionSync(() => this.#spending.sweep(nowMs)));
     if (await this.#handOutboxOn()) this.#wake(Date.now());
   }
 
