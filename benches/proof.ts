@@ -131,7 +131,9 @@ async function proveTokens(spender: Spender): Promise<void> {
   refused(await post(await new SignJWT(claims).setProtectedHeader({ alg: "HS256" }).sign(new Uint8Array(32))), 401, "UNAUTHORIZED");
   refused(await post(`${Buffer.from('{"alg":"none"}').toString("base64url")}.${token.split(".")[1]!}.`), 401, "UNAUTHORIZED");
   refused(await post(token, { ...SPEND, kind: "tool" }), 403, "token_scope_mismatch");
-  refused(await post(await issueToken(spender, spender.mandateId, "payment:execute", "spendguard-payments")), 403, "token_scope_mismatch");
+  const payment = { ...SPEND, kind: "payment", merchant: "OpenAI" };
+  assert.equal((await post(await issueToken(spender, spender.mandateId, "payment:execute"), payment)).status, 201);
+  refused(await post(await issueToken(spender, spender.mandateId, "payment:execute", "spendguard-payments"), payment), 403, "token_scope_mismatch");
   assert.equal(claims["action"], ACTION);
 }
 
