@@ -1,7 +1,8 @@
 // What the tenant's object is asked and what it answers.
 import type { Credential } from "./key.ts";
 import type { Quota, Standing } from "./limit.ts";
-import type { Outcome, Right } from "./spend.ts";
+import type { Outcome } from "./outcome.ts";
+import type { Right } from "./spend.ts";
 
 /** Events of one tenant, in order, after the one it names. */
 export interface Events {

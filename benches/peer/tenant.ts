@@ -11,7 +11,9 @@ import type { Credential } from "./key.ts";
 import { countRequest, type Standing } from "./limit.ts";
 import { type Found, type Memory, remember, type Search, search } from "./memory.ts";
 import { migrate } from "./migrate.ts";
-import { type Ask, type Mandate, type Outcome, type Right, Spending } from "./spend.ts";
+import { createMandate, grantToken, type Mandate, readMandate } from "./mandate.ts";
+import type { Ask, Outcome } from "./outcome.ts";
+import { type Right, Spending } from "./spend.ts";
 import spendSchema from "./spend.sql";
 import type { MandateAsked, Spend, TokenAsked } from "./spend_request.ts";
 
@@ -153,15 +155,12 @@ export class Tenant extends DurableObject<TenantEnv> {
   }
 
   createMandate(admission: Admission, claim: Claim | undefined, asked: MandateAsked): Told | Refused {
-    return this.#spend(admission, claim, (ask) => this.#spending.createMandate(ask, this.#constants().walletId, asked));
+    return this.#spend(admission, claim, (ask) => createMandate(this.#sql, this.#books, ask, this.#constants().walletId, asked));
   }
 
   /** Whether a token may be made; the Worker makes it, since signing cannot stand inside a transaction. */
   grantToken(admission: Admission, agentId: string, asked: TokenAsked): Told | Refused {
-    return this.#spend(admission, undefined, ({ nowMs }) => {
-      const refusal = this.#spending.grant(agentId, asked.mandateId, asked.action, asked.leaseId !== null, nowMs);
-      return refusal ?? { status: 201, body: "" };
-    });
+    return this.#spend(admission, undefined, ({ nowMs }) => grantToken(this.#sql, agentId, asked, nowMs) ?? { status: 201, body: "" });
   }
 
   reserve(spender: Spender, claim: Claim | undefined, spend: Spend): Told | Refused {
@@ -197,7 +196,7 @@ export class Tenant extends DurableObject<TenantEnv> {
 
   /** A token dies with its agent and its mandate. The mandate is read here once, for the command as well. */
   #admitToken({ right, quota, nowMs }: Exclude<Spender, Admission>): { actor: string; standing: Standing; mandate: Mandate } {
-    const mandate = this.#spending.mandate(right.mandateId, nowMs);
+    const mandate = readMandate(this.#sql, right.mandateId, nowMs);
     const isGood = mandate !== undefined && mandate.row.agent_id === right.agentId && mandate.row.agent_status !== "revoked" && mandate.row.status !== "revoked";
     if (!isGood) refuse(401, "UNAUTHORIZED");
     const standing = countRequest(this.#sql, quota, right.agentId, nowMs);
