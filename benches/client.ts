@@ -6,6 +6,8 @@ import { performance } from "node:perf_hooks";
 
 export interface Reply {
   status: number;
+  /** Status line and headers, where somebody wants to read the answer. */
+  head: string;
   body: string;
 }
 
@@ -53,7 +55,7 @@ class AnswerReader {
       if (wantsBody) body = joinChunks(this.#bytes.subarray(start));
     }
     this.#bytes = Buffer.alloc(0);
-    return { status, body };
+    return { status, head: wantsBody ? head : "", body };
   }
 }
 

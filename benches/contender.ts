@@ -11,6 +11,9 @@ const COMPATIBILITY_DATE = "2026-11-01";
 /** Quotas times this are never reached: the limits count, and refuse nobody. */
 const RATE_LIMIT_SCALE = 1_000_000_000;
 
+/** What every contender signs its tokens with; the benchmark forges with it. */
+export const TOKEN_SIGNING_SEED = "01".repeat(32);
+
 function settings(port: number): Record<string, string> {
   // Secrets of a run that nobody else reaches.
   return {
@@ -19,7 +22,7 @@ function settings(port: number): Record<string, string> {
     RATE_LIMIT_SCALE: String(RATE_LIMIT_SCALE),
     // A query costs something, and the credit of a new tenant lasts for the whole run.
     QUERY_PRICE_USD: "0.000001",
-    TOKEN_SIGNING_SEED: "01".repeat(32),
+    TOKEN_SIGNING_SEED,
     CHALLENGE_SECRET: "02".repeat(32),
     SEAL_SECRET: "03".repeat(32),
     CSRF_SECRET: "04".repeat(32),
@@ -44,7 +47,7 @@ export function hop(port: number, toolbox: Toolbox): Server {
   return new Server({ name: "hop", port, service }, toolbox);
 }
 
-/** (b) The peer: Hono, viem, WebCrypto and the same tables; its D1 takes migrations at `databasePort`. */
+/** (b) The peer: Hono, viem, jose, WebCrypto and the same tables; its D1 takes migrations at `databasePort`. */
 export function peer(port: number, databasePort: number, toolbox: Toolbox): Server {
   const locals = standInsOf("peer", toolbox);
   return new Server(

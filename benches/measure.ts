@@ -29,11 +29,23 @@ export interface Claim {
   atMost?: number;
 }
 
+/** A figure of one lane, or what it has over another's. Medians over rounds. */
+export interface Ceiling {
+  text: string;
+  of: string;
+  minus?: string;
+  figure: keyof Round;
+  unit: string;
+  digits?: number;
+  atMost?: number;
+}
+
 export interface Scene {
   title: string;
   connections: number;
   lanes: Lane[];
   claims: Claim[];
+  ceilings?: Ceiling[];
 }
 
 export interface Pace {
@@ -47,6 +59,7 @@ export interface SceneResult {
   connections: number;
   rounds: Map<string, Round[]>;
   claims: { claim: Claim; ratio: number; lowest: number; highest: number; cpuRatio: number }[];
+  ceilings: { ceiling: Ceiling; value: number; lowest: number; highest: number }[];
 }
 
 /** A lane that repeats one request. */
@@ -88,7 +101,15 @@ export async function measure(scene: Scene, pace: Pace): Promise<SceneResult> {
       paces.set(lane.label, figures.perSecond);
     }
   }
-  return { title: scene.title, connections: scene.connections, rounds, claims: scene.claims.map((claim) => settle(claim, rounds)) };
+  const claims = scene.claims.map((claim) => settle(claim, rounds));
+  const ceilings = (scene.ceilings ?? []).map((ceiling) => read(ceiling, rounds));
+  return { title: scene.title, connections: scene.connections, rounds, claims, ceilings };
+}
+
+function read(ceiling: Ceiling, rounds: Map<string, Round[]>): SceneResult["ceilings"][number] {
+  const base = ceiling.minus === undefined ? undefined : rounds.get(ceiling.minus)!;
+  const values = rounds.get(ceiling.of)!.map((round, index) => round[ceiling.figure] - (base?.[index]![ceiling.figure] ?? 0));
+  return { ceiling, value: median(values), lowest: Math.min(...values), highest: Math.max(...values) };
 }
 
 function settle(claim: Claim, rounds: Map<string, Round[]>): SceneResult["claims"][number] {

@@ -40,10 +40,14 @@ export interface Fact {
 
 export function render(results: SceneResult[], facts: Fact[], conditions: string[]): string {
   const lines = ["| promise | measured | wanted | |", "|---|---:|---:|---|"];
-  for (const { claims } of results) {
+  for (const { claims, ceilings } of results) {
     for (const { claim, ratio, lowest, highest, cpuRatio } of claims) {
       const cpu = claim.figure === undefined ? `; by CPU ${number(cpuRatio, 2)}` : "";
       lines.push(`| ${claim.text} | ${number(ratio, 2)}x (${number(lowest, 2)}-${number(highest, 2)}${cpu}) | ${promise(claim)} | ${verdict(ratio, claim)} |`);
+    }
+    for (const { ceiling, value, lowest, highest } of ceilings) {
+      const [shown, from, to] = [value, lowest, highest].map((figure) => number(figure, ceiling.digits ?? 0));
+      lines.push(`| ${ceiling.text} | ${shown} ${ceiling.unit} (${from}-${to}) | ${promise(ceiling)} | ${verdict(value, ceiling)} |`);
     }
   }
   for (const fact of facts) {

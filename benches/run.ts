@@ -1,5 +1,5 @@
 // The benchmark's driver: starts every contender under bare workerd, lets the scenes run, prints the table.
-//   node benches/run.ts [--seconds 3] [--rounds 7] [--quick] [--only hops,session,cold] [--directory DIR] [--port 9310]
+//   node benches/run.ts [--seconds 3] [--rounds 7] [--quick] [--only hops,session,reservation,cold] [--directory DIR] [--port 9310]
 import { execFileSync } from "node:child_process";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";

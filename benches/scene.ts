@@ -1,8 +1,11 @@
 // What is measured, and what was promised of it.
+import { decodeJwt } from "jose";
 import { encodeRequest } from "./client.ts";
 import { type Lane, repeated, type Scene } from "./measure.ts";
+import { proveSpending } from "./proof.ts";
 import type { Server } from "./server.ts";
 import { type BenchTenant, makeOurManagedTenant, makeOurTenant, makePeerTenant, memories, RARE_WORD } from "./tenant.ts";
+import { addMandates, BATCH, BATCH_ITEMS, canSpend, forgeToken, holdOpen, issueToken, makeOurSpender, makePeerSpender, RESERVATIONS, SPEND, type Spender } from "./spender.ts";
 import { signIns, wallet } from "./wallet.ts";
 
 /** Enough to keep a single-threaded server busy all the time, few enough that p50 is not the length of a queue. */
@@ -164,4 +167,160 @@ export async function memory({ peer, ours, crowded }: Contenders): Promise<Scene
       { text: "query of 1,000 memories, one at a time / peer", of: alone, to: "peer: 1,000 memories" },
     ],
   };
+}
+
+/** What is promised of a reservation is promised at this many connections. */
+const CROWD = 32;
+const OPEN_RESERVATIONS = 100_000;
+const MANDATES = 10_000;
+
+type MakeSpender = () => Promise<Spender>;
+
+/** Holds money by an execution token, each time under an Idempotency-Key of its own. Every round has a new token. */
+function spendLane(label: string, server: Server, spenderOf: MakeSpender, path: string, body: unknown, status: number): Lane {
+  const placeholder = "bench-0000000000000000";
+  let [head, tail] = ["", ""];
+  let count = 0;
+  return {
+    label,
+    server,
+    status,
+    prepare: async () => {
+      const headers = { Authorization: `Bearer ${await issueToken(await spenderOf())}`, "Idempotency-Key": placeholder };
+      [head, tail] = encodeRequest({ method: "POST", path, headers, body }).toString().split(placeholder) as [string, string];
+    },
+    next: () => Buffer.from(`${head}bench-${String(count++).padStart(16, "0")}${tail}`),
+  };
+}
+
+function reserveLane(label: string, server: Server, spenderOf: MakeSpender): Lane {
+  return spendLane(label, server, spenderOf, RESERVATIONS, SPEND, 201);
+}
+
+function always(spender: Spender): MakeSpender {
+  return async () => spender;
+}
+
+/** A tenant without any reservation at the start of every round. */
+function freshly(make: (slug: string) => Promise<Spender>, slug: string): MakeSpender {
+  let count = 0;
+  return () => make(`${slug}-${count++}`);
+}
+
+interface SpendContender {
+  name: "peer" | "ours";
+  server: Server;
+  make: (slug: string) => Promise<Spender>;
+}
+
+/** Who has the routes of spending, each having proved that it uses them rightly; asked once a run. */
+let able: Promise<SpendContender[]> | undefined;
+
+function spenders({ peer, ours }: Contenders): Promise<SpendContender[]> {
+  able ??= (async () => {
+    const all: SpendContender[] = [
+      { name: "peer", server: peer, make: (slug) => makePeerSpender(peer.port, slug) },
+      { name: "ours", server: ours, make: (slug) => makeOurSpender(ours.port, slug) },
+    ];
+    const chosen: SpendContender[] = [];
+    for (const contender of all) {
+      const { name, server, make } = contender;
+      if (!(await canSpend(server))) {
+        process.stderr.write(`  ${name}: the routes of spending answer 404, so they are not measured\n`);
+        continue;
+      }
+      try {
+        await proveSpending(await make(`bench-proof-${name}`));
+      } catch (error) {
+        throw new Error(`${name} does not spend as the contract says: ${(error as Error).message}\n${server.log()}`, { cause: error });
+      }
+      chosen.push(contender);
+    }
+    return chosen;
+  })();
+  return able;
+}
+
+/** A reservation whole: token, limit, idempotency key, mandate, hold, audit, outbox. */
+export async function reservation(contenders: Contenders): Promise<Scene> {
+  const { floor, hop } = contenders;
+  const body = { ...SPEND, agent_id: "agt_01ARZ3NDEKTSV4RRFFQ69G5FAV", mandate_id: "mdt_01ARZ3NDEKTSV4RRFFQ69G5FAV" };
+  const contending = await spenders(contenders);
+  const lanes = [
+    repeated("floor: hop, durable write", floor, { method: "GET", path: "/write" }),
+    repeated("floor: hop that keeps a body", floor, { method: "POST", path: "/keep", body }),
+    repeated("bare JS: hop, durable write", hop, { method: "GET", path: "/write" }),
+  ];
+  for (const { name, server, make } of contending) lanes.push(reserveLane(`${name}: reservation`, server, always(await make(`bench-reservation-${name}`))));
+  const scene: Scene = {
+    title: "`POST /v1/spend-guard/reservations`",
+    connections: CROWD,
+    lanes,
+    claims: [{ text: "the peer's reservation / a bare JS durable hop", of: "peer: reservation", to: "bare JS: hop, durable write" }],
+  };
+  if (!contending.some(({ name }) => name === "ours")) return scene;
+  scene.claims.push(
+    { text: "reservation / floor, a bare durable hop", of: "ours: reservation", to: "floor: hop, durable write", atLeast: 0.4 },
+    { text: "reservation / floor, a bare durable hop that keeps a body", of: "ours: reservation", to: "floor: hop that keeps a body" },
+    { text: "reservation / peer (aim 1.5)", of: "ours: reservation", to: "peer: reservation", atLeast: 1 },
+  );
+  scene.ceilings = [{ text: `reservation, p99 at ${CROWD} connections`, of: "ours: reservation", figure: "p99Ms", unit: "ms", digits: 1, atMost: 25 }];
+  return scene;
+}
+
+/**
+ * The check of an execution token, as the processor time between a request without one and a request whose token holds
+ * in everything but its last claim: both are refused before any hop.
+ */
+export async function token(contenders: Contenders): Promise<Scene> {
+  const scene: Scene = { title: "Execution-token check", connections: CONNECTIONS, lanes: [], claims: [], ceilings: [] };
+  for (const { name, server, make } of await spenders(contenders)) {
+    const { tenant: _, ...claims } = decodeJwt(await issueToken(await make(`bench-token-${name}`)));
+    const headers = { Authorization: `Bearer ${await forgeToken(claims)}` };
+    const [none, checked] = [`${name}: refused, no token`, `${name}: refused, token checked`];
+    scene.lanes.push(repeated(none, server, { method: "POST", path: RESERVATIONS, body: SPEND }, 401));
+    scene.lanes.push(repeated(checked, server, { method: "POST", path: RESERVATIONS, headers, body: SPEND }, 401));
+    const ceiling = { text: `execution-token check, processor time (${name})`, of: checked, minus: none, figure: "cpuMicros" as const, unit: "us" };
+    scene.ceilings!.push(name === "ours" ? { ...ceiling, atMost: 150 } : ceiling);
+  }
+  return scene;
+}
+
+/** What a tenant has already must not show, one request at a time so that p50 is the work and no queue. */
+export async function many(contenders: Contenders): Promise<Scene> {
+  const scene: Scene = { title: "Reservation in a tenant that has many", connections: 1, lanes: [], claims: [] };
+  for (const { name, server, make } of await spenders(contenders)) {
+    const open = await make(`bench-open-${name}`);
+    await holdOpen(open, OPEN_RESERVATIONS);
+    const ruled = await make(`bench-mandates-${name}`);
+    await addMandates(ruled, MANDATES - 1);
+    const [few, manyOpen, manyMandates] = [`${name}: 1 mandate, none open`, `${name}: 100,000 open`, `${name}: 10,000 mandates`];
+    scene.lanes.push(
+      reserveLane(few, server, freshly(make, `bench-few-${name}`)),
+      reserveLane(manyOpen, server, always(open)),
+      reserveLane(manyMandates, server, always(ruled)),
+    );
+    const wanted = name === "ours" ? { atMost: 1.3 } : {};
+    scene.claims.push(
+      { text: `reservation p50, 100,000 open / none (${name})`, of: manyOpen, to: few, figure: "p50Ms", ...wanted },
+      { text: `reservation p50, 10,000 mandates / 1 (${name})`, of: manyMandates, to: few, figure: "p50Ms", ...wanted },
+    );
+  }
+  return scene;
+}
+
+/** A hundred in one call, against one. */
+export async function batch(contenders: Contenders): Promise<Scene> {
+  const scene: Scene = { title: "A batch of 100 reservations", connections: 1, lanes: [], claims: [] };
+  const items = { items: Array.from({ length: BATCH_ITEMS }, () => SPEND) };
+  for (const { name, server, make } of await spenders(contenders)) {
+    const [one, hundred] = [`${name}: one`, `${name}: batch of 100`];
+    scene.lanes.push(
+      reserveLane(one, server, freshly(make, `bench-one-${name}`)),
+      spendLane(hundred, server, freshly(make, `bench-batch-${name}`), BATCH, items, 200),
+    );
+    const wanted = name === "ours" ? { atMost: 10 } : {};
+    scene.claims.push({ text: `p50 of a batch of 100 / of one (${name})`, of: hundred, to: one, figure: "p50Ms", ...wanted });
+  }
+  return scene;
 }

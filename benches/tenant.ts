@@ -8,6 +8,7 @@ export interface BenchTenant {
   agentKey: string;
   liveKey: string;
   walletId: string;
+  agentId: string;
 }
 
 const WORDS =
@@ -34,8 +35,8 @@ export async function makePeerTenant(port: number, slug: string, contents: strin
   const uuid = randomBytes(16).toString("hex");
   const [agentKey, liveKey] = [key("mtak_", uuid), key("tl_live_", uuid)];
   const body = { uuid, slug, keys: [agentKey, liveKey], contents };
-  const { wallet_id: walletId } = await ask<{ wallet_id: string }>(port, { method: "POST", path: "/seed", body });
-  return { slug, agentKey, liveKey, walletId };
+  const { wallet_id: walletId, agent_id: agentId } = await ask<{ wallet_id: string; agent_id: string }>(port, { method: "POST", path: "/seed", body });
+  return { slug, agentKey, liveKey, walletId, agentId };
 }
 
 /** How many observations one call brings (contract: at most 100). */
@@ -61,9 +62,9 @@ export async function makeOurTenant(port: number, slug: string, contents: string
   const [signIn] = await signIns(port, [wallet(walletIndex)], 1);
   const { session_token: token } = await ask<{ session_token: string }>(port, signIn!);
   const bearer = { Authorization: `Bearer ${token}` };
-  const { agent_key: agentKey, wallet_id: walletId } = await post<{ agent_key: string; wallet_id: string }>("/v2/agents/signup", { tenant_id: slug }, bearer, 201);
-  await rememberAll(post, { slug, agentKey }, contents);
-  return { slug, agentKey, liveKey: "", walletId };
+  const born = await post<{ agent_key: string; wallet_id: string; agent_id: string }>("/v2/agents/signup", { tenant_id: slug }, bearer, 201);
+  await rememberAll(post, { slug, agentKey: born.agent_key }, contents);
+  return { slug, agentKey: born.agent_key, liveKey: "", walletId: born.wallet_id, agentId: born.agent_id };
 }
 
 /** A human's tenant, with a management key. */
@@ -74,7 +75,7 @@ export async function makeOurManagedTenant(port: number, slug: string): Promise<
   const { token } = await post<{ token: string }>("/api/auth/token", account, {}, 200);
   const human = { Authorization: `Bearer ${token}` };
   const { wallet_id: walletId } = await post<{ wallet_id: string }>("/v2/tenants", { tenant_id: slug }, human, 201);
-  const { agent_key: agentKey } = await post<{ agent_key: string }>(`/v2/tenants/${slug}/agent-keys`, { label: "bench" }, human, 201);
+  const minted = await post<{ agent_key: string; agent_id: string }>(`/v2/tenants/${slug}/agent-keys`, { label: "bench" }, human, 201);
   const { key: liveKey } = await post<{ key: string }>("/v1/api-keys", { environment: "live" }, { ...human, "X-Tenant-ID": slug }, 201);
-  return { slug, agentKey, liveKey, walletId };
+  return { slug, agentKey: minted.agent_key, liveKey, walletId, agentId: minted.agent_id };
 }

@@ -1,6 +1,8 @@
 // What the tenant's object is asked and what it answers.
 import type { Credential } from "./key.ts";
 import type { Quota, Standing } from "./limit.ts";
+import type { Outcome } from "./outcome.ts";
+import type { Right } from "./spend.ts";
 
 /** Events of one tenant, in order, after the one it names. */
 export interface Events {
@@ -21,6 +23,15 @@ export interface Admission {
   slug: string | undefined;
   nowMs: number;
   requestId: string;
+}
+
+/** Who spends: a token's agent, which the Worker has verified, or whoever holds a key. */
+export type Spender = Admission | { right: Right; quota: Quota; nowMs: number; requestId: string };
+
+/** The answer of a command that keeps its refusals as well. */
+export interface Told extends Outcome {
+  standing: Standing;
+  isReplayed: boolean;
 }
 
 export interface Refused {

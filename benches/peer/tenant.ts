@@ -4,25 +4,27 @@ import { DurableObject } from "cloudflare:workers";
 import commonSchema from "../../schema/objects/common.sql";
 import memorySchema from "../../schema/objects/memory.sql";
 import tenantSchema from "../../schema/objects/tenant.sql";
-import { type Admission, type Caller, type Charged, type Claim, type Events, type Refused, type Replayed, type Reserved, refuse, Undone } from "./call.ts";
+import { Books, type Head } from "./books.ts";
+import { type Admission, type Caller, type Charged, type Claim, type Events, type Refused, type Replayed, type Reserved, refuse, type Spender, type Told, Undone } from "./call.ts";
 import { newId } from "./id.ts";
-import { type Credential, sha256 } from "./key.ts";
+import type { Credential } from "./key.ts";
 import { countRequest, type Standing } from "./limit.ts";
 import { type Found, type Memory, remember, type Search, search } from "./memory.ts";
 import { migrate } from "./migrate.ts";
+import { createMandate, grantToken, type Mandate, readMandate } from "./mandate.ts";
+import type { Ask, Outcome } from "./outcome.ts";
+import { type Right, Spending } from "./spend.ts";
+import spendSchema from "./spend.sql";
+import type { MandateAsked, Spend, TokenAsked } from "./spend_request.ts";
 
-const RECORD_TTL_MS = 86_400_000;
 const RESERVATION_TTL_MS = 60_000;
-/** How long events wait to be handed on together, and how many go at a time. */
-const OUTBOX_DELAY_MS = 200;
+/** How many events are handed on at a time. */
 const OUTBOX_BATCH = 100;
 
 export interface TenantEnv {
   EVENTS: Queue<Events>;
   MEMORY: DurableObjectNamespace<Memory>;
 }
-
-const encoder = new TextEncoder();
 
 type KeyRow = {
   id: string;
@@ -34,13 +36,14 @@ type KeyRow = {
   agent_status: string | null;
 };
 
-interface Head {
-  seq: number;
-  hash: Uint8Array;
+function rightOf(spender: Spender): Right | undefined {
+  return "right" in spender ? spender.right : undefined;
 }
 
 export class Tenant extends DurableObject<TenantEnv> {
   readonly #sql: SqlStorage;
+  readonly #books: Books;
+  readonly #spending: Spending;
   #tenant: { slug: string; walletId: string } | undefined;
   /** When the alarm stands, as far as this instance knows: never later than the next thing due. */
   #alarmAtMs = Number.POSITIVE_INFINITY;
@@ -48,7 +51,9 @@ export class Tenant extends DurableObject<TenantEnv> {
   constructor(state: DurableObjectState, env: TenantEnv) {
     super(state, env);
     this.#sql = state.storage.sql;
-    migrate(state.storage, [commonSchema, tenantSchema, memorySchema]);
+    this.#books = new Books(this.#sql, (atMs) => this.#wake(atMs));
+    this.#spending = new Spending(this.#sql, this.#books, (atMs) => this.#wake(atMs));
+    migrate(state.storage, [commonSchema, tenantSchema, memorySchema, spendSchema]);
   }
 
   /** The query with the memory in an object of its own: the price held, the memory asked, the price taken. */
@@ -71,18 +76,10 @@ export class Tenant extends DurableObject<TenantEnv> {
   #reserve(admission: Admission, claim: Claim | undefined, priceMicros: number): Reserved | Replayed | Refused {
     return this.#transact(() => {
       const caller = this.#admit(admission);
-      const answer = this.#recorded(claim, admission.nowMs);
+      const answer = this.#books.recorded(claim, admission.nowMs);
       if (answer !== undefined) return { replayed: answer };
-      const reservationId = this.#hold(caller, this.#head(), admission, priceMicros);
-      if (claim !== undefined) {
-        this.#sql.exec(
-          "INSERT OR REPLACE INTO idempotency (scope_hash, body_hash, holder, expires_at_ms) VALUES (?, ?, ?, ?)",
-          claim.scopeHash,
-          claim.bodyHash,
-          admission.requestId,
-          admission.nowMs + RESERVATION_TTL_MS,
-        );
-      }
+      const reservationId = this.#hold(caller, this.#books.head(), admission, priceMicros);
+      this.#books.hold(claim, admission.requestId, admission.nowMs + RESERVATION_TTL_MS);
       return { reservationId, slug: caller.slug };
     });
   }
@@ -100,20 +97,12 @@ export class Tenant extends DurableObject<TenantEnv> {
       if (row.status !== "reserved") refuse(409, "reservation_resolved");
       if (nowMs >= row.expires_at_ms) refuse(409, "reservation_expired");
       this.#sql.exec("UPDATE reservation SET status = 'captured', captured_micros = amount_micros, resolved_at_ms = ? WHERE id = ?", nowMs, reservationId);
-      const seq = this.#append(
-        this.#head(),
+      const seq = this.#books.append(
+        this.#books.head(),
         { action: "reservation.captured", actor: row.caller, amount_micros: row.amount_micros, at: nowMs, from: `${row.wallet_id}.held`, object: reservationId, request_id: requestId, to: "revenue" },
       );
-      this.#emit(seq, "query.charged", { wallet_id: row.wallet_id, amount_micros: row.amount_micros, reservation_id: reservationId }, nowMs);
-      if (claim !== undefined) {
-        this.#sql.exec(
-          "UPDATE idempotency SET answer = CAST(? AS BLOB), expires_at_ms = ? WHERE scope_hash = ? AND holder = ? AND answer IS NULL",
-          answer,
-          nowMs + RECORD_TTL_MS,
-          claim.scopeHash,
-          requestId,
-        );
-      }
+      this.#books.emit(seq, "query.charged", JSON.stringify({ wallet_id: row.wallet_id, amount_micros: row.amount_micros, reservation_id: reservationId }), nowMs);
+      this.#books.fulfil(claim, requestId, answer, nowMs);
       return { balanceMicros: this.#balance(row.wallet_id) };
     });
   }
@@ -122,7 +111,7 @@ export class Tenant extends DurableObject<TenantEnv> {
   #release(reservationId: string, claim: Claim | undefined, requestId: string, nowMs: number): void {
     this.#transact(() => {
       this.#free(reservationId, "released", requestId, nowMs);
-      if (claim !== undefined) this.#sql.exec("DELETE FROM idempotency WHERE scope_hash = ? AND holder = ? AND answer IS NULL", claim.scopeHash, requestId);
+      this.#books.drop(claim, requestId);
       return {};
     });
   }
@@ -131,12 +120,12 @@ export class Tenant extends DurableObject<TenantEnv> {
   query(admission: Admission, claim: Claim | undefined, priceMicros: number, asked: Search): { slug: string; found: Found; balanceMicros: number } | Replayed | Refused {
     return this.#transact(() => {
       const caller = this.#admit(admission);
-      const answer = this.#recorded(claim, admission.nowMs);
+      const answer = this.#books.recorded(claim, admission.nowMs);
       if (answer !== undefined) return { replayed: answer };
       const found = search(this.#sql, asked);
-      const head = this.#head();
+      const head = this.#books.head();
       const reservationId = this.#hold(caller, head, admission, priceMicros, admission.nowMs);
-      const seq = this.#append(head, {
+      const seq = this.#books.append(head, {
         action: "reservation.captured",
         actor: caller.keyId,
         amount_micros: priceMicros,
@@ -146,18 +135,9 @@ export class Tenant extends DurableObject<TenantEnv> {
         request_id: admission.requestId,
         to: "revenue",
       });
-      this.#emit(seq, "query.charged", { wallet_id: caller.walletId, amount_micros: priceMicros, reservation_id: reservationId }, admission.nowMs);
+      this.#books.emit(seq, "query.charged", JSON.stringify({ wallet_id: caller.walletId, amount_micros: priceMicros, reservation_id: reservationId }), admission.nowMs);
       const reply = { slug: caller.slug, found, balanceMicros: this.#balance(caller.walletId) };
-      if (claim !== undefined) {
-        this.#sql.exec(
-          "INSERT OR REPLACE INTO idempotency (scope_hash, body_hash, holder, expires_at_ms, answer) VALUES (?, ?, ?, ?, CAST(? AS BLOB))",
-          claim.scopeHash,
-          claim.bodyHash,
-          admission.requestId,
-          admission.nowMs + RECORD_TTL_MS,
-          JSON.stringify(reply),
-        );
-      }
+      this.#books.keep(claim, admission.requestId, JSON.stringify(reply), admission.nowMs);
       return reply;
     });
   }
@@ -174,8 +154,58 @@ export class Tenant extends DurableObject<TenantEnv> {
     });
   }
 
+  createMandate(admission: Admission, claim: Claim | undefined, asked: MandateAsked): Told | Refused {
+    return this.#spend(admission, claim, (ask) => createMandate(this.#sql, this.#books, ask, this.#constants().walletId, asked));
+  }
+
+  /** Whether a token may be made; the Worker makes it, since signing cannot stand inside a transaction. */
+  grantToken(admission: Admission, agentId: string, asked: TokenAsked): Told | Refused {
+    return this.#spend(admission, undefined, ({ nowMs }) => grantToken(this.#sql, agentId, asked, nowMs) ?? { status: 201, body: "" });
+  }
+
+  reserve(spender: Spender, claim: Claim | undefined, spend: Spend): Told | Refused {
+    return this.#spend(spender, claim, (ask, mandate) => this.#spending.reserve(ask, rightOf(spender), mandate, spend));
+  }
+
+  reserveAll(spender: Spender, claim: Claim | undefined, spends: Spend[], isAtomic: boolean): Told | Refused {
+    return this.#spend(spender, claim, (ask, mandate) => this.#spending.reserveAll(ask, rightOf(spender), mandate, spends, isAtomic));
+  }
+
+  captureSpend(spender: Spender, claim: Claim | undefined, reservationId: string, amountMicros: number | null): Told | Refused {
+    return this.#spend(spender, claim, (ask) => this.#spending.capture(ask, rightOf(spender), reservationId, amountMicros));
+  }
+
+  /** One command of /v1: admitted, answered from memory or done, and its answer kept, refusals included. */
+  #spend(spender: Spender, claim: Claim | undefined, command: (ask: Ask, mandate: Mandate | undefined) => Outcome): Told | Refused {
+    const { nowMs, requestId } = spender;
+    if (this.#spending.isDue(nowMs)) this.ctx.storage.transactionSync(() => this.#spending.sweep(nowMs));
+    return this.#transact(() => {
+      const { actor, standing, mandate } = "right" in spender ? this.#admitToken(spender) : this.#admitKey(spender);
+      const kept = this.#books.recorded(claim, nowMs);
+      if (kept !== undefined) return { status: Number(kept.slice(0, 3)), body: kept.slice(3), standing, isReplayed: true };
+      const outcome = command({ actor, requestId, nowMs }, mandate);
+      if (outcome.status !== 400) this.#books.keep(claim, requestId, `${outcome.status}${outcome.body}`, nowMs);
+      return { ...outcome, standing, isReplayed: false };
+    });
+  }
+
+  #admitKey(admission: Admission): { actor: string; standing: Standing; mandate: undefined } {
+    const { keyId, standing } = this.#admit(admission);
+    return { actor: keyId, standing, mandate: undefined };
+  }
+
+  /** A token dies with its agent and its mandate. The mandate is read here once, for the command as well. */
+  #admitToken({ right, quota, nowMs }: Exclude<Spender, Admission>): { actor: string; standing: Standing; mandate: Mandate } {
+    const mandate = readMandate(this.#sql, right.mandateId, nowMs);
+    const isGood = mandate !== undefined && mandate.row.agent_id === right.agentId && mandate.row.agent_status !== "revoked" && mandate.row.status !== "revoked";
+    if (!isGood) refuse(401, "UNAUTHORIZED");
+    const standing = countRequest(this.#sql, quota, right.agentId, nowMs);
+    if (!standing.isAdmitted) refuse(429, "rate_limited", standing);
+    return { actor: right.agentId, standing, mandate };
+  }
+
   /** Makes the tenant the benchmark asks for: keys, a wallet with money, memories. */
-  seed(uuid: string, slug: string, keys: Credential[], fundsMicros: number, contents: string[], nowMs: number): string {
+  seed(uuid: string, slug: string, keys: Credential[], fundsMicros: number, contents: string[], nowMs: number): { walletId: string; agentId: string } {
     const walletId = newId("wal", nowMs);
     const agentId = newId("agt", nowMs);
     this.ctx.storage.transactionSync(() => {
@@ -202,13 +232,13 @@ export class Tenant extends DurableObject<TenantEnv> {
           nowMs,
         );
       }
-      this.#append(
+      this.#books.append(
         { seq: 0, hash: new Uint8Array(32) },
         { action: "wallet.funded", actor: "house", amount_micros: fundsMicros, at: nowMs, from: "outside", object: walletId, request_id: newId("req", nowMs), to: walletId },
       );
     });
     if (contents.length > 0) remember(this.ctx.storage, "s1", contents, nowMs);
-    return walletId;
+    return { walletId, agentId };
   }
 
   override async alarm(): Promise<void> {
@@ -222,6 +252,7 @@ export class Tenant extends DurableObject<TenantEnv> {
     }
     const { next } = this.#sql.exec<{ next: number | null }>("SELECT min(expires_at_ms) AS next FROM reservation WHERE status = 'reserved'").one();
     if (next !== null) this.#wake(next);
+    this.#wake(this.ctx.storage.transactionSync(() => this.#spending.sweep(nowMs)));
     if (await this.#handOutboxOn()) this.#wake(Date.now());
   }
 
@@ -290,27 +321,6 @@ export class Tenant extends DurableObject<TenantEnv> {
     return this.#tenant;
   }
 
-  /** The stored answer of an equal request, if there is one. */
-  #recorded(claim: Claim | undefined, nowMs: number): string | undefined {
-    if (claim === undefined) return undefined;
-    const [record] = this.#sql
-      .exec<{ body_hash: ArrayBuffer; expires_at_ms: number; answer: string | null }>(
-        "SELECT body_hash, expires_at_ms, CAST(answer AS TEXT) AS answer FROM idempotency WHERE scope_hash = ?",
-        claim.scopeHash,
-      )
-      .toArray();
-    if (record === undefined || nowMs >= record.expires_at_ms) return undefined;
-    if (!crypto.subtle.timingSafeEqual(record.body_hash, claim.bodyHash)) refuse(422, "idempotency_conflict");
-    if (record.answer === null) refuse(409, "idempotency_in_flight");
-    return record.answer;
-  }
-
-  /** The end of the audit chain. */
-  #head(): Head {
-    const [row] = this.#sql.exec<{ seq: number; hash: ArrayBuffer }>("SELECT seq, hash FROM audit ORDER BY seq DESC LIMIT 1").toArray();
-    return row === undefined ? { seq: 0, hash: new Uint8Array(32) } : { seq: row.seq, hash: new Uint8Array(row.hash) };
-  }
-
   #balance(walletId: string): number {
     return this.#sql.exec<{ balance_micros: number }>("SELECT balance_micros FROM account WHERE id = ?", walletId).one().balance_micros;
   }
@@ -320,7 +330,7 @@ export class Tenant extends DurableObject<TenantEnv> {
     if (this.#balance(caller.walletId) < amountMicros) refuse(402, "insufficient_balance");
     const id = newId("rsv", nowMs);
     const expiresAtMs = nowMs + RESERVATION_TTL_MS;
-    const seq = this.#append(head, {
+    const seq = this.#books.append(head, {
       action: "reservation.held",
       actor: caller.keyId,
       amount_micros: amountMicros,
@@ -358,44 +368,11 @@ export class Tenant extends DurableObject<TenantEnv> {
       )
       .toArray();
     if (row === undefined) return;
-    const seq = this.#append(
-      this.#head(),
+    const seq = this.#books.append(
+      this.#books.head(),
       { action: `reservation.${status}`, actor: row.caller, amount_micros: row.amount_micros, at: nowMs, from: `${row.wallet_id}.held`, object: id, request_id: requestId, to: row.wallet_id },
     );
-    this.#emit(seq, `reservation.${status}`, { wallet_id: row.wallet_id, amount_micros: row.amount_micros, reservation_id: id }, nowMs);
-  }
-
-  /** Appends an entry to the audit chain and moves the head along; triggers move the money. */
-  #append(head: Head, entry: { action: string; actor: string; amount_micros: number; at: number; from: string; object: string; request_id: string; to: string }): number {
-    const seq = head.seq + 1;
-    const { action, actor, amount_micros, at, from, object, request_id, to } = entry;
-    // The members stand in the order JCS gives them.
-    const text = JSON.stringify({ action, actor, amount_micros, at: new Date(at).toISOString(), from, object, request_id, seq, to });
-    const bytes = new Uint8Array(32 + text.length * 3);
-    bytes.set(head.hash);
-    const { written } = encoder.encodeInto(text, bytes.subarray(32));
-    const hash = sha256(bytes.subarray(0, 32 + written));
-    this.#sql.exec(
-      "INSERT INTO audit (seq, at_ms, actor, action, object, request_id, from_account, to_account, amount_micros, hash) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-      seq,
-      at,
-      actor,
-      action,
-      object,
-      request_id,
-      from,
-      to,
-      amount_micros,
-      hash,
-    );
-    head.seq = seq;
-    head.hash = hash;
-    return seq;
-  }
-
-  #emit(seq: number, type: string, data: Record<string, unknown>, nowMs: number): void {
-    this.#sql.exec("INSERT INTO outbox (seq, event_id, type, data, at_ms) VALUES (?, ?, ?, ?, ?)", seq, newId("evt", nowMs), type, JSON.stringify(data), nowMs);
-    this.#wake(nowMs + OUTBOX_DELAY_MS);
+    this.#books.emit(seq, `reservation.${status}`, JSON.stringify({ wallet_id: row.wallet_id, amount_micros: row.amount_micros, reservation_id: id }), nowMs);
   }
 
   #wake(atMs: number): void {

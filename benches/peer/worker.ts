@@ -1,17 +1,18 @@
 // The peer: the routes the benchmark asks for, as a good TypeScript developer would write them for the same contract,
 // the same tables and one hop a route.
 import { type Context, Hono } from "hono";
+import type { Admission, Claim, Events } from "./call.ts";
 import { expiryMs, messageOf, newChallenge, openChallenge, parseAddress, sealChallenge, verifySignature } from "./challenge.ts";
-import type { Admission, Claim, Events, Refused } from "./call.ts";
-import type { Gate } from "./gate.ts";
+import { admissionOf, answer, answerRefusal, claimOf, type Env, type House, importKeys, isRefused, limitHeaders, readBody, refusalOf } from "./house.ts";
 import { newId } from "./id.ts";
-import { parseKey, sha256 } from "./key.ts";
-import { MONEY, type Quota, RUNTIME, scaled, type Standing, WALLET_AUTH } from "./limit.ts";
-import type { Found, Memory, Search } from "./memory.ts";
+import { parseKey } from "./key.ts";
+import { MONEY, RUNTIME, scaled, WALLET_AUTH } from "./limit.ts";
+import type { Found, Search } from "./memory.ts";
 import { project } from "./projection.ts";
 import { Refusal } from "./refusal.ts";
+import { addSpendRoutes } from "./spend_route.ts";
 import type { Tenant } from "./tenant.ts";
-import { importSigner, mintSession, type Signer } from "./token.ts";
+import { mintSession } from "./token.ts";
 
 export { Gate } from "./gate.ts";
 export { Memory } from "./memory.ts";
@@ -19,45 +20,10 @@ export { Tenant } from "./tenant.ts";
 
 const PRICE_MICROS = 1000;
 
-interface Env {
-  GATE: DurableObjectNamespace<Gate>;
-  TENANT: DurableObjectNamespace<Tenant>;
-  MEMORY: DurableObjectNamespace<Memory>;
-  DB: D1Database;
-  PUBLIC_ORIGIN: string;
-  CHALLENGE_SECRET: string;
-  TOKEN_SIGNING_SEED: string;
-  RATE_LIMIT_SCALE: string;
-}
-
-/** Keys imported once an isolate. */
-let keys: Promise<{ challenge: CryptoKey; signer: Signer }> | undefined;
-
-function importKeys(env: Env): NonNullable<typeof keys> {
-  keys ??= (async () => ({
-    challenge: await crypto.subtle.importKey("raw", Uint8Array.fromHex(env.CHALLENGE_SECRET), { name: "HMAC", hash: "SHA-256" }, false, ["sign", "verify"]),
-    signer: await importSigner(env.TOKEN_SIGNING_SEED),
-  }))();
-  return keys;
-}
-
 async function admitAddress(env: Env, request: Request, nowMs: number): Promise<void> {
   const ip = request.headers.get("CF-Connecting-IP") ?? "local";
   const standing = await env.GATE.getByName(`ip:${ip}`).count(scaled(WALLET_AUTH, Number(env.RATE_LIMIT_SCALE)), nowMs);
   if (!standing.isAdmitted) throw new Refusal(429, "rate_limited");
-}
-
-async function readBody(request: Request): Promise<Record<string, unknown>> {
-  try {
-    return await request.json();
-  } catch {
-    throw new Refusal(400, "invalid_json");
-  }
-}
-
-interface House {
-  Bindings: Env;
-  Variables: { requestId: string };
 }
 
 const app = new Hono<House>();
@@ -70,29 +36,10 @@ app.use(async (context, next) => {
   console.log(JSON.stringify({ request_id: context.get("requestId"), method, path, status: context.res.status, ms: Date.now() - startedMs }));
 });
 
-const EXPOSED_HEADERS =
-  "X-Request-Id, Retry-After, X-RateLimit-Limit, X-RateLimit-Remaining, X-RateLimit-Reset, X-RateLimit-Policy, RateLimit, RateLimit-Policy, Idempotent-Replayed, ETag, Location, WWW-Authenticate, Allow";
-
-/** Answers in one go: headers set on an answer that exists already make the framework build it again. */
-function answer(context: Context<House>, status: number, body: unknown, headers?: Record<string, string>): Response {
-  return new Response(typeof body === "string" ? body : JSON.stringify(body), {
-    status,
-    headers: {
-      "Content-Type": "application/json",
-      "Cache-Control": "no-store",
-      "X-Request-Id": context.get("requestId"),
-      "X-Content-Type-Options": "nosniff",
-      "Access-Control-Allow-Origin": "*",
-      "Access-Control-Expose-Headers": EXPOSED_HEADERS,
-      ...headers,
-    },
-  });
-}
-
 app.onError((error, context) => {
-  if (error instanceof Refusal) return answer(context, error.status, { detail: error.code, code: error.code });
+  if (error instanceof Refusal) return answerRefusal(context, error);
   console.error(error);
-  return answer(context, 500, { detail: "our fault", code: "internal_error" });
+  return answerRefusal(context, new Refusal(500, "internal_error"));
 });
 
 app.post("/v2/billing/agent/challenge", async (context) => {
@@ -135,50 +82,6 @@ app.post("/v2/billing/agent/session", async (context) => {
   });
 });
 
-/** The key of the request, and what its tenant's object must know of it. */
-function admissionOf(context: Context<House>, credential: string | undefined, quota: Quota): Admission {
-  return {
-    key: parseKey(credential ?? context.req.header("Authorization")?.replace(/^Bearer /, "")),
-    quota: scaled(quota, Number(context.env.RATE_LIMIT_SCALE)),
-    slug: context.req.header("X-Tenant-ID"),
-    nowMs: Date.now(),
-    requestId: context.get("requestId"),
-  };
-}
-
-/** What an Idempotency-Key claims: its caller and route, and the body it came with. */
-function claimOf(context: Context<House>, admission: Admission, body: Record<string, unknown>): Claim | undefined {
-  const key = context.req.header("Idempotency-Key");
-  if (key === undefined) return undefined;
-  const bare = /^"(.*)"$/.exec(key)?.[1] ?? key;
-  if (!/^[\x21-\x7e]{1,255}$/.test(bare)) throw new Refusal(400, "invalid_request");
-  return {
-    scopeHash: sha256(`${admission.key.number}\n${context.req.method} ${context.req.path}\n${bare}`),
-    bodyHash: sha256(canonical(body)),
-  };
-}
-
-/** RFC 8785 for what JSON.parse gives: members in code-unit order. */
-function canonical(value: unknown): string {
-  if (Array.isArray(value)) return `[${value.map(canonical).join(",")}]`;
-  if (typeof value !== "object" || value === null) return JSON.stringify(value);
-  const members = Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1));
-  return `{${members.map(([name, member]) => `${JSON.stringify(name)}:${canonical(member)}`).join(",")}}`;
-}
-
-function isRefused(reply: object): reply is Refused {
-  return "refused" in reply;
-}
-
-function limitHeaders(quota: Quota, { remaining, resetAtMs }: Standing): Record<string, string> {
-  return {
-    "X-RateLimit-Limit": String(quota.requests),
-    "X-RateLimit-Remaining": String(remaining),
-    "X-RateLimit-Reset": String(Math.ceil(resetAtMs / 1000)),
-    "X-RateLimit-Policy": `${quota.requests};w=${quota.windowMs / 1000}`,
-  };
-}
-
 function parseSearch(body: Record<string, unknown>): Search {
   const { query_text: text, limit = 10 } = body;
   if (typeof text !== "string" || text.length === 0 || text.length > 4096) throw new Refusal(400, "invalid_request");
@@ -209,8 +112,8 @@ async function query(
   const admission = admissionOf(context, context.req.header("X-Tenant-Token"), RUNTIME);
   const body = await readBody(context.req.raw);
   const tenant = context.env.TENANT.getByName(admission.key.tenantUuid);
-  const reply = await ask(tenant, admission, claimOf(context, admission, body), parseSearch(body));
-  if (isRefused(reply)) throw new Refusal(reply.refused.status, reply.refused.code);
+  const reply = await ask(tenant, admission, claimOf(context, admission.key.number, body), parseSearch(body));
+  if (isRefused(reply)) throw refusalOf(admission.quota, admission.nowMs, reply);
   if ("replayed" in reply) return answer(context, 200, reply.replayed, { "Idempotent-Replayed": "true" });
   return answer(context, 200, queryReply(reply.slug, reply.found, reply.balanceMicros, admission.nowMs));
 }
@@ -226,7 +129,7 @@ app.get("/v1/wallets/:id/balance", async (context) => {
   const walletId = context.req.param("id");
   if (!/^wal_[0-7][0-9A-HJKMNP-TV-Z]{25}$/.test(walletId)) throw new Refusal(400, "INVALID_ID");
   const reply = await context.env.TENANT.getByName(admission.key.tenantUuid).balance(admission, walletId);
-  if (isRefused(reply)) throw new Refusal(reply.refused.status, reply.refused.code);
+  if (isRefused(reply)) throw refusalOf(admission.quota, admission.nowMs, reply);
   const { availableMicros, heldMicros } = reply;
   const totalMicros = availableMicros + heldMicros;
   const body = {
@@ -243,16 +146,18 @@ app.get("/v1/wallets/:id/balance", async (context) => {
   return answer(context, 200, body, limitHeaders(admission.quota, reply.standing));
 });
 
+addSpendRoutes(app);
+
 // Not part of the contract: makes what the benchmark asks about.
 app.post("/seed", async (context) => {
   const { uuid, slug, keys, contents } = await context.req.json<{ uuid: string; slug: string; keys: string[]; contents: string[] }>();
   const nowMs = Date.now();
-  const walletId = await context.env.TENANT.getByName(uuid).seed(uuid, slug, keys.map(parseKey), 1e12, contents, nowMs);
+  const { walletId, agentId } = await context.env.TENANT.getByName(uuid).seed(uuid, slug, keys.map(parseKey), 1e12, contents, nowMs);
   if (contents.length > 0) await context.env.MEMORY.getByName(uuid).remember("s1", contents, nowMs);
   await context.env.DB.prepare("INSERT INTO tenants (tenant_uuid, slug, name, state, claimed_by, wallet_id, created_at_ms) VALUES (?1, ?2, ?2, 'born', 'bench', ?3, ?4)")
     .bind(uuid, slug, walletId, nowMs)
     .run();
-  return context.json({ wallet_id: walletId });
+  return context.json({ wallet_id: walletId, agent_id: agentId });
 });
 
 export default {
