@@ -16,4 +16,5 @@ pub mod signing_key;
 pub mod siwe;
 pub mod token;
 pub mod uri;
+pub mod vault;
 pub mod wallet;

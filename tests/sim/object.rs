@@ -3,6 +3,8 @@
 
 use std::cell::Cell;
 
+use guildhall::crypto::mac::Secret;
+use guildhall::crypto::vault::Vault;
 use guildhall::domain::time::Timestamp;
 use guildhall::objects::sql::{Row, Sql, SqlError, Value};
 use guildhall::objects::tenant;
@@ -61,6 +63,7 @@ pub struct Object {
     pub sql: NativeSql,
     pub entropy: Random,
     pub mutant: Mutant,
+    vault: Vault,
 }
 
 impl Object {
@@ -71,7 +74,8 @@ impl Object {
         sql.connection.execute_batch("BEGIN").unwrap();
         tenant::migrate(&sql).unwrap();
         sql.connection.execute_batch("COMMIT").unwrap();
-        Self { sql, entropy: Random::new(seed), mutant }
+        let vault = Vault::new(&Secret::from_bytes([3; 32]));
+        Self { sql, entropy: Random::new(seed), mutant, vault }
     }
 
     /// One call as the shell serves it; an error that no crash explains is told.
@@ -84,7 +88,7 @@ impl Object {
         let changes_before = self.changes();
         let altered = MutantSql { inner: &self.sql, mutant: self.mutant };
         let mortal = MortalSql { inner: &altered, statements_left: Cell::new(statements_left), died: Cell::new(false) };
-        let result = tenant::run(&mortal, now, &mut self.entropy, call);
+        let result = tenant::run(&mortal, now, &mut self.entropy, &self.vault, call);
         // What the shell may run without a way back writes nothing but counts, taken back or not, and the use of the key.
         let (written, may_write) = (self.changes() - changes_before, 2 * call.limits.len() as i64 + 1);
         let only_reads = call.command.only_reads() && call.idempotency.is_none();

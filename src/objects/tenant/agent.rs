@@ -5,6 +5,7 @@
 
 use serde_json::{Map, Value};
 
+use super::agent_key;
 use super::desk::{Desk, Done, Step, read_as, read_json, read_optional_as, read_time};
 use super::money;
 use super::outcome::{AgentView, Outcome};
@@ -23,6 +24,8 @@ statements! {
     READ_BY_LOGIN = "SELECT id, label, login, status, metadata, created_at_ms FROM agent WHERE login = ?1 AND status <> 'revoked'";
     LIST = "SELECT id, label, login, status, metadata, created_at_ms FROM agent ORDER BY id DESC LIMIT +?1";
     COUNT = "SELECT count(*) FROM agent WHERE status <> 'revoked'";
+    READ_STANDING = "SELECT status, scopes FROM agent WHERE id = ?1";
+    READ_TRUST = "SELECT trust_thousandths FROM agent WHERE id = ?1";
     SET_STATUS = "UPDATE agent SET status = ?2 WHERE id = ?1";
 }
 
@@ -54,6 +57,7 @@ pub(super) fn register(desk: &mut Desk<'_>, label: &str, address: Option<&LoginA
         metadata: Value::Object(metadata.clone()),
         created_at_ms: desk.now,
     };
+    agent_key::begin(desk, agent_id)?;
     desk.record(Action::AgentRegistered, &id, None, &view)?;
     Ok(view)
 }
@@ -68,12 +72,13 @@ pub(super) fn find(desk: &Desk<'_>, agent_id: AgentId) -> Step<AgentView> {
 
 /// Whether an agent may act, and what its own scopes forbid.
 pub(super) fn read_standing(desk: &Desk<'_>, agent_id: AgentId) -> Step<(AgentStatus, Scopes)> {
-    Ok((find(desk, agent_id)?.status, Scopes::default()))
+    let row = desk.sql.first(READ_STANDING, params![agent_id.to_string()])?.ok_or(Refusal::NotFound(Thing::Agent))?;
+    Ok((read_as(&row, 0, AgentStatus::parse, "not an agent status")?, read_json(&row, 1, "not scopes")?))
 }
 
 /// An agent's trust score, in thousandths.
 pub(super) fn read_trust_thousandths(desk: &Desk<'_>, agent_id: AgentId) -> Step<u64> {
-    find(desk, agent_id).map(|_| 500)
+    Ok(desk.sql.first(READ_TRUST, params![agent_id.to_string()])?.ok_or(Refusal::NotFound(Thing::Agent))?.unsigned(0)?)
 }
 
 /// The agent this wallet is, if it is one.

@@ -9,6 +9,7 @@ use super::desk::{Desk, Done, Step, read_optional_as, read_time};
 use super::outcome::{Born, Outcome};
 use super::refusal::Refusal;
 use super::{agent, invitation, key, member, wallet};
+use crate::crypto::vault::Vault;
 use crate::domain::address::LoginAddress;
 use crate::domain::audit::Head;
 use crate::domain::entropy::Entropy;
@@ -38,6 +39,7 @@ pub(super) fn found<'a>(
     sql: &'a dyn Sql,
     now: Timestamp,
     entropy: &'a mut dyn Entropy,
+    vault: &'a Vault,
     request_id: RequestId,
     birth: &Birth,
 ) -> Result<Desk<'a>, SqlError> {
@@ -67,6 +69,7 @@ pub(super) fn found<'a>(
         sql,
         now,
         entropy,
+        vault,
         request_id,
         actor: actor_of(&birth.controller),
         caller,

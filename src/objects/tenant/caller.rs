@@ -8,6 +8,7 @@ use super::command::Command;
 use super::desk::{Desk, Step, read_as, read_json, read_micros, read_optional_as, read_optional_time, read_wallet_id};
 use super::money::command::MoneyCommand;
 use super::refusal::Refusal;
+use crate::crypto::vault::Vault;
 use crate::domain::agent::AgentStatus;
 use crate::domain::audit::Head;
 use crate::domain::digest::Digest;
@@ -95,6 +96,7 @@ pub(super) fn admit<'a>(
     sql: &'a dyn Sql,
     now: Timestamp,
     entropy: &'a mut dyn Entropy,
+    vault: &'a Vault,
     call: &TenantCall,
     row: &Row,
 ) -> Step<(Desk<'a>, Option<StoredKey>)> {
@@ -107,6 +109,7 @@ pub(super) fn admit<'a>(
         sql,
         now,
         entropy,
+        vault,
         request_id: call.request_id,
         actor: caller.actor.to_string(),
         caller,

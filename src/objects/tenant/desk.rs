@@ -8,6 +8,7 @@ use serde::Serialize;
 use super::call::Caller;
 use super::outcome::Outcome;
 use super::refusal::Refusal;
+use crate::crypto::vault::Vault;
 use crate::domain::audit::{Entry, Head};
 use crate::domain::entropy::Entropy;
 use crate::domain::event::Action;
@@ -103,6 +104,8 @@ pub(super) struct Desk<'a> {
     pub sql: &'a dyn Sql,
     pub now: Timestamp,
     pub entropy: &'a mut dyn Entropy,
+    /// Seals the keys agents sign with.
+    pub vault: &'a Vault,
     pub request_id: RequestId,
     pub caller: Caller,
     /// Whom the audit chain names: the caller, or whom the house acts for.

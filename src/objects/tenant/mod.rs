@@ -6,6 +6,7 @@
 //! commits what was rightly done before it (a counted request, an expired hold), and nothing of the command itself.
 
 mod agent;
+mod agent_key;
 mod audit;
 mod birth;
 pub mod call;
@@ -39,6 +40,7 @@ use refusal::Refusal;
 use super::schema::{self, Version};
 use super::sql::{Sql, SqlError};
 use super::{idempotency, limit, wire};
+use crate::crypto::vault::Vault;
 use crate::domain::entropy::Entropy;
 use crate::domain::idempotency::{Claim, RECORD_TTL_MS, Verdict};
 use crate::domain::limit::LimitState;
@@ -48,6 +50,7 @@ use crate::domain::time::{HOUR_MS, Timestamp};
 pub const SCHEMA: &[Version] = &[
     &[include_str!("../../../schema/objects/common.sql"), include_str!("../../../schema/objects/tenant.sql")],
     &[include_str!("../../../schema/objects/money.sql")],
+    &[include_str!("../../../schema/objects/identity.sql")],
 ];
 
 /// Brings the tables up to date; one statement when they are. The shell calls it once an instance, in a transaction.
@@ -78,6 +81,7 @@ pub fn refuse_unborn(call: &TenantCall) -> TenantReply {
 pub fn statements() -> impl Iterator<Item = &'static str> {
     [
         agent::STATEMENTS,
+        agent_key::STATEMENTS,
         audit::STATEMENTS,
         birth::STATEMENTS,
         caller::STATEMENTS,
@@ -101,27 +105,28 @@ pub fn statements() -> impl Iterator<Item = &'static str> {
 }
 
 /// Serves one call inside one storage transaction, without an await. An `Err` must roll the transaction back.
-pub fn run(sql: &dyn Sql, now: Timestamp, entropy: &mut dyn Entropy, call: &TenantCall) -> Result<TenantReply, SqlError> {
-    match serve(sql, now, entropy, call) {
+/// `vault` seals the keys agents sign with.
+pub fn run(sql: &dyn Sql, now: Timestamp, entropy: &mut dyn Entropy, vault: &Vault, call: &TenantCall) -> Result<TenantReply, SqlError> {
+    match serve(sql, now, entropy, vault, call) {
         Ok(reply) => Ok(reply),
         Err(Stop::Refused(refusal)) => Ok(TenantReply::refused(refusal)),
         Err(Stop::Broken(error)) => Err(error),
     }
 }
 
-fn serve(sql: &dyn Sql, now: Timestamp, entropy: &mut dyn Entropy, call: &TenantCall) -> Step<TenantReply> {
+fn serve(sql: &dyn Sql, now: Timestamp, entropy: &mut dyn Entropy, vault: &Vault, call: &TenantCall) -> Step<TenantReply> {
     // 1. Born, and the proof holds.
     let Some(row) = caller::read(sql, now, call)? else {
         return match (&call.caller, &call.command) {
             (Proof::House, Command::Birth(birth)) => {
-                let mut desk = birth::found(sql, now, entropy, call.request_id, birth)?;
+                let mut desk = birth::found(sql, now, entropy, vault, call.request_id, birth)?;
                 let done = birth::bear(&mut desk, birth);
                 settle(desk, call, done, Vec::new())
             }
             _ => Ok(refuse_unborn(call)),
         };
     };
-    let (mut desk, key) = caller::admit(sql, now, entropy, call, &row)?;
+    let (mut desk, key) = caller::admit(sql, now, entropy, vault, call, &row)?;
     caller::check_command(&call.command, &desk.caller)?;
     // 2. The limits, all or none.
     let limits = limit::count(sql, now, &caller::windows(call, &desk.caller))?;

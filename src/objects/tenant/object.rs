@@ -1,6 +1,6 @@
 //! The tenant object's shell: load, run, answer; keep the alarm; hand the outbox on.
 
-use std::cell::Cell;
+use std::cell::{Cell, OnceCell};
 use std::rc::Rc;
 
 use worker::wasm_bindgen::JsValue;
@@ -11,9 +11,11 @@ use super::command::Command;
 use super::errand::Errand;
 use super::outcome::Outcome;
 use super::refusal::Refusal;
+use crate::crypto::mac::Secret;
+use crate::crypto::vault::Vault;
 use crate::domain::id::RequestId;
 use crate::domain::time::Timestamp;
-use crate::edge::{self, Edge, PlatformEntropy, task};
+use crate::edge::{self, BadSetting, Edge, PlatformEntropy, Settings, task};
 use crate::exported_object;
 use crate::objects::hop::{Cost, Envelope, Timed};
 use crate::objects::message::{Message, TenantEvents};
@@ -34,6 +36,8 @@ pub struct Shell {
     env: Env,
     sql: ObjectSql,
     alarm: Alarm,
+    /// Made when it is first needed: deriving it costs two hashes.
+    vault: OnceCell<Vault>,
     /// Whether the tables are known to be there, in this build's version.
     has_tables: Cell<bool>,
     /// Whether the outbox is known to wait for an alarm that is set.
@@ -57,7 +61,15 @@ impl Leaves for TenantCall {
 impl Shell {
     fn wake(state: State, env: Env) -> Self {
         let sql = ObjectSql::new(&state);
-        Self { state, env, sql, alarm: Alarm::default(), has_tables: Cell::new(false), outbox_is_scheduled: Cell::new(false) }
+        Self {
+            state,
+            env,
+            sql,
+            alarm: Alarm::default(),
+            vault: OnceCell::new(),
+            has_tables: Cell::new(false),
+            outbox_is_scheduled: Cell::new(false),
+        }
     }
 
     fn serve(self: &Rc<Self>, written: &[u8]) -> Result<JsValue, JsValue> {
@@ -156,7 +168,16 @@ impl Shell {
             }
             super::migrate(sql)?;
         }
-        super::run(sql, now, &mut PlatformEntropy, call)
+        super::run(sql, now, &mut PlatformEntropy, self.vault()?, call)
+    }
+
+    fn vault(&self) -> Result<&Vault, SqlError> {
+        if self.vault.get().is_none() {
+            let settings = Settings::of(&self.env).map_err(|BadSetting(name)| SqlError::Backend(format!("setting {name}")))?;
+            let secret = Secret::from_bytes(settings.secrets.seal_secret);
+            self.vault.get_or_init(|| Vault::new(&secret));
+        }
+        self.vault.get().ok_or(SqlError::Shape("no vault"))
     }
 
     fn run_as_house(&self, now: Timestamp, command: Command) -> worker::Result<TenantReply> {
