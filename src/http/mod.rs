@@ -21,6 +21,7 @@ pub mod memory;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod openapi;
 pub mod page;
+pub mod query;
 pub mod reply;
 pub mod request;
 pub mod root;
