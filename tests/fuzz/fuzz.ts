@@ -29,6 +29,8 @@ const SEED = Number(process.env["SEED"] ?? 1);
 const CASES = Number(process.env["CASES"] ?? 5_000);
 /** Cases the short run may generate, over all operations; examples and follow-ups come on top. */
 const SHORT_CASES = 700;
+/** Cases an operation has in the coverage phase, or so. */
+const COVERAGE_CASES = 45;
 const ONLY = process.env["ONLY"];
 /** Headers that say who calls. */
 const CREDENTIAL_HEADERS = ["authorization", "x-api-key", "cookie", "origin"];
@@ -134,8 +136,9 @@ async function prepare(server: Server): Promise<number> {
 
 /** Runs Schemathesis over the prepared document, its output in a file. */
 function runSchemathesis(url: string, operations: number): Promise<number> {
-  // An operation without parameters has few cases: the others make up for it.
-  const perOperation = Math.max(SHORT ? 4 : 40, Math.ceil((SHORT ? SHORT_CASES : 1.5 * CASES) / operations));
+  // An operation without parameters has few cases: the others make up for it. The coverage phase brings its own.
+  const wanted = SHORT ? SHORT_CASES / operations : (1.5 * CASES) / operations - COVERAGE_CASES;
+  const perOperation = Math.max(SHORT ? 4 : 40, Math.ceil(wanted));
   const args = [
     ...["--config-file", "tests/fuzz/schemathesis.toml", "run", PATHS.document, "--url", url],
     ...["--seed", String(SEED), "--max-examples", String(perOperation), "--continue-on-failure"],

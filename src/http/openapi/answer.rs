@@ -49,6 +49,8 @@ pub fn all(route: &Route, generator: &mut SchemaGenerator) -> Value {
     let root = Root::of(route.path);
     for status in statuses(route) {
         let answer = match (root, status) {
+            // 202 where something has still to be decided: the thing as it would be made.
+            (_, 200..=299) => success(route, generator),
             (_, 300..=399) => {
                 json!({"description": "Elsewhere; see Location", "headers": Map::from_iter([header("X-Request-Id"), header("Location")])})
             }
@@ -176,4 +178,53 @@ pub fn errors() -> Map<String, Value> {
         },
     });
     Map::from_iter([("Error".to_owned(), error), ("ApiError".to_owned(), api), ("Problem".to_owned(), problem)])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::limit::LimitClass;
+    use crate::http::context::Ctx;
+    use crate::http::fault::Fault;
+    use crate::http::page;
+    use crate::http::reply::Reply;
+    use crate::routes;
+
+    async fn nothing(_: &Ctx) -> Result<Reply, Fault> {
+        Ok(Reply::empty(204))
+    }
+
+    static TABLE: &[Route] = routes! {
+        Get "/api/open" => nothing { name: "open", summary: "", access: Public, class: None, body: None, status: 200 }
+        Get "/v1/list" => nothing { name: "list", summary: "", access: Public, class: None, body: None, status: 200, query: [page::LIMIT, page::CURSOR] }
+        Get "/v1/wallets/{id}" => nothing { name: "get", summary: "", access: Management, class: Some(LimitClass::Money), body: None, status: 200 }
+        Post "/v1/wallets" => nothing { name: "make", summary: "", access: Management, class: Some(LimitClass::Money), body: Json, status: 201, needs: [IdempotencyKey], also: [202, 402], }
+        Put "/v1/wallets/{id}" => nothing { name: "put", summary: "", access: Management, class: None, body: Json, status: 200, also: [409, 412] }
+    };
+
+    #[test]
+    fn the_statuses_of_a_route_follow_from_its_row() {
+        let of = |name: &str| {
+            TABLE.iter().find(|route| route.name == name).map(|route| statuses(route).into_iter().collect::<Vec<_>>()).unwrap()
+        };
+        assert_eq!(of("open"), [500, 503]);
+        assert_eq!(of("list"), [400, 500, 503]);
+        assert_eq!(of("get"), [400, 401, 403, 404, 429, 500, 503]);
+        assert_eq!(of("make"), [202, 400, 401, 402, 403, 409, 413, 415, 422, 429, 500, 503]);
+        assert_eq!(of("put"), [400, 401, 403, 404, 409, 412, 413, 415, 500, 503]);
+    }
+
+    #[test]
+    fn a_refusal_of_a_status_has_the_codes_of_that_status() {
+        assert_eq!(codes(Root::V1, 422), BTreeSet::from(["idempotency_conflict"]));
+        assert!(codes(Root::V1, 401).contains("UNAUTHORIZED") && codes(Root::Api, 401).contains("AUTH_REQUIRED"));
+    }
+
+    #[test]
+    fn a_second_success_looks_like_the_first() {
+        let mut generator = SchemaGenerator::default();
+        let answers = all(TABLE.iter().find(|route| route.name == "make").unwrap(), &mut generator);
+        assert_eq!(answers["202"], answers["201"]);
+        assert_eq!(answers["402"]["$ref"], "#/components/responses/V1402");
+    }
 }
