@@ -263,7 +263,7 @@ test("a key that a route cannot do without is asked for after the credential and
   }
   expectFault(await manager.management.post("/v1/wallets/x/fund", { amount: 1 }), "v1", 400, "idempotency_key_required");
   expectFault(await server.client().post(fund, { amount: 1 }), "v1", 401, "UNAUTHORIZED");
-  expectFault(await manager.management.send("POST", fund, { body: "{", headers: { "content-type": "application/json" } }), "v1", 400, "INVALID_REQUEST", { path: "$" });
+  expectFault(await manager.management.send("POST", fund, { body: "{", headers: { "content-type": "application/json" } }), "v1", 400, "INVALID_REQUEST", { path: "$", line: 1, column: 1 });
   expectFault(await manager.management.send("POST", fund, { body: "{}", headers: { "content-type": "text/plain" } }), "v1", 415, "UNSUPPORTED_MEDIA_TYPE");
   assert.equal(await funds(), before);
 });

@@ -7,7 +7,7 @@
 // makes the others. Ends with one line: N passed, N failed. In the long run an operation that never succeeded is a failure.
 
 import { spawn } from "node:child_process";
-import { createWriteStream, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { createWriteStream, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { ROOT } from "../../scripts/runtime.ts";
 import { callerAt, prepareAsk, type Ask } from "../edge/support/ask.ts";
@@ -186,6 +186,8 @@ async function main(): Promise<void> {
     const startedMs = performance.now();
     const code = await runSchemathesis(server.url, operations);
     const output = readFileSync(PATHS.output, "utf8");
+    // Without a report it did not even begin; the output says why.
+    if (!existsSync(PATHS.report) || !existsSync(PATHS.counts)) throw new Error(`schemathesis ended with ${code}:\n${output}`);
     const report = JSON.parse(readFileSync(PATHS.report, "utf8")) as Report;
     generated = report.test_cases.generated;
     const unreached = tell(JSON.parse(readFileSync(PATHS.counts, "utf8")) as Counts);
