@@ -37,6 +37,17 @@ fn parse_ulid(text: &str) -> Option<Ulid> {
     Ulid::from_string(&text.to_ascii_uppercase()).ok().filter(|_| canonical)
 }
 
+/// Whether `text` is `prefix` and a ULID.
+pub fn is_id(text: &str, prefix: &str) -> bool {
+    text.strip_prefix(prefix).and_then(parse_ulid).is_some()
+}
+
+/// What [`is_id`] takes, as a regular expression.
+#[cfg(not(target_arch = "wasm32"))]
+pub fn id_pattern(prefix: &str) -> String {
+    format!("^{prefix}[0-7][0-9A-HJKMNP-TV-Za-hjkmnp-tv-z]{{25}}$")
+}
+
 macro_rules! ids {
     ($($(#[$doc:meta])* $name:ident = $prefix:literal;)*) => {$(
         $(#[$doc])*
@@ -94,7 +105,7 @@ macro_rules! ids {
             }
 
             fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
-                schemars::json_schema!({ "type": "string", "pattern": concat!("^", $prefix, "[0-7][0-9A-HJKMNP-TV-Z]{25}$") })
+                schemars::json_schema!({"type": "string", "pattern": id_pattern($prefix)})
             }
         }
 
@@ -207,6 +218,21 @@ impl fmt::Debug for Uuid {
 impl Serialize for Uuid {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         if serializer.is_human_readable() { serializer.collect_str(self) } else { self.0.serialize(serializer) }
+    }
+}
+
+#[cfg(not(target_arch = "wasm32"))]
+impl schemars::JsonSchema for Uuid {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Uuid".into()
+    }
+
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({"type": "string", "format": "uuid"})
     }
 }
 

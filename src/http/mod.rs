@@ -23,6 +23,7 @@ pub mod money;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod openapi;
 pub mod page;
+pub mod query;
 pub mod refusal;
 pub mod reply;
 pub mod request;

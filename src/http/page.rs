@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use super::context::Ctx;
 use super::fault::Fault;
+use super::query::{Query, QueryKind};
 use crate::crypto::mac;
 use crate::domain::id::NotAnId;
 use crate::objects::tenant::money::command::PageOf;
@@ -20,17 +21,16 @@ pub struct Page<T> {
 const LIMIT_MAX: u64 = 100;
 const LIMIT_DEFAULT: u64 = 20;
 
+/// How many items a page may have: a route whose list is read by pages declares it, and [`CURSOR`].
+pub const LIMIT: Query = Query::whole("limit", 1, LIMIT_MAX);
+/// Where a page begins.
+pub const CURSOR: Query = Query { name: "cursor", kind: QueryKind::Cursor };
+
 impl Ctx {
     /// The `limit` of the query, 1..100.
     pub fn page_limit(&self) -> Result<u64, Fault> {
-        match self.incoming.query_value("limit") {
-            None => Ok(LIMIT_DEFAULT),
-            Some(text) => {
-                let is_plain = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
-                let limit = text.parse().ok().filter(|limit| is_plain && (1..=LIMIT_MAX).contains(limit));
-                limit.ok_or_else(|| Fault::field("limit", "must be a whole number from 1 to 100"))
-            }
-        }
+        self.check_value(&LIMIT)?;
+        Ok(self.query_whole(LIMIT.name).unwrap_or(LIMIT_DEFAULT))
     }
 
     /// The page asked for: its length, and what to ask an object for, which is one more.

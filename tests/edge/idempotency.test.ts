@@ -253,6 +253,21 @@ test("a key is 1 to 255 visible ASCII characters; with another nothing is done",
   }
 });
 
+test("a key that a route cannot do without is asked for after the credential and the body's form, and before its fields", async () => {
+  const { manager } = await people();
+  const fund = `/v1/wallets/${manager.walletId}/fund`;
+  const funds = async (): Promise<number> => (await manager.management.get(`/v1/wallets/${manager.walletId}/balance`)).json.total;
+  const before = await funds();
+  for (const body of [{ amount: 1 }, { amount: "x" }, {}, { amount: 1, idempotency_key: null }]) {
+    expectFault(await manager.management.post(fund, body), "v1", 400, "idempotency_key_required");
+  }
+  expectFault(await manager.management.post("/v1/wallets/x/fund", { amount: 1 }), "v1", 400, "idempotency_key_required");
+  expectFault(await server.client().post(fund, { amount: 1 }), "v1", 401, "UNAUTHORIZED");
+  expectFault(await manager.management.send("POST", fund, { body: "{", headers: { "content-type": "application/json" } }), "v1", 400, "INVALID_REQUEST", { path: "$", line: 1, column: 1 });
+  expectFault(await manager.management.send("POST", fund, { body: "{}", headers: { "content-type": "text/plain" } }), "v1", 415, "UNSUPPORTED_MEDIA_TYPE");
+  assert.equal(await funds(), before);
+});
+
 test("a repeat is answered after the process was killed, and neither key nor secret stands on the disk", async () => {
   const key = "a-key-that-is-kept-only-hashed";
   const told = await doAll(key);

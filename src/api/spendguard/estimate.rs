@@ -23,11 +23,11 @@ use crate::routes;
 pub static ROUTES: &[Route] = routes! {
     Post "/v1/spend-guard/estimate" => estimate {
         name: "estimateSpend", summary: "What something would cost", access: Spend, class: Some(LimitClass::Money), body: Json,
-        documented: true, request: EstimateBody, status: 200, response: Estimate,
+        documented: true, request: EstimateBody, status: 200, response: Estimate, also: [403],
     }
     Post "/v1/spend-guard/authorize" => authorize {
         name: "authorizeSpend", summary: "Whether something would be allowed, and every reason against it", access: Spend,
-        class: Some(LimitClass::Money), body: Json, documented: true, request: SpendBody, status: 200, response: Authorization,
+        class: Some(LimitClass::Money), body: Json, documented: true, request: SpendBody, status: 200, response: Authorization, also: [403, 404, 503],
     }
 };
 
