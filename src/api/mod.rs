@@ -40,4 +40,8 @@ pub const TABLE: &[&[Route]] = &[
     motecloud::admin::ROUTES,
     spendguard::wallet::ROUTES,
     spendguard::api_key::ROUTES,
+    spendguard::webhook::ROUTES,
+    spendguard::delivery::ROUTES,
+    spendguard::event::ROUTES,
+    spendguard::tenant::ROUTES,
 ];

@@ -17,3 +17,4 @@ pub mod siwe;
 pub mod token;
 pub mod uri;
 pub mod wallet;
+pub mod webhook;

@@ -128,7 +128,14 @@ const fn flow_of(action: Action) -> Flow {
         | Action::OwnerJoined
         | Action::MemberAdded
         | Action::MemberRemoved
-        | Action::WalletCreated => Flow::None,
+        | Action::WalletCreated
+        | Action::WebhookCreated
+        | Action::WebhookUpdated
+        | Action::WebhookDeleted
+        | Action::WebhookSecretRotated
+        | Action::WebhookReplayed
+        | Action::WebhookTest
+        | Action::WebhookDisabled => Flow::None,
     }
 }
 
@@ -156,6 +163,13 @@ const fn name_action(action: Action) -> &'static str {
         Action::ReservationReleased => "Query failed, money returned",
         Action::ReservationExpired => "Hold ran out, money returned",
         Action::QueryCharged => "Query",
+        Action::WebhookCreated => "Webhook made",
+        Action::WebhookUpdated => "Webhook changed",
+        Action::WebhookDeleted => "Webhook deleted",
+        Action::WebhookSecretRotated => "Webhook secret changed",
+        Action::WebhookReplayed => "Webhook events sent again",
+        Action::WebhookTest => "Webhook tested",
+        Action::WebhookDisabled => "Webhook disabled",
     }
 }
 

@@ -254,6 +254,7 @@ pub(super) fn check_command(command: &Command, caller: &Caller) -> Step<()> {
         | Command::Overview { .. }
         | Command::VerifyAudit { .. }
         | Command::Reconcile => management,
+        Command::Webhook(command) => house || (management && !command.is_of_house()),
     };
     if allowed { Ok(()) } else { Err(Refusal::Forbidden.into()) }
 }

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::outcome::Answered;
+use super::webhook::command::WebhookCommand;
 use crate::domain::address::LoginAddress;
 use crate::domain::agent::AgentStatus;
 use crate::domain::bytes;
@@ -138,6 +139,7 @@ pub enum Command {
     },
     /// Recomputes every balance from the entries.
     Reconcile,
+    Webhook(WebhookCommand),
 }
 
 /// A new tenant. A repeat with the same uuid and controller answers the same tenant; until its delivery is confirmed it
@@ -145,6 +147,9 @@ pub enum Command {
 impl Command {
     /// Whether it changes nothing.
     pub const fn only_reads(&self) -> bool {
+        if let Self::Webhook(command) = self {
+            return command.only_reads();
+        }
         matches!(
             self,
             Self::Admit

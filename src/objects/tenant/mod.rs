@@ -28,6 +28,7 @@ mod profile;
 pub mod refusal;
 mod reservation;
 mod wallet;
+pub mod webhook;
 
 use call::{Answer, Proof, TenantCall, TenantReply};
 use command::Command;
@@ -44,7 +45,10 @@ use crate::domain::limit::LimitState;
 use crate::domain::time::{HOUR_MS, Timestamp};
 
 /// The object's tables, one entry a version.
-pub const SCHEMA: &[Version] = &[&[include_str!("../../../schema/objects/common.sql"), include_str!("../../../schema/objects/tenant.sql")]];
+pub const SCHEMA: &[Version] = &[
+    &[include_str!("../../../schema/objects/common.sql"), include_str!("../../../schema/objects/tenant.sql")],
+    &[include_str!("../../../schema/objects/webhook.sql")],
+];
 
 /// Brings the tables up to date; one statement when they are. The shell calls it once an instance, in a transaction.
 /// An object nobody was born in has no tables and shall have none: unless the call is a birth, ask [`is_there`] first
@@ -86,6 +90,11 @@ pub fn statements() -> impl Iterator<Item = &'static str> {
         profile::STATEMENTS,
         reservation::STATEMENTS,
         wallet::STATEMENTS,
+        webhook::attempt::STATEMENTS,
+        webhook::delivery::STATEMENTS,
+        webhook::endpoint::STATEMENTS,
+        webhook::fan::STATEMENTS,
+        webhook::feed::STATEMENTS,
         idempotency::STATEMENTS,
         limit::STATEMENTS,
         schema::STATEMENTS,
@@ -183,6 +192,7 @@ fn execute(desk: &mut Desk<'_>, command: &Command) -> Step<Done> {
         Command::OutboxAck { upto_seq } => outbox::acknowledge(desk, *upto_seq),
         Command::VerifyAudit { after_seq, limit } => audit::verify(desk, *after_seq, *limit),
         Command::Reconcile => audit::reconcile(desk),
+        Command::Webhook(command) => webhook::execute(desk, command),
     }
 }
 

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::webhook::command::WebhookOutcome;
 use crate::domain::address::LoginAddress;
 use crate::domain::agent::AgentStatus;
 use crate::domain::audit::Entry;
@@ -66,6 +67,7 @@ pub enum Outcome {
     OutboxAcked,
     AuditVerified(AuditVerified),
     Reconciled(Reconciled),
+    Webhook(WebhookOutcome),
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -17,6 +17,8 @@ pub enum Thing {
     Key,
     Reservation,
     Wallet,
+    Webhook,
+    Delivery,
 }
 
 /// A refusal. The comment gives the status it ends in.
@@ -82,6 +84,10 @@ pub enum Refusal {
     /// A metered request was admitted, and then came to nothing: it was given back, and may come again. `cause` is for the
     /// log.
     Unsettled { cause: String },
+    /// 409.
+    WebhookLimit,
+    /// 409. A disabled endpoint is sent nothing.
+    WebhookDisabled,
 }
 
 impl Refusal {
@@ -116,7 +122,9 @@ impl Refusal {
             | Self::WalletLimit
             | Self::WalletCap
             | Self::FundingSourceNotAllowed
-            | Self::GoNoGoIncomplete => true,
+            | Self::GoNoGoIncomplete
+            | Self::WebhookLimit
+            | Self::WebhookDisabled => true,
         }
     }
 }
