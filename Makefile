@@ -34,10 +34,11 @@ documents: ## Make the documents anew that are kept in the tree but made from th
 	@scripts/setup.sh
 	WRITE_DOCUMENTS=1 cargo test --locked --test house -- --nocapture
 
-soak: build ## The long simulation, storms, kill -9 of workerd under load. SIM_SEEDS=10000 ROUNDS=20 KILLS=50 SEED=1
+soak: build ## The long simulation, storms, kill -9 of workerd under load, a flood of webhooks. SIM_SEEDS=10000 ROUNDS=20 KILLS=50 EVENTS=10000 SEED=1
 	SIM_SEEDS=$(or $(SIM_SEEDS),10000) cargo test --locked --test sim -- --nocapture
 	@scripts/node.sh tests/soak/storm.ts
 	@scripts/node.sh tests/soak/kill.ts
+	@scripts/node.sh tests/soak/webhook.ts
 
 bench: build ## Measure the built Worker against its peer and the bare runtime; prints a table.
 	@scripts/bench.sh
