@@ -38,11 +38,12 @@ documents: ## Make the documents anew that are kept in the tree but made from th
 	@scripts/setup.sh
 	WRITE_DOCUMENTS=1 cargo test --locked --test house -- --nocapture
 
-soak: build ## The long simulation, storms, kill -9 under load, the API fuzzed. SIM_SEEDS=10000 ROUNDS=20 KILLS=50 CASES=5000 SEED=1
+soak: build ## The long simulation, storms, kill -9 under load, the API fuzzed, a flood of webhooks. SIM_SEEDS=10000 ROUNDS=20 KILLS=50 EVENTS=10000 CASES=5000 SEED=1
 	@scripts/setup.sh test
 	SIM_SEEDS=$(or $(SIM_SEEDS),10000) cargo test --locked --test sim -- --nocapture
 	@scripts/node.sh tests/soak/storm.ts
 	@scripts/node.sh tests/soak/kill.ts
+	@scripts/node.sh tests/soak/webhook.ts
 	@scripts/node.sh tests/fuzz/fuzz.ts
 
 bench: build ## Measure the built Worker against its peer and the bare runtime; prints a table.

@@ -49,4 +49,8 @@ pub const TABLE: &[&[Route]] = &[
     spendguard::approval::ROUTES,
     spendguard::usage::ROUTES,
     spendguard::control::ROUTES,
+    spendguard::webhook::ROUTES,
+    spendguard::delivery::ROUTES,
+    spendguard::event::ROUTES,
+    spendguard::tenant::ROUTES,
 ];

@@ -33,3 +33,4 @@ pub mod route;
 mod schema;
 pub mod session;
 pub mod tenant;
+pub mod webhook;

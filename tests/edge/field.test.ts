@@ -122,7 +122,11 @@ const forms = once(async (): Promise<Form[]> => {
 });
 
 /** Routes that read no field, and those whose fields have a file of their own. */
-const ELSEWHERE = new Set(["signOut", "createWalletSession", "advanceTestClock"]);
+const ELSEWHERE = new Set([
+  ...["signOut", "createWalletSession", "advanceTestClock", "rotateWebhookSecret", "testWebhook", "replayWebhookDelivery"],
+  // webhook.test.ts and event.test.ts
+  ...["createWebhook", "updateWebhook", "replayWebhook", "updateTenant"],
+]);
 
 const FIELD_CODE: Record<FaultRoot, string> = { v1: "INVALID_INPUT", v2: "invalid_request", api: "VALIDATION_ERROR" };
 

@@ -8,6 +8,7 @@ import { test } from "node:test";
 import { newSlug, signIn, signUp } from "./support/agent.ts";
 import type { Client, Reply } from "./support/client.ts";
 import { expectFault, type FaultRoot } from "./support/fault.ts";
+import { NOBODY_LISTENS } from "./support/household.ts";
 import { newManager, type Manager } from "./support/human.ts";
 import { once } from "./support/once.ts";
 import { ROUTES } from "./support/route.ts";
@@ -69,6 +70,13 @@ function deedAt(name: string, client: Client, path: string, body: Deed["body"], 
   return { name, root, client, path, status: route.status, body, other, ...(secret === undefined ? {} : { secret }) };
 }
 
+/** A URL nobody listens at; of the twenty endpoints a tenant has, old ones make room. */
+async function webhookUrl(manager: Manager): Promise<string> {
+  const { data } = (await manager.management.get("/v1/webhooks?limit=20")).json;
+  for (const { id, url } of data.slice(10)) if (url !== NOBODY_LISTENS) await manager.management.delete(`/v1/webhooks/${id}`);
+  return `${NOBODY_LISTENS}${fresh()}`;
+}
+
 const deeds = once(async (): Promise<Deed[]> => {
   const { agent, manager, wallet } = await people();
   const { runtime } = agent;
@@ -78,6 +86,10 @@ const deeds = once(async (): Promise<Deed[]> => {
   const token = async (): Promise<Json> => ({ enrollment_token: await mintToken(manager) });
   const status = `/v2/session/${await openSession(runtime)}/status`;
   const label = (): Json => ({ label: fresh() });
+  const made = await manager.management.post("/v1/webhooks", { url: NOBODY_LISTENS, events: ["order.message"] });
+  assert.equal(made.status, 201, made.text);
+  const hook = `/v1/webhooks/${made.json.id}`;
+  const delivery = (await manager.management.post(`${hook}/test`, {})).json;
   return [
     deedAt("query", runtime, "/v2/query", () => ({ query_text: fresh() }), but({ limit: 2 })),
     deedAt("primeContext", runtime, "/v2/prime-context", () => ({ task_description: fresh() }), but({ token_budget: 9 })),
@@ -96,6 +108,11 @@ const deeds = once(async (): Promise<Deed[]> => {
     deedAt("createWallet", manager.management, "/v1/wallets", () => ({ currency: "usd", name: fresh() }), but({ name: "other" })),
     deedAt("fundWallet", manager.management, `/v1/wallets/${manager.walletId}/fund`, () => ({ amount: (count += 1) }), but({ amount: 999_999 })),
     deedAt("createApiKey", manager.management, "/v1/api-keys", label, but({ label: "other" }), "key"),
+    deedAt("createWebhook", manager.management, "/v1/webhooks", async () => ({ url: await webhookUrl(manager), events: ["order.message"] }), but({ description: "other" }), "secret"),
+    deedAt("rotateWebhookSecret", manager.management, `${hook}/rotate-secret`, () => ({}), but({ other: 1 }), "secret"),
+    deedAt("testWebhook", manager.management, `${hook}/test`, () => ({}), but({ other: 1 })),
+    deedAt("replayWebhook", manager.management, `${hook}/replay`, () => ({ since: "2026-01-01T00:00:00Z" }), but({ since: "2026-01-02T00:00:00Z" })),
+    deedAt("replayWebhookDelivery", manager.management, `${hook}/deliveries/${delivery.id}/replay`, () => ({}), but({ other: 1 })),
   ];
 });
 
@@ -154,7 +171,7 @@ test("a repeat is answered with the same status and body, secrets too, whatever 
     const headers = { "content-type": "application/json", "idempotency-key": "repeat" };
     const again = await deed.client.send("POST", deed.path, { body: respelled(body), headers });
     assert.deepEqual([again.status, again.text, isReplay(again)], [first.status, first.text, true], deed.name);
-    if (deed.secret !== undefined) assert.match(first.json[deed.secret], /[0-9a-f]{96}$/);
+    if (deed.secret !== undefined) assert.match(first.json[deed.secret], /([0-9a-f]{96}|whsec_[A-Za-z0-9+/]{43}=)$/);
   }));
   assert.deepEqual(await stateOfAll(), before, "a repeat has no effect");
 });

@@ -51,7 +51,8 @@ function foreignIds(theirs: Household, route: Route): Record<string, string> {
   const all: Record<string, string> = {
     tenant_id: theirs.tenantId,
     key_id: theirs.agentKeyId,
-    id: route.path.includes("wallets") ? theirs.walletId : isKey ? theirs.apiKeyId : theirs.enrollmentId,
+    delivery_id: theirs.deliveryId,
+    id: route.path.includes("webhooks") ? theirs.webhookId : route.path.includes("wallets") ? theirs.walletId : isKey ? theirs.apiKeyId : theirs.enrollmentId,
     session_id: theirs.sessionId,
   };
   const names = [...route.path.matchAll(/\{\*?(\w+)\}/g)].map(([, name = ""]) => name);
@@ -61,6 +62,8 @@ function foreignIds(theirs: Household, route: Route): Record<string, string> {
 const BODIES: Record<string, object> = {
   createAgentKey: { label: "x" },
   fundWallet: { amount: 1 },
+  updateWebhook: { description: "x" },
+  replayWebhook: { since: "2026-01-01T00:00:00Z" },
 };
 
 /** Every way the other's ids are tried at a route. */

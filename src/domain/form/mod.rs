@@ -4,10 +4,12 @@
 //! counts them.
 
 pub mod approval;
+pub mod delivery;
 pub mod lease;
 pub mod mandate;
 pub mod payment;
 pub mod reservation;
+pub mod webhook;
 
 use std::fmt;
 

@@ -8,6 +8,7 @@ use super::command::Command;
 use super::desk::{Desk, Step, read_as, read_json, read_micros, read_optional_as, read_optional_time, read_wallet_id};
 use super::money::command::MoneyCommand;
 use super::refusal::Refusal;
+use super::webhook::command::WebhookCommand;
 use crate::crypto::vault::Vault;
 use crate::domain::agent::AgentStatus;
 use crate::domain::audit::Head;
@@ -309,6 +310,10 @@ pub(super) fn check_command(command: &Command, caller: &Caller) -> Step<()> {
         // Whether a token is due is decided there: who comes without one is told so.
         Command::Money(MoneyCommand::Pay(_)) => management || caller.token.is_some(),
         Command::Money(command) => management || (caller.token.is_some() && command.is_for_tokens()),
+        Command::Webhook(WebhookCommand::Feed(feed)) if caller.token.is_some() => {
+            feed.agent_id.is_some() && feed.agent_id == caller.agent_id
+        }
+        Command::Webhook(command) => house || (management && !command.is_of_house()),
     };
     if allowed { Ok(()) } else { Err(Refusal::Forbidden.into()) }
 }

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::money::command::MoneyCommand;
 use super::outcome::Answered;
+use super::webhook::command::WebhookCommand;
 use crate::domain::address::LoginAddress;
 use crate::domain::agent::AgentStatus;
 use crate::domain::bytes;
@@ -141,6 +142,7 @@ pub enum Command {
     Reconcile,
     /// What is spent under rules.
     Money(MoneyCommand),
+    Webhook(WebhookCommand),
 }
 
 /// A new tenant. A repeat with the same uuid and controller answers the same tenant; until its delivery is confirmed it
@@ -148,6 +150,9 @@ pub enum Command {
 impl Command {
     /// Whether it changes nothing.
     pub const fn only_reads(&self) -> bool {
+        if let Self::Webhook(command) = self {
+            return command.only_reads();
+        }
         matches!(
             self,
             Self::Admit

@@ -125,7 +125,7 @@ impl Desk<'_> {
     pub fn record<T: Serialize + ?Sized>(&mut self, action: Action, object: &str, transfer: Option<Transfer>, data: &T) -> Step<u64> {
         let seq = self.link(action, object, transfer)?;
         if action.is_announced() {
-            let event_id = EventId::new(self.now, self.entropy).to_string();
+            let event_id = EventId::of_seq(seq, self.now, self.entropy).to_string();
             let data = serde_json::to_string(data)?;
             self.sql.run(ANNOUNCE, params![seq, event_id, action.as_str(), data, self.now.as_ms()])?;
             self.outbox_pending = true;

@@ -30,6 +30,7 @@ mod profile;
 pub mod refusal;
 mod reservation;
 mod wallet;
+pub mod webhook;
 
 use call::{Answer, Proof, TenantCall, TenantReply};
 use command::Command;
@@ -51,6 +52,7 @@ pub const SCHEMA: &[Version] = &[
     &[include_str!("../../../schema/objects/common.sql"), include_str!("../../../schema/objects/tenant.sql")],
     &[include_str!("../../../schema/objects/money.sql")],
     &[include_str!("../../../schema/objects/identity.sql")],
+    &[include_str!("../../../schema/objects/webhook.sql")],
 ];
 
 /// Brings the tables up to date; one statement when they are. The shell calls it once an instance, in a transaction.
@@ -94,6 +96,11 @@ pub fn statements() -> impl Iterator<Item = &'static str> {
         profile::STATEMENTS,
         reservation::STATEMENTS,
         wallet::STATEMENTS,
+        webhook::attempt::STATEMENTS,
+        webhook::delivery::STATEMENTS,
+        webhook::endpoint::STATEMENTS,
+        webhook::fan::STATEMENTS,
+        webhook::feed::STATEMENTS,
         idempotency::STATEMENTS,
         limit::STATEMENTS,
         schema::STATEMENTS,
@@ -194,6 +201,7 @@ fn execute(desk: &mut Desk<'_>, command: &Command) -> Step<Done> {
         Command::VerifyAudit { after_seq, limit } => audit::verify(desk, *after_seq, *limit),
         Command::Reconcile => audit::reconcile(desk),
         Command::Money(command) => money::execute(desk, command),
+        Command::Webhook(command) => webhook::execute(desk, command),
     }
 }
 

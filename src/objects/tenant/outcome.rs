@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::money::outcome::MoneyOutcome;
+use super::webhook::command::WebhookOutcome;
 use crate::domain::address::LoginAddress;
 use crate::domain::agent::AgentStatus;
 use crate::domain::audit::Entry;
@@ -68,6 +69,7 @@ pub enum Outcome {
     AuditVerified(AuditVerified),
     Reconciled(Reconciled),
     Money(MoneyOutcome),
+    Webhook(WebhookOutcome),
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

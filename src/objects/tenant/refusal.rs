@@ -22,6 +22,8 @@ pub enum Thing {
     Lease,
     Payment,
     Approval,
+    Webhook,
+    Delivery,
 }
 
 /// A refusal. The comment gives the status it ends in.
@@ -89,6 +91,10 @@ pub enum Refusal {
     Unsettled { cause: String },
     /// Governed money is refused.
     Money(MoneyRefusal),
+    /// 409.
+    WebhookLimit,
+    /// 409. A disabled endpoint is sent nothing.
+    WebhookDisabled,
 }
 
 impl Refusal {
@@ -123,7 +129,9 @@ impl Refusal {
             | Self::WalletLimit
             | Self::WalletCap
             | Self::FundingSourceNotAllowed
-            | Self::GoNoGoIncomplete => true,
+            | Self::GoNoGoIncomplete
+            | Self::WebhookLimit
+            | Self::WebhookDisabled => true,
             Self::Money(refusal) => refusal.is_kept(),
         }
     }

@@ -1,7 +1,7 @@
 // A good request for every route: what a household can ask, each time about something of its own that nobody used yet.
 
 import assert from "node:assert/strict";
-import { inviteOwner, type Household } from "./household.ts";
+import { inviteOwner, NOBODY_LISTENS, type Household } from "./household.ts";
 import { newSlug, newWallet, signIn, signUp } from "./agent.ts";
 import type { Client, HeaderMap, Sent } from "./client.ts";
 import { PASSWORD, newEmail, newPerson, openForms, type Person } from "./person.ts";
@@ -51,6 +51,16 @@ async function freshApiKey({ house }: World): Promise<string> {
   return made.json.id;
 }
 
+/** An endpoint of its own; a tenant has room for twenty, so whoever asked before makes room. */
+async function freshWebhook({ house }: World): Promise<string> {
+  const management = house.stranger.with({ "x-api-key": house.apiKey });
+  const { data } = (await management.get("/v1/webhooks?limit=20")).json;
+  for (const { id } of data.slice(10)) if (id !== house.webhookId) await management.delete(`/v1/webhooks/${id}`);
+  const made = await management.post("/v1/webhooks", { url: NOBODY_LISTENS, events: ["order.message"] });
+  assert.equal(made.status, 201, made.text);
+  return made.json.id;
+}
+
 async function freshInvitation({ server }: World): Promise<string> {
   return inviteOwner(server, await signUp(server.client()));
 }
@@ -79,6 +89,7 @@ const inTenant = ({ house }: World): Wish => ({ params: { tenant_id: house.tenan
 const inTenantWith = (json: unknown) => (world: World): Wish => ({ ...inTenant(world), json });
 const ofTenant = ({ house }: World): Wish => ({ query: `?tenant=${house.tenantId}` });
 const formOfTenant = (form: Record<string, string>) => ({ house }: World): Wish => ({ form: { tenant: house.tenantId, ...form } });
+const ofWebhook = ({ house }: World): Wish => ({ params: { id: house.webhookId } });
 const ofWallet = ({ house }: World): Wish => ({ params: { id: house.walletId } });
 
 /** By the route's name. A route without a wish here fails every test that goes through the table. */
@@ -164,6 +175,25 @@ const WISHES: Record<string, (world: World) => Wish | Promise<Wish>> = {
   createApiKey: () => ({ json: { label: "spare" } }),
   listApiKeys: nothing,
   revokeApiKey: async (world) => ({ params: { id: await freshApiKey(world) } }),
+
+  createWebhook: async (world) => {
+    await freshWebhook(world);
+    return { json: { url: NOBODY_LISTENS, events: ["order.message"] } };
+  },
+  listWebhooks: nothing,
+  getWebhook: ofWebhook,
+  updateWebhook: (world) => ({ ...ofWebhook(world), json: { description: "what the butler hears" } }),
+  deleteWebhook: async (world) => ({ params: { id: await freshWebhook(world) } }),
+  rotateWebhookSecret: (world) => ({ ...ofWebhook(world), json: {} }),
+  testWebhook: (world) => ({ ...ofWebhook(world), json: {} }),
+  listWebhookDeliveries: ofWebhook,
+  replayWebhookDelivery: ({ house }) => ({ params: { id: house.webhookId, delivery_id: house.deliveryId }, json: {} }),
+  replayWebhook: (world) => ({ ...ofWebhook(world), json: { since: "2026-01-01T00:00:00Z" } }),
+  listEvents: nothing,
+  getTenant: nothing,
+  updateTenant: ({ house }) => ({ json: { name: "The house" }, by: house.owner.client.with({ "x-tenant-id": house.tenantId, "x-api-key": "" }) }),
+  listAudit: nothing,
+  verifyAudit: nothing,
 };
 
 /** A request that succeeds when who may make it makes it. `csrf` is that of the browser it will be sent from. */
