@@ -4,7 +4,8 @@
 //   ONLY=createWallet                 one operation alone
 // Before it begins, every documented operation is asked once for something good, as tests/edge/support/ask.ts knows it:
 // that request becomes the operation's example, so that each is reached however deep it lies, and who may make it is who
-// makes the others. Ends with one line: N passed, N failed. In the long run an operation that never succeeded is a failure.
+// makes the others. A seed tells what is generated; ids are the server's own, so what follow-ups draw from earlier answers
+// may come in another order. Ends with one line: N passed, N failed. In the long run an operation that never succeeded is a failure.
 
 import { spawn } from "node:child_process";
 import { createWriteStream, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
