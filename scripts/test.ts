@@ -7,10 +7,9 @@ import { spawn } from "node:child_process";
 import { createWriteStream, existsSync, mkdirSync, readFileSync, readdirSync, rmSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
-import { kilobytes, sizeOfBundle } from "./bundle.ts";
+import { BUNDLE_GZIP_BYTES_MAX, kilobytes, sizeOfBundle } from "./bundle.ts";
 import { ROOT } from "./runtime.ts";
 
-const BUNDLE_GZIP_BYTES_MAX = 700_000;
 const LOG_DIR = join(ROOT, ".test", "log");
 const SHOWN_LINES_MAX = 200;
 const WASM_TARGET = "wasm32-unknown-unknown";
