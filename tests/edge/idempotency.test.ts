@@ -294,7 +294,7 @@ test("a repeat is answered after the process was killed, and neither key nor sec
     assert.deepEqual([again.status, again.text, isReplay(again)], [first.status, first.text, true], deed.name);
   }
   const secrets = told.flatMap(({ deed, first }) => (deed.secret === undefined ? [] : [first.json[deed.secret].slice(-48)]));
-  assert.equal(secrets.length, 5);
+  assert.equal(secrets.length, 7);
   const folder = server.current.persist;
   const files = readdirSync(folder, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile());
   assert.ok(files.length > 5);

@@ -89,7 +89,7 @@ impl Shell {
         let due_at_ms = self.next_due(&reply, now);
         let this = Rc::clone(self);
         if let Some(question) = Question::after(&call, &reply) {
-            return task::run(async move { this.hold(question, reply, statements).await });
+            return task::run(async move { this.hold(question, reply, statements, due_at_ms).await });
         }
         if let Some(errand) = Errand::after(call, &reply) {
             return task::run(async move { this.run_errand(&errand, reply, statements, now, due_at_ms).await });
@@ -164,14 +164,18 @@ impl Shell {
     }
 
     /// Holds a question of the feed until there is an answer or its time is over.
-    async fn hold(&self, question: Question, first: TenantReply, mut statements: u64) -> Result<JsValue, JsValue> {
+    async fn hold(&self, question: Question, first: TenantReply, mut statements: u64, due_at_ms: Option<u64>) -> Result<JsValue, JsValue> {
         let over_at_ms = edge::platform_ms() + question.wait_ms();
         let mut outcome = first.outcome;
+        // While the alarm was being set an event may have been handed on: then it is asked before it is waited for.
+        let mut may_wait = self.alarm.is_kept(due_at_ms);
+        let due_at_ms = self.alarm.keep(&self.state, due_at_ms).await?;
         loop {
             let left_ms = over_at_ms.saturating_sub(edge::platform_ms());
-            if left_ms == 0 || !self.waiters.wait(left_ms).await? {
+            if may_wait && (left_ms == 0 || !self.waiters.wait(left_ms).await?) {
                 break;
             }
+            may_wait = true;
             self.sql.take_statements_run();
             let again = self.run(&self.sql, edge::now(), question.call()).map_err(|error| JsValue::from_str(&error.to_string()))?;
             statements += self.sql.take_statements_run();
@@ -181,7 +185,7 @@ impl Shell {
                 break;
             }
         }
-        shell::answer(statements, &TenantReply { outcome, ..first }, None)
+        shell::answer(statements, &TenantReply { outcome, ..first }, due_at_ms)
     }
 
     /// Claims the attempts that are due and sends them to the queue. What is claimed and does not get there is due again when

@@ -1,6 +1,6 @@
 //! Webhooks: from an event to its end, however the receiver behaves.
 
-use guildhall::domain::delivery::{Attempted, BREAKER_FAILURES, DeliveryStatus, FAILING_MS_MAX, LEASE_MS};
+use guildhall::domain::delivery::{Attempted, DeliveryStatus, FAILING_MS_MAX, LEASE_MS};
 use guildhall::domain::id::{AgentId, DeliveryId, EventId, WebhookId};
 use guildhall::domain::time::{DAY_MS, Timestamp};
 use guildhall::domain::webhook::EventFilter;
@@ -256,7 +256,6 @@ fn a_dead_endpoint_gets_one_probe_at_a_time_and_a_living_one_everything_at_once(
     for attempt in &rest {
         tale.report(attempt, 200);
     }
-    assert!(BREAKER_FAILURES < 40);
 }
 
 #[test]

@@ -110,6 +110,10 @@ pub(super) fn update(desk: &mut Desk<'_>, webhook_id: WebhookId, change: &Endpoi
     let (events, description) = (serde_json::to_string(&view.events)?, view.description.as_deref());
     desk.sql.run(CHANGE, params![id.as_str(), view.url.as_str(), events, description, desk.now.as_ms()])?;
     desk.record(Action::WebhookUpdated, &id, None, &())?;
+    if change.url.is_some() {
+        // Where it answers now need not wait for what failed elsewhere.
+        let_out(desk, &id)?;
+    }
     match (change.enabled, view.disabled) {
         (Some(true), Some(_)) => {
             view.disabled = None;
