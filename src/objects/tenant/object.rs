@@ -53,6 +53,8 @@ pub struct Shell {
     outbox_is_scheduled: Cell<bool>,
     /// Requests that wait for an event.
     waiters: Waiters,
+    /// The deadline the due index was last told of, since somebody came by for it: what comes later is found from there.
+    told_due_at_ms: Cell<Option<u64>>,
 }
 
 exported_object!(
@@ -74,7 +76,7 @@ impl Shell {
         let sql = ObjectSql::new(&state);
         let (has_tables, outbox_is_scheduled) = (Cell::new(false), Cell::new(false));
         let (alarm, vault, waiters) = (Alarm::default(), OnceCell::new(), Waiters::default());
-        Self { state, env, sql, alarm, vault, has_tables, outbox_is_scheduled, waiters }
+        Self { state, env, sql, alarm, vault, has_tables, outbox_is_scheduled, waiters, told_due_at_ms: Cell::new(None) }
     }
 
     fn serve(self: &Rc<Self>, written: &[u8]) -> Result<JsValue, JsValue> {
@@ -86,6 +88,9 @@ impl Shell {
         })?;
         let Some(Timed { now, call }) = served else { return Err(JsValue::from_str("no call was served")) };
         self.has_tables.set(self.has_tables.get() || reply.caller.is_some());
+        if matches!(call.command, Command::RunDue { .. }) {
+            self.told_due_at_ms.set(None);
+        }
         let due_at_ms = self.next_due(&reply, now);
         let this = Rc::clone(self);
         if let Some(question) = Question::after(&call, &reply) {
@@ -98,9 +103,19 @@ impl Shell {
             return shell::answer(statements, &reply, None);
         }
         task::run(async move {
-            let due_at_ms = this.alarm.keep(&this.state, due_at_ms).await?;
+            let due_at_ms = this.keep_alarm(due_at_ms).await?;
             shell::answer(statements, &reply, due_at_ms)
         })
+    }
+
+    /// Makes the alarm stand in time; answers what the due index has to be told, which under a steady load is nothing.
+    async fn keep_alarm(&self, due_at_ms: Option<u64>) -> worker::Result<Option<u64>> {
+        let set_for = self.alarm.keep(&self.state, due_at_ms).await?;
+        let news = set_for.filter(|at| self.told_due_at_ms.get().is_none_or(|told| *at < told));
+        if news.is_some() {
+            self.told_due_at_ms.set(news);
+        }
+        Ok(news)
     }
 
     /// 1. The alarm stands before the hold can run out. 2. Ask the memory. 3. Take the price and keep the answer; what fails
@@ -114,7 +129,7 @@ impl Shell {
         due_at_ms: Option<u64>,
     ) -> Result<JsValue, JsValue> {
         let cost = Cost::default();
-        let mut due_at_ms = self.alarm.keep(&self.state, due_at_ms).await;
+        let mut due_at_ms = self.keep_alarm(due_at_ms).await;
         let asked = match &due_at_ms {
             Ok(_) => errand.ask(&self.env, now, &cost).await.map_err(|error| error.to_string()),
             Err(error) => Err(error.to_string()),
@@ -140,7 +155,7 @@ impl Shell {
         };
         if let Some(settled) = settled {
             // What was decided stands, whether or not the alarm can be moved for it.
-            let settled_due_at_ms = self.alarm.keep(&self.state, self.next_due(&settled, now)).await;
+            let settled_due_at_ms = self.keep_alarm(self.next_due(&settled, now)).await;
             due_at_ms = Ok([due_at_ms, settled_due_at_ms].into_iter().filter_map(|due| due.ok().flatten()).min());
         }
         let (statements, due_at_ms) = (statements + cost.statements.get(), due_at_ms.unwrap_or_default());
@@ -169,7 +184,7 @@ impl Shell {
         let mut outcome = first.outcome;
         // While the alarm was being set an event may have been handed on: then it is asked before it is waited for.
         let mut may_wait = self.alarm.is_kept(due_at_ms);
-        let due_at_ms = self.alarm.keep(&self.state, due_at_ms).await?;
+        let due_at_ms = self.keep_alarm(due_at_ms).await?;
         loop {
             let left_ms = over_at_ms.saturating_sub(edge::platform_ms());
             if may_wait && (left_ms == 0 || !self.waiters.wait(left_ms).await?) {

@@ -23,11 +23,19 @@ use crate::domain::window::{Window, Windows};
 use crate::objects::sql::{Row, SqlError};
 use crate::{params, statements};
 
+/// What is read of a mandate `m`, its wallet `w` and that wallet's account `wa`, in the order of [`read_mandate`].
+macro_rules! mandate_columns {
+    () => {
+        "m.id, m.agent_id, m.status, m.version, m.per_transaction_micros, m.daily_micros, m.monthly_micros, m.total_micros, \
+         m.merchant_keys, m.actions, m.approval_threshold_micros, m.expires_at_ms, m.day, m.day_held, m.day_spent, m.month_held, \
+         m.month_spent, m.total_held, m.total_spent, w.id, w.mode, wa.balance_micros"
+    };
+}
+pub(in super::super) use mandate_columns;
+
 statements! {
-    READ_MANDATE = "SELECT m.id, m.agent_id, m.status, m.version, m.per_transaction_micros, m.daily_micros, m.monthly_micros,
-            m.total_micros, m.merchant_keys, m.actions, m.approval_threshold_micros, m.expires_at_ms,
-            m.day, m.day_held, m.day_spent, m.month_held, m.month_spent, m.total_held, m.total_spent, w.id, w.mode, a.balance_micros
-        FROM mandate m JOIN wallet w ON w.id = coalesce(m.wallet_id, +?2) JOIN account a ON a.id = w.id WHERE m.id = +?1";
+    READ_MANDATE = concat!("SELECT ", mandate_columns!(), "
+        FROM mandate m JOIN wallet w ON w.id = coalesce(m.wallet_id, +?2) JOIN account wa ON wa.id = w.id WHERE m.id = +?1");
     READ_WALLET = "SELECT w.mode, a.balance_micros FROM wallet w JOIN account a ON a.id = w.id WHERE w.id = +?1";
     WRITE_MANDATE = "UPDATE mandate SET status = ?2, day = ?3, day_held = ?4, day_spent = ?5, month_held = ?6, month_spent = ?7,
         total_held = ?8, total_spent = ?9 WHERE id = ?1";
@@ -41,7 +49,7 @@ statements! {
 }
 
 /// A mandate and the wallet it spends from.
-pub(super) struct MandateEntry {
+pub(in super::super) struct MandateEntry {
     pub mandate: Mandate,
     pub version: u64,
     pub wallet: WalletId,
@@ -55,7 +63,7 @@ struct LeaseEntry {
 
 /// A wallet as far as spending looks at it.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct WalletEntry {
+pub(in super::super) struct WalletEntry {
     pub mode: Mode,
     pub available: Micros,
 }
@@ -89,9 +97,16 @@ impl Books {
     /// Opens the book of a mandate and of its wallet.
     pub(super) fn mandate(&mut self, desk: &Desk<'_>, id: MandateId) -> Step<&mut MandateEntry> {
         if !self.mandates.contains_key(&id) {
-            let default_wallet = desk.caller.default_wallet.to_string();
-            let row = desk.sql.first(READ_MANDATE, params![id.to_string(), default_wallet])?.ok_or(Refusal::NotFound(Thing::Mandate))?;
-            let (entry, wallet) = read_mandate(&row)?;
+            // That of a token was read with its caller; only the first who looks may rely on that.
+            let known = desk.token_mandate.take().filter(|known| known.0.mandate.id == id);
+            let (entry, wallet) = match known {
+                Some(known) => *known,
+                None => {
+                    let default_wallet = desk.caller.default_wallet.to_string();
+                    let row = desk.sql.first(READ_MANDATE, params![id.to_string(), default_wallet])?;
+                    read_mandate(Columns::of(&row.ok_or(Refusal::NotFound(Thing::Mandate))?))?
+                }
+            };
             self.wallets.entry(entry.wallet).or_insert(wallet);
             self.mandates.insert(id, entry);
         }
@@ -126,7 +141,8 @@ impl Books {
         Ok(match self.agents.entry(id) {
             Entry::Occupied(known) => known.into_mut(),
             Entry::Vacant(place) => {
-                let (status, scopes) = agent::read_standing(desk, id)?;
+                let known = desk.token_agent.take().filter(|known| known.0 == id);
+                let (status, scopes) = known.map_or_else(|| agent::read_standing(desk, id), |(_, status, scopes)| Ok((status, scopes)))?;
                 place.insert(AgentEntry { status, scopes })
             }
         })
@@ -244,8 +260,8 @@ pub(super) const fn ask<'a>(
     Ask { action, amount, merchant, risk }
 }
 
-fn read_mandate(row: &Row) -> Result<(MandateEntry, WalletEntry), SqlError> {
-    let mut column = Columns::of(row);
+/// Reads a mandate and its wallet from [`mandate_columns`].
+pub(in super::super) fn read_mandate(mut column: Columns<'_>) -> Result<(MandateEntry, WalletEntry), SqlError> {
     let (id, agent_id) = (column.id(MandateId::parse)?, column.id(AgentId::parse)?);
     let (status, version) = (column.name(MandateStatus::parse)?, column.number()?);
     let terms = MandateTerms {

@@ -9,7 +9,7 @@ use crate::domain::time::Timestamp;
 use crate::objects::sql::{Row, SqlError};
 
 /// A row and how far it has been read.
-pub(super) struct Columns<'r> {
+pub(in super::super) struct Columns<'r> {
     row: &'r Row,
     at: usize,
 }
@@ -17,6 +17,11 @@ pub(super) struct Columns<'r> {
 impl<'r> Columns<'r> {
     pub(super) const fn of(row: &'r Row) -> Self {
         Self { row, at: 0 }
+    }
+
+    /// From a column on.
+    pub(in super::super) const fn from(row: &'r Row, at: usize) -> Self {
+        Self { row, at }
     }
 
     fn next(&mut self) -> usize {
