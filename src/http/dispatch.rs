@@ -68,8 +68,11 @@ async fn run(ctx: &Ctx, route: &'static Route) -> Result<Reply, Fault> {
     if let Some(class) = route.class.filter(|class| class.scope() == LimitScope::Ip) {
         ctx.count_address(class).await?;
     }
-    credential::check(ctx, route.access).await?;
-    match (route.handler)(ctx).await {
+    let outcome = match credential::check(ctx, route.access).await {
+        Ok(()) => (route.handler)(ctx).await,
+        Err(fault) => Err(fault),
+    };
+    match outcome {
         Err(fault) if fault.in_body => {
             ctx.admit_before_refusal().await?;
             Err(fault)
@@ -179,9 +182,11 @@ fn title(status: u16) -> &'static str {
         404 => "Not Found",
         405 => "Method Not Allowed",
         409 => "Conflict",
+        412 => "Precondition Failed",
         413 => "Content Too Large",
         415 => "Unsupported Media Type",
         422 => "Unprocessable Content",
+        428 => "Precondition Required",
         429 => "Too Many Requests",
         502 => "Bad Gateway",
         503 => "Service Unavailable",
