@@ -68,8 +68,11 @@ async fn run(ctx: &Ctx, route: &'static Route) -> Result<Reply, Fault> {
     if let Some(class) = route.class.filter(|class| class.scope() == LimitScope::Ip) {
         ctx.count_address(class).await?;
     }
-    credential::check(ctx, route.access).await?;
-    let outcome = match check_declared(ctx, route) {
+    let checked = match credential::check(ctx, route.access).await {
+        Ok(()) => check_declared(ctx, route),
+        Err(fault) => Err(fault),
+    };
+    let outcome = match checked {
         Ok(()) => (route.handler)(ctx).await,
         Err(fault) => Err(fault),
     };
@@ -191,9 +194,11 @@ pub(super) fn title(status: u16) -> &'static str {
         404 => "Not Found",
         405 => "Method Not Allowed",
         409 => "Conflict",
+        412 => "Precondition Failed",
         413 => "Content Too Large",
         415 => "Unsupported Media Type",
         422 => "Unprocessable Content",
+        428 => "Precondition Required",
         429 => "Too Many Requests",
         502 => "Bad Gateway",
         503 => "Service Unavailable",

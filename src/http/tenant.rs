@@ -146,7 +146,11 @@ impl Ctx {
                     let proof = if human.is_admin { Proof::Operator { user_id } } else { Proof::User { user_id } };
                     Ok(Seat { tenant, proof, named: None })
                 }
-                None => self.only_tenant_of(human.user_id).await,
+                None => {
+                    let only = self.only_tenant_of(human.user_id).await?;
+                    let user_id = human.user_id;
+                    Ok(if human.is_admin { Seat { proof: Proof::Operator { user_id }, ..only } } else { only })
+                }
             },
             Credential::None | Credential::Wallet(_) | Credential::Execution(_) => Err(credential::bad_credential()),
         }

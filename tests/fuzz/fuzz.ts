@@ -101,9 +101,9 @@ function tighten(document: Document): void {
   }
 }
 
-function credentialOf(ask: Ask, route: Route, house: Household, operator: Awaited<ReturnType<typeof newOperator>>): HeaderMap {
+async function credentialOf(ask: Ask, route: Route, house: Household, operator: Awaited<ReturnType<typeof newOperator>>): Promise<HeaderMap> {
   if (route.access === "Public") return {};
-  const { headers } = ask.by ?? callerAt(route, house, operator);
+  const { headers } = ask.by ?? (await callerAt(route, house, operator));
   return Object.fromEntries(Object.entries(headers).filter(([name]) => CREDENTIAL_HEADERS.includes(name.toLowerCase())));
 }
 
@@ -118,7 +118,7 @@ async function prepare(server: Server): Promise<number> {
       if (!route) throw new Error(`${operation.operationId} stands in no table: make documents`);
       const ask = await prepareAsk(server, house, route);
       illustrate(operation, template, ask);
-      credentials[operation.operationId] = credentialOf(ask, route, house, operator);
+      credentials[operation.operationId] = await credentialOf(ask, route, house, operator);
     }
   }
   tighten(document);

@@ -11,7 +11,7 @@ use crate::domain::reservation::ReservationStatus;
 use crate::domain::spend::SpendKind;
 use crate::http::context::Ctx;
 use crate::http::fault::Fault;
-use crate::http::field::Text;
+use crate::http::field::{Record, Text};
 use crate::http::money::Amount;
 use crate::http::page::{self, Page};
 use crate::http::query::Query;
@@ -68,7 +68,7 @@ const BATCH_MAX: usize = 100;
 #[cfg_attr(not(target_arch = "wasm32"), derive(schemars::JsonSchema))]
 struct BatchBody {
     #[cfg_attr(not(target_arch = "wasm32"), schemars(length(min = 1, max = 100)))]
-    items: Vec<SpendBody>,
+    items: Vec<Record<SpendBody>>,
     /// All of them or none.
     atomic: Option<bool>,
 }
@@ -135,7 +135,7 @@ async fn reserve_batch(ctx: &Ctx) -> Result<Reply, Fault> {
         return Err(Fault::field("$.items", "must have 1 to 100 items"));
     }
     let seat = ctx.spend_seat().await?;
-    let items = body.items.into_iter().enumerate().map(|(index, item)| item.into_request(ctx, &seat, &format!("$.items[{index}]")));
+    let items = body.items.into_iter().enumerate().map(|(index, Record(item))| item.into_request(ctx, &seat, &format!("$.items[{index}]")));
     let items = items.collect::<Result<Vec<_>, Fault>>()?;
     let command = MoneyCommand::ReserveBatch { items, atomic: body.atomic.unwrap_or(false) };
     let answer = ctx.call_tenant(&seat, Command::Money(command)).await?;

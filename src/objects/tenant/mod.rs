@@ -168,7 +168,7 @@ fn execute(desk: &mut Desk<'_>, command: &Command) -> Step<Done> {
     match command {
         Command::Birth(birth) => birth::resume(desk, birth),
         Command::ConfirmBirth => birth::confirm(desk),
-        Command::Admit => Ok(Done { outcome: Outcome::Admitted, keep: Keep::Nothing }),
+        Command::Admit => Ok(Outcome::Admitted.into()),
         Command::MeterReserve(request) => meter::reserve(desk, request),
         Command::MeterCapture(request) => meter::capture(desk, request),
         Command::MeterRelease(request) => meter::release(desk, request),

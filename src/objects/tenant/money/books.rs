@@ -164,9 +164,11 @@ impl Books {
         let Spender { agent_id, mandate_id, lease_id } = *spender;
         let agent = self.agent_status(desk, agent_id)?;
         let is_denied_by_scopes = self.scopes_deny(desk, agent_id, ask.action)?;
-        self.mandate(desk, mandate_id)?;
+        let mut wallet_id = self.mandate(desk, mandate_id)?.wallet;
         if let Some(lease_id) = lease_id {
-            self.lease(desk, lease_id)?;
+            // The lease's money is of the wallet the mandate had when it was lent.
+            wallet_id = self.lease(desk, lease_id)?.wallet;
+            self.wallet(desk, wallet_id)?;
         }
         let entry = self.mandates.get(&mandate_id).ok_or(LOST)?;
         let lease = lease_id.map(|id| self.leases.get(&id).ok_or(LOST)).transpose()?.map(|entry| &entry.lease);
@@ -177,7 +179,7 @@ impl Books {
         if !is_theirs {
             return Err(Refusal::NotFound(if lease.is_some() { Thing::Lease } else { Thing::Mandate }).into());
         }
-        let wallet = self.wallets.get(&entry.wallet).ok_or(LOST)?;
+        let wallet = self.wallets.get(&wallet_id).ok_or(LOST)?;
         if wallet.mode == Mode::Live {
             wallet::check_live(desk, wallet.mode)?;
             return Err(MoneyRefusal::UpstreamNotConfigured.into());
@@ -188,6 +190,7 @@ impl Books {
             remaining: standing.remaining(desk.now),
             needs_approval: standing.needs_approval(ask.amount),
             mandate_version: entry.version,
+            wallet: (wallet_id, wallet.mode),
         })
     }
 
@@ -248,6 +251,8 @@ pub(super) struct Verdict {
     pub remaining: Remaining,
     pub needs_approval: bool,
     pub mandate_version: u64,
+    /// What it would be spent from.
+    pub wallet: (WalletId, Mode),
 }
 
 /// What is asked, without a merchant's rules when nobody is paid.
