@@ -61,6 +61,8 @@ pub fn read_agent_id(text: &str, tenant: TenantUuid) -> SpeltAgent {
     };
     let Ok(id) = AgentId::parse(&format!("{}{ulid}", AgentId::PREFIX)) else { return SpeltAgent::Unknown };
     match tenant8 {
+        // Some tenants' eight were no hex in what was published: they name none of ours, and are ids all the same.
+        Some("") => SpeltAgent::Unknown,
         Some(tenant8) if tenant.to_hex().get(..8) != Some(tenant8) => SpeltAgent::Foreign,
         _ => SpeltAgent::Ours(id),
     }

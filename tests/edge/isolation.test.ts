@@ -13,7 +13,12 @@ import { ACTIONS, booksOf, deskOf, newLease, newReservation, type Desk } from ".
 const server = useServer({ vars: { RATE_LIMIT_SCALE: "1000" } });
 
 /** What is theirs to spend, and must stand as it stood. */
-type Money = { desk: Desk; reservation: string; pending: Record<string, any>; lease: string; books: Record<string, number> };
+async function keysOf(house: Household): Promise<string[]> {
+  const keys = await house.owner.client.get(`/v2/tenants/${house.tenantId}/agent-keys`);
+  return keys.json.keys.map((key: { key_id: string }) => key.key_id);
+}
+
+type Money = { desk: Desk; reservation: string; pending: Record<string, any>; lease: string; books: Record<string, number>; keys: string[] };
 type Pair = { mine: Household; theirs: Household; myDesk: Desk; money: Money };
 let ready: Promise<Pair> | undefined;
 const setUp = (): Promise<Pair> => (ready ??= makePair());
@@ -22,7 +27,7 @@ async function makePair(): Promise<Pair> {
   const [mine, theirs] = await Promise.all([newHousehold(server.current), newHousehold(server.current)]);
   const [myDesk, desk] = await Promise.all([deskOf(mine), deskOf(theirs)]);
   const [reservation, pending, lease] = [await newReservation(desk), await newReservation(desk, true), await newLease(desk)];
-  return { mine, theirs, myDesk, money: { desk, reservation: reservation["id"], pending, lease: lease["id"], books: await booksOf(desk.office) } };
+  return { mine, theirs, myDesk, money: { desk, reservation: reservation["id"], pending, lease: lease["id"], books: await booksOf(desk.office), keys: await keysOf(theirs) } };
 }
 
 /** An id of the same kind that nobody has. */
@@ -235,8 +240,7 @@ async function expectUntouched({ theirs, money }: Pair): Promise<void> {
   assert.deepEqual(wallets.json.data.map((wallet: { id: string }) => wallet.id), [theirs.walletId]);
   const tokens = await theirs.owner.client.get(`/v2/tenants/${theirs.tenantId}/enrollment-tokens`);
   assert.deepEqual(tokens.json.tokens.map((token: { status: string }) => token.status), ["unused"]);
-  const keys = await theirs.owner.client.get(`/v2/tenants/${theirs.tenantId}/agent-keys`);
-  assert.deepEqual(keys.json.keys.map((key: { key_id: string }) => key.key_id), [theirs.agentKeyId]);
+  assert.deepEqual(await keysOf(theirs), money.keys);
 }
 
 test("what one tenant remembers is not found, primed or counted for the other", async () => {
