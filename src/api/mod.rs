@@ -5,6 +5,7 @@ use crate::http::route::Route;
 pub mod agentbot;
 pub mod console;
 pub mod house;
+pub mod maip;
 pub mod motecloud;
 pub mod spendguard;
 
@@ -49,4 +50,7 @@ pub const TABLE: &[&[Route]] = &[
     spendguard::approval::ROUTES,
     spendguard::usage::ROUTES,
     spendguard::control::ROUTES,
+    maip::agent::ROUTES,
+    maip::key::ROUTES,
+    maip::trust::ROUTES,
 ];

@@ -77,12 +77,19 @@ actions! {
     PacketUpdated = "tenant.packet_updated";
     TenantStopped = "tenant.stopped";
     TenantResumed = "tenant.resumed";
+    AgentUpdated = "agent.updated";
+    AgentKeyRotated = "agent.key_rotated";
+    /// An agent's trust was computed; what it comes to stands in its own history.
+    TrustComputed = "agent.trust_computed";
 }
 
 impl Action {
     /// Whether the action leaves an event in the outbox.
     pub const fn is_announced(self) -> bool {
-        !matches!(self, Self::QueryHeld | Self::QueryRemainderFreed | Self::ReservationRemainderFreed | Self::TokenGranted)
+        !matches!(
+            self,
+            Self::QueryHeld | Self::QueryRemainderFreed | Self::ReservationRemainderFreed | Self::TokenGranted | Self::TrustComputed
+        )
     }
 }
 

@@ -30,5 +30,6 @@ pub mod scope;
 pub mod slug;
 pub mod spend;
 pub mod time;
+pub mod trust;
 pub mod wallet;
 pub mod window;

@@ -128,4 +128,6 @@ codes! {
 
     /// A key where only a signed-in human will do.
     SessionRequired = 403, "SESSION_REQUIRED", "session_required", "SESSION_REQUIRED";
+    /// An agent has had as many keys as one may.
+    KeyLimit = 409, "key_limit", "key_limit", "key_limit";
 }

@@ -36,14 +36,15 @@ statements! {
             (SELECT coalesce(sum(amount_micros), 0) FROM reservation
                 WHERE resolved_at_ms IS NULL AND expires_at_ms <= ?5 AND wallet_id = t.default_wallet_id AND lease_id IS NULL),
             k.id, k.kind, k.secret_hash, k.scopes, k.expires_at_ms, k.revoked_at_ms, k.last_used_at_ms,
-            a.id, a.status, m.role, t.controller_login = +?2,
+            a.id, CASE WHEN a.expires_at_ms <= ?5 THEN 'revoked' ELSE a.status END, m.role, t.controller_login = +?2,
             i.body_hash, i.expires_at_ms, i.answer, i.parts,
             (SELECT stopped FROM control)
         FROM tenant t
         LEFT JOIN audit head ON head.seq = (SELECT max(seq) FROM audit)
         LEFT JOIN account available ON available.id = t.default_wallet_id
         LEFT JOIN api_key k ON k.number = +?1
-        LEFT JOIN agent a ON a.id = coalesce(k.agent_id, (SELECT id FROM agent WHERE login = +?2 AND status <> 'revoked'))
+        LEFT JOIN agent a ON a.id = coalesce(k.agent_id, (SELECT id FROM agent WHERE login = +?2 AND status <> 'revoked'
+            AND coalesce(expires_at_ms > +?5, 1)))
         LEFT JOIN member m ON m.user_id = +?3
         LEFT JOIN idempotency i ON i.scope_hash = +?4";
     /// The same for a caller with an execution token: no key, no member; its agent, mandate and lease instead.
@@ -51,7 +52,7 @@ statements! {
             (SELECT max(seq) FROM outbox) > t.outbox_acked_seq,
             available.balance_micros, 0,
             NULL, NULL, NULL, NULL, NULL, NULL, NULL,
-            a.id, a.status, NULL, NULL,
+            a.id, CASE WHEN a.expires_at_ms <= ?5 THEN 'revoked' ELSE a.status END, NULL, NULL,
             i.body_hash, i.expires_at_ms, i.answer, i.parts,
             (SELECT stopped FROM control),
             (SELECT status FROM mandate WHERE id = ?2), (SELECT status FROM lease WHERE id = ?3)
@@ -83,7 +84,7 @@ pub(super) fn read(sql: &dyn Sql, now: Timestamp, call: &TenantCall) -> Result<O
     let scope_hash = call.idempotency.map(|claim| claim.scope_hash.as_bytes().to_vec());
     if let Proof::Execution(rights) = &call.caller {
         let (agent, mandate) = (rights.agent_id.to_string(), rights.mandate_id.to_string());
-        return sql.first(OPEN_BY_TOKEN, params![agent, mandate, rights.lease_id.map(|id| id.to_string()), scope_hash]);
+        return sql.first(OPEN_BY_TOKEN, params![agent, mandate, rights.lease_id.map(|id| id.to_string()), scope_hash, now.as_ms()]);
     }
     sql.first(OPEN, params![number, address, user, scope_hash, now.as_ms()])
 }
@@ -309,6 +310,8 @@ pub(super) fn check_command(command: &Command, caller: &Caller) -> Step<()> {
         // Whether a token is due is decided there: who comes without one is told so.
         Command::Money(MoneyCommand::Pay(_)) => management || caller.token.is_some(),
         Command::Money(command) => management || (caller.token.is_some() && command.is_for_tokens()),
+        Command::Agent(command) if command.is_for_house() => house,
+        Command::Agent(command) => management || (caller.token.is_some() && command.is_for_tokens()),
     };
     if allowed { Ok(()) } else { Err(Refusal::Forbidden.into()) }
 }

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::identity::command::AgentCommand;
 use super::money::command::MoneyCommand;
 use super::outcome::Answered;
 use crate::domain::address::LoginAddress;
@@ -141,6 +142,8 @@ pub enum Command {
     Reconcile,
     /// What is spent under rules.
     Money(MoneyCommand),
+    /// Agents as identities.
+    Agent(AgentCommand),
 }
 
 /// A new tenant. A repeat with the same uuid and controller answers the same tenant; until its delivery is confirmed it
@@ -148,6 +151,9 @@ pub enum Command {
 impl Command {
     /// Whether it changes nothing.
     pub const fn only_reads(&self) -> bool {
+        if let Self::Agent(command) = self {
+            return command.only_reads();
+        }
         matches!(
             self,
             Self::Admit

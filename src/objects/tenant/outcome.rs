@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::identity::outcome::AgentOutcome;
 use super::money::outcome::MoneyOutcome;
 use crate::domain::address::LoginAddress;
 use crate::domain::agent::AgentStatus;
@@ -68,6 +69,7 @@ pub enum Outcome {
     AuditVerified(AuditVerified),
     Reconciled(Reconciled),
     Money(MoneyOutcome),
+    Agents(AgentOutcome),
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

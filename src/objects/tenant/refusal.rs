@@ -89,6 +89,8 @@ pub enum Refusal {
     Unsettled { cause: String },
     /// Governed money is refused.
     Money(MoneyRefusal),
+    /// 409. An agent has had as many keys as one may.
+    KeyLimit,
 }
 
 impl Refusal {
@@ -123,7 +125,8 @@ impl Refusal {
             | Self::WalletLimit
             | Self::WalletCap
             | Self::FundingSourceNotAllowed
-            | Self::GoNoGoIncomplete => true,
+            | Self::GoNoGoIncomplete
+            | Self::KeyLimit => true,
             Self::Money(refusal) => refusal.is_kept(),
         }
     }

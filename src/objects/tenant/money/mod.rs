@@ -6,7 +6,7 @@
 
 mod approval;
 pub(super) mod books;
-mod column;
+pub(super) mod column;
 pub mod command;
 pub(super) mod control;
 pub(super) mod hold;
