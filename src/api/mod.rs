@@ -5,6 +5,7 @@ use crate::http::route::Route;
 pub mod agentbot;
 pub mod console;
 pub mod house;
+pub mod maip;
 pub mod motecloud;
 pub mod spendguard;
 
@@ -53,4 +54,7 @@ pub const TABLE: &[&[Route]] = &[
     spendguard::delivery::ROUTES,
     spendguard::event::ROUTES,
     spendguard::tenant::ROUTES,
+    maip::agent::ROUTES,
+    maip::key::ROUTES,
+    maip::trust::ROUTES,
 ];

@@ -85,6 +85,10 @@ actions! {
     WebhookReplayed = "webhook.replayed";
     WebhookTest = "webhook.test";
     WebhookDisabled = "webhook.disabled";
+    AgentUpdated = "agent.updated";
+    AgentKeyRotated = "agent.key_rotated";
+    /// An agent's trust was computed; what it comes to stands in its own history.
+    TrustComputed = "agent.trust_computed";
 }
 
 /// The events a tenant is told of, by webhook and feed (contract identity-and-money 13, atelier); all others stay inside.
@@ -145,6 +149,7 @@ impl Action {
                 | Self::WebhookDeleted
                 | Self::WebhookSecretRotated
                 | Self::WebhookReplayed
+                | Self::TrustComputed
         )
     }
 

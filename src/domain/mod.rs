@@ -32,6 +32,7 @@ pub mod slug;
 pub mod spend;
 pub mod target;
 pub mod time;
+pub mod trust;
 pub mod wallet;
 pub mod webhook;
 pub mod window;

@@ -56,6 +56,11 @@ impl Scope {
         }
     }
 
+    /// Whether it names one action, without `!` or `*`.
+    pub fn is_one_action(&self) -> bool {
+        !self.denies && self.resource != "*" && self.action != "*"
+    }
+
     /// Whether every action this entry names is also named by `wider`, leaving aside whether either denies.
     fn is_named_by(&self, wider: &Self) -> bool {
         let covers = |wide: &str, narrow: &str| wide == "*" || wide == narrow;
@@ -84,6 +89,27 @@ impl<'de> Deserialize<'de> for Scope {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         Self::parse(&String::deserialize(deserializer)?).map_err(serde::de::Error::custom)
     }
+}
+
+/// Where the entry stands that decided.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(not(target_arch = "wasm32"), derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum ScopeSource {
+    Own,
+    /// An agent it comes from.
+    Parent,
+    /// Nowhere: nothing matched.
+    Default,
+}
+
+/// Why an action is allowed or not.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Explanation {
+    pub allowed: bool,
+    /// The entry that decided.
+    pub rule: Option<Scope>,
+    pub source: ScopeSource,
 }
 
 /// A set of scopes in the order its owner wrote them.
@@ -115,6 +141,26 @@ impl Scopes {
     /// Whether a `!` entry forbids `action`.
     pub fn denies(&self, action: &Scope) -> bool {
         self.0.iter().any(|entry| entry.denies && action.is_named_by(entry))
+    }
+
+    /// The first `!` entry that forbids `action`.
+    fn denial_of(&self, action: &Scope) -> Option<&Scope> {
+        self.0.iter().find(|entry| entry.denies && action.is_named_by(entry))
+    }
+
+    /// Why `action` is allowed or not: by this set, and by the denials of those it comes from, the nearest first.
+    pub fn explain(&self, parents: &[Self], action: &Scope) -> Explanation {
+        let decided = |allowed: bool, rule: &Scope, source: ScopeSource| Explanation { allowed, rule: Some(rule.clone()), source };
+        if let Some(rule) = self.denial_of(action) {
+            return decided(false, rule, ScopeSource::Own);
+        }
+        if let Some(rule) = parents.iter().find_map(|parent| parent.denial_of(action)) {
+            return decided(false, rule, ScopeSource::Parent);
+        }
+        match self.0.iter().find(|entry| !entry.denies && action.is_named_by(entry)) {
+            Some(rule) => decided(true, rule, ScopeSource::Own),
+            None => Explanation { allowed: false, rule: None, source: ScopeSource::Default },
+        }
     }
 
     /// Whether every entry that allows is named by an entry of `parent` that allows. A set so covered, with the
@@ -177,6 +223,27 @@ mod tests {
         }
         assert_eq!(Scope::parse("!a.b-c_d:*").unwrap().to_string(), "!a.b-c_d:*");
         assert!(serde_json::from_str::<Scopes>(r#"["a:b","a:b"]"#).is_err());
+    }
+
+    #[test]
+    fn what_decides_is_named_and_agrees_with_what_is_allowed() {
+        let own = scopes(&["data:*", "!data:delete"]);
+        let parents = [scopes(&["*:*"]), scopes(&["!*:write"])];
+        let explain = |action: &str| {
+            let Explanation { allowed, rule, source } = own.explain(&parents, &Scope::parse(action).unwrap());
+            (allowed, rule.map(|rule| rule.to_string()), source)
+        };
+        assert_eq!(explain("data:read"), (true, Some("data:*".to_owned()), ScopeSource::Own));
+        assert_eq!(explain("data:delete"), (false, Some("!data:delete".to_owned()), ScopeSource::Own));
+        assert_eq!(explain("data:write"), (false, Some("!*:write".to_owned()), ScopeSource::Parent));
+        assert_eq!(explain("mail:read"), (false, None, ScopeSource::Default));
+        for action in ["data:read", "data:delete", "mail:read"].map(|action| Scope::parse(action).unwrap()) {
+            assert_eq!(own.explain(&[], &action).allowed, own.allows(&action), "{action}");
+            assert!(action.is_one_action());
+        }
+        for wide in ["*:read", "data:*", "!data:read"] {
+            assert!(!Scope::parse(wide).unwrap().is_one_action());
+        }
     }
 
     #[test]

@@ -132,4 +132,6 @@ codes! {
     WebhookLimit = 409, "webhook_limit", "webhook_limit", "webhook_limit";
     /// A disabled endpoint is sent nothing.
     WebhookDisabled = 409, "webhook_disabled", "webhook_disabled", "webhook_disabled";
+    /// An agent has had as many keys as one may.
+    KeyLimit = 409, "key_limit", "key_limit", "key_limit";
 }

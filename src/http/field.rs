@@ -49,6 +49,23 @@ impl<'de, const MIN: usize, const MAX: usize> Deserialize<'de> for Text<MIN, MAX
     }
 }
 
+/// A name: a text without the white space around it, and not blank.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Name<const MAX: usize>(String);
+
+impl<const MAX: usize> Name<MAX> {
+    pub fn into_string(self) -> String {
+        self.0
+    }
+}
+
+impl<'de, const MAX: usize> Deserialize<'de> for Name<MAX> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        Text::<1, MAX>::parse(text.trim()).map(|text| Self(text.into_string())).map_err(serde::de::Error::custom)
+    }
+}
+
 /// A whole number in `MIN..=MAX`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(transparent)]
@@ -200,6 +217,15 @@ mod tests {
         assert!(Text::<1, 9>::parse("a\tb\nc").is_ok());
         assert!(Text::<1, 9>::parse("a\u{0}b").is_err());
         assert!(Text::<1, 9>::parse("a\u{7f}b").is_err());
+    }
+
+    #[test]
+    fn a_name_is_measured_without_the_space_around_it() {
+        let read = |text: &str| serde_json::from_value::<Name<3>>(text.into()).map(Name::into_string);
+        assert_eq!(read(" \u{a0}a😀b \n").unwrap(), "a😀b");
+        for bad in ["", "   ", "\u{3000}", "abcd", "a\u{7}b"] {
+            assert!(read(bad).is_err(), "{bad:?}");
+        }
     }
 
     #[test]

@@ -74,6 +74,7 @@ pub fn fault_of(refusal: Refusal, root: Root) -> Fault {
             Fault::new(Code::GoNoGoIncomplete, "live money waits for a complete go/no-go packet: GET /v1/tenant/go-no-go")
         }
         Refusal::Money(refusal) => fault_of_money(refusal, root),
+        Refusal::KeyLimit => Fault::new(Code::KeyLimit, "an agent has at most 4096 keys in its life; register another"),
     }
 }
 

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
-use super::field::{Email, Metadata, Text, Time, Whole};
+use super::field::{Email, Metadata, Name, Text, Time, Whole};
 
 impl<const MIN: usize, const MAX: usize> JsonSchema for Text<MIN, MAX> {
     fn schema_name() -> Cow<'static, str> {
@@ -76,5 +76,20 @@ impl JsonSchema for Email {
             "type": "string", "format": "email", "maxLength": 254,
             "description": "1 to 64 letters, digits and !#$%&'*+/=?^_`{|}~.- before the @, a name of two labels or more behind it.",
         })
+    }
+}
+
+impl<const MAX: usize> JsonSchema for Name<MAX> {
+    fn schema_name() -> Cow<'static, str> {
+        format!("Name_{MAX}").into()
+    }
+
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        const PATTERN: &str = r"^[^\s\x00-\x1F\x7F-\x9F]([^\x00-\x08\x0B-\x1F\x7F-\x9F]*[^\s\x00-\x1F\x7F-\x9F])?$";
+        json_schema!({"type": "string", "minLength": 1, "maxLength": MAX, "pattern": PATTERN})
     }
 }

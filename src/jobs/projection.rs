@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use crate::domain::event::Action;
 use crate::domain::id::MailId;
+use crate::domain::time::Timestamp;
 use crate::edge::Edge;
 use crate::objects::message::{MemoryCounts, Message, TenantEvents};
 use crate::objects::tenant::outcome::Event;
@@ -85,7 +86,13 @@ pub fn changes_of(events: &[Event]) -> Vec<Change> {
         match kind {
             Some(Action::TenantCreated) => changes.push(Change::Tenant),
             Some(Action::TenantUpdated) => changes.extend(tenant_change(&event.data)),
-            Some(action @ (Action::AgentRegistered | Action::AgentSuspended | Action::AgentActivated | Action::AgentRevoked)) => {
+            Some(
+                action @ (Action::AgentRegistered
+                | Action::AgentUpdated
+                | Action::AgentSuspended
+                | Action::AgentActivated
+                | Action::AgentRevoked),
+            ) => {
                 changes.extend(agent_change(*action, &event.data));
             }
             Some(Action::QueryCharged) => *queries.entry(event.at_ms.as_s() / 3600).or_default() += 1,
@@ -104,11 +111,11 @@ fn text(data: &Value, name: &str) -> Option<String> {
 
 fn agent_change(action: Action, data: &Value) -> Option<Change> {
     Some(Change::Agent {
-        agent_id: text(data, "agent_id")?,
-        label: text(data, "label")?,
-        wallet_address: text(data, "address"),
+        agent_id: text(data, "agt_id")?,
+        label: text(data, "display_name")?,
+        wallet_address: text(data, "wallet_address"),
         status: text(data, "status")?,
-        created_at_ms: data.get("created_at_ms")?.as_u64()?,
+        created_at_ms: Timestamp::parse(data.get("created_at")?.as_str()?).ok()?.as_ms(),
         is_new: action == Action::AgentRegistered,
         is_revoked: action == Action::AgentRevoked,
     })

@@ -3,7 +3,7 @@
 use serde::Deserialize;
 
 use super::{Database, StoreError};
-use crate::domain::id::{TenantUuid, UserId};
+use crate::domain::id::{AgentId, TenantUuid, UserId};
 use crate::domain::slug::Slug;
 use crate::domain::time::Timestamp;
 use crate::{binds, statements};
@@ -14,6 +14,7 @@ statements! {
     CONFIRM = "UPDATE tenants SET state = 'born', wallet_id = ?2 WHERE tenant_uuid = ?1";
     LIST_OF_USER = "SELECT t.tenant_uuid, t.slug, t.name, m.role, t.plan, t.created_at_ms FROM memberships m JOIN tenants t USING (tenant_uuid) WHERE m.user_id = ?1 ORDER BY t.created_at_ms, t.slug";
     JOIN = "INSERT INTO memberships (user_id, tenant_uuid, role, created_at_ms) VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO NOTHING";
+    FIND_OF_AGENT = "SELECT tenant_uuid FROM agents WHERE agent_id = ?1 UNION SELECT tenant_uuid FROM tenants WHERE tenant_uuid >= ?2 AND tenant_uuid < ?3 AND state = 'born' LIMIT 4";
     PING = "SELECT id FROM totals WHERE id = 1";
     STATISTICS = "SELECT tenants, agents, open_sessions, observations, (SELECT COALESCE(SUM(queries), 0) FROM query_hours WHERE hour > ?1) AS queries_24h FROM totals WHERE id = 1";
 }
@@ -90,6 +91,19 @@ pub async fn list_of_user(database: Database<'_>, user: UserId) -> Result<Vec<Me
 /// Puts a tenant on a user's list; a repeat changes nothing.
 pub async fn join_user(database: Database<'_>, user: UserId, tenant: TenantUuid, role: &str, now: Timestamp) -> Result<(), StoreError> {
     database.write(JOIN, binds![user.to_string(), tenant.to_string(), role, now.as_ms()]).await.map(drop)
+}
+
+/// The tenants an agent may belong to: the one it is projected under, and those whose uuid begins with the eight characters
+/// its spelling names, which are known from birth.
+pub async fn find_of_agent(database: Database<'_>, agent_id: AgentId, tenant8: Option<&str>) -> Result<Vec<TenantUuid>, StoreError> {
+    #[derive(Deserialize)]
+    struct Row {
+        tenant_uuid: TenantUuid,
+    }
+    // A hyphen follows the eight, and a full stop is the character after it.
+    let (from, until) = tenant8.map_or_else(Default::default, |tenant8| (format!("{tenant8}-"), format!("{tenant8}.")));
+    let rows = database.rows::<Row>(FIND_OF_AGENT, binds![agent_id.to_string(), from, until]).await?;
+    Ok(rows.into_iter().map(|row| row.tenant_uuid).collect())
 }
 
 /// The figures over all tenants.

@@ -16,10 +16,11 @@ fn routes() -> Vec<&'static Route> {
 }
 
 /// Every route anyone may call. A route is added here with a reason, never by default.
-const PUBLIC: [&str; 24] = [
+const PUBLIC: [&str; 25] = [
     // Documents and health.
     "/healthz",
     "/.well-known/jwks.json",
+    "/.well-known/agents/{agent_id}/jwks.json",
     "/.well-known/motecloud-billing.json",
     "/openapi.json",
     "/llms.txt",

@@ -3,6 +3,8 @@
 //! In JSON a moment is ISO 8601 and an amount whole minor units; between our own objects both are numbers as the domain
 //! counts them.
 
+pub mod agent;
+pub mod agent_key;
 pub mod approval;
 pub mod delivery;
 pub mod lease;

@@ -6,39 +6,84 @@
 use serde::Serialize;
 
 use super::desk::{Desk, Step};
+use super::money::column::Columns;
+use super::refusal::Refusal;
+use crate::crypto::mac;
 use crate::domain::digest::Digest;
+use crate::domain::form::agent_key::{AgentKeyForm, Algorithm, KeyStatus};
 use crate::domain::id::{AgentId, KeyId};
-use crate::objects::sql::SqlError;
+use crate::domain::time::Timestamp;
+use crate::objects::sql::{Row, SqlError};
 use crate::{params, statements};
 
+/// As many keys as an agent may have had: its history is shown whole.
+const KEYS_MAX: u64 = 4096;
+
 statements! {
-    WRITE = "INSERT INTO agent_key (id, agent_id, sequence, public_key, sealed, created_at_ms, prev_hash, entry_hash)
-        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
+    WRITE = "INSERT INTO agent_key (id, agent_id, sequence, public_key, sealed, created_at_ms, reason, prev_hash, entry_hash)
+        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
+    LIST = "SELECT id, sequence, created_at_ms, retired_at_ms, compromised, reason, public_key, prev_hash, entry_hash FROM agent_key
+        WHERE agent_id = +?1 ORDER BY sequence DESC";
+    FIND_AT = "SELECT id, sequence, created_at_ms, retired_at_ms, compromised, reason, public_key, prev_hash, entry_hash FROM agent_key
+        WHERE agent_id = +?1 AND created_at_ms <= ?2 AND (retired_at_ms IS NULL OR retired_at_ms > ?2) ORDER BY sequence DESC LIMIT 1";
+    READ_LAST = "SELECT sequence, entry_hash FROM agent_key WHERE agent_id = +?1 ORDER BY sequence DESC LIMIT 1";
+    RETIRE = "UPDATE agent_key SET retired_at_ms = ?3, compromised = ?4 WHERE agent_id = ?1 AND sequence = ?2";
+    /// What is still in its overlap when a compromise is told ends with it.
+    END_OVERLAPS = "UPDATE agent_key SET retired_at_ms = ?2 WHERE agent_id = ?1 AND retired_at_ms > ?2";
 }
 
 /// What an entry of the history is hashed over, in the order JCS writes it.
 #[derive(Serialize)]
 struct Entry<'a> {
     agent_id: AgentId,
-    algorithm: &'static str,
+    algorithm: Algorithm,
     created_at: String,
     key_id: KeyId,
     public_key: &'a str,
+    reason: Option<&'a str>,
     sequence: u64,
 }
 
+/// Why a key takes the place of another, and what becomes of that one.
+pub(super) struct Rotation<'a> {
+    pub reason: Option<&'a str>,
+    /// The old key is in the wrong hands.
+    pub compromised: bool,
+    /// For how long the old key may still sign.
+    pub overlap_s: u64,
+}
+
 /// Makes an agent's first key.
-pub(super) fn begin(desk: &mut Desk<'_>, agent_id: AgentId) -> Step<KeyId> {
-    add(desk, agent_id, 1, &Digest::ZERO)
+pub(super) fn begin(desk: &mut Desk<'_>, agent_id: AgentId) -> Step<AgentKeyForm> {
+    add(desk, agent_id, 1, &Digest::ZERO, None)
+}
+
+/// Makes a key and retires the one that signs.
+pub(super) fn rotate(desk: &mut Desk<'_>, agent_id: AgentId, rotation: &Rotation<'_>) -> Step<AgentKeyForm> {
+    let id = agent_id.to_string();
+    let Some(row) = desk.sql.first(READ_LAST, params![id.as_str()])? else {
+        return begin(desk, agent_id);
+    };
+    let (last, previous) = (row.unsigned(0)?, read_digest(&row, 1)?);
+    if last >= KEYS_MAX {
+        return Err(Refusal::KeyLimit.into());
+    }
+    if rotation.compromised {
+        desk.sql.run(END_OVERLAPS, params![id.as_str(), desk.now.as_ms()])?;
+    }
+    let retired_at = desk.now.plus_s(rotation.overlap_s);
+    desk.sql.run(RETIRE, params![id, last, retired_at.as_ms(), rotation.compromised])?;
+    add(desk, agent_id, last + 1, &previous, rotation.reason)
 }
 
 /// Makes a key and adds it to the history after the entry of that hash.
-fn add(desk: &mut Desk<'_>, agent_id: AgentId, sequence: u64, previous: &Digest) -> Step<KeyId> {
+fn add(desk: &mut Desk<'_>, agent_id: AgentId, sequence: u64, previous: &Digest, reason: Option<&str>) -> Step<AgentKeyForm> {
     let key_id = KeyId::new(desk.now, desk.entropy);
     let pair = desk.vault.make(key_id, desk.entropy).map_err(|_| SqlError::Shape("a key does not seal"))?;
-    let public_key = crate::crypto::mac::to_base64url(&pair.public_key);
-    let entry = Entry { agent_id, algorithm: "Ed25519", created_at: desk.now.to_string(), key_id, public_key: &public_key, sequence };
-    let hash = Digest::of(&[previous.as_bytes(), &serde_json::to_vec(&entry)?]);
+    let public_key = mac::to_base64url(&pair.public_key);
+    let (algorithm, created_at) = (Algorithm::Ed25519, desk.now.to_string());
+    let entry = Entry { agent_id, algorithm, created_at, key_id, public_key: &public_key, reason, sequence };
+    let entry_hash = Digest::of(&[previous.as_bytes(), &serde_json::to_vec(&entry)?]);
     desk.sql.run(
         WRITE,
         params![
@@ -48,9 +93,56 @@ fn add(desk: &mut Desk<'_>, agent_id: AgentId, sequence: u64, previous: &Digest)
             pair.public_key.to_vec(),
             pair.sealed,
             desk.now.as_ms(),
+            reason,
             previous.as_bytes().to_vec(),
-            hash.as_bytes().to_vec(),
+            entry_hash.as_bytes().to_vec(),
         ],
     )?;
-    Ok(key_id)
+    Ok(AgentKeyForm {
+        key_id,
+        kid: key_id,
+        algorithm,
+        public_key,
+        status: KeyStatus::Active,
+        sequence,
+        created_at: desk.now,
+        retired_at: None,
+        reason: reason.map(str::to_owned),
+        prev_hash: *previous,
+        entry_hash,
+    })
+}
+
+/// An agent's keys, newest first; with a moment only the one that signed then.
+pub(super) fn list(desk: &Desk<'_>, agent_id: AgentId, at: Option<Timestamp>) -> Step<Vec<AgentKeyForm>> {
+    let id = agent_id.to_string();
+    let rows = match at {
+        None => desk.sql.run(LIST, params![id])?,
+        Some(at) => desk.sql.run(FIND_AT, params![id, at.as_ms()])?,
+    };
+    Ok(rows.iter().map(|row| read(row, desk.now)).collect::<Result<_, SqlError>>()?)
+}
+
+fn read(row: &Row, now: Timestamp) -> Result<AgentKeyForm, SqlError> {
+    let mut column = Columns::of(row);
+    let key_id = column.id(KeyId::parse)?;
+    let (sequence, created_at, retired_at) = (column.number()?, column.time()?, column.time_or_null()?);
+    let is_compromised = column.number()? == 1;
+    Ok(AgentKeyForm {
+        key_id,
+        kid: key_id,
+        algorithm: Algorithm::Ed25519,
+        public_key: mac::to_base64url(row.blob(6)?),
+        status: KeyStatus::of(retired_at, is_compromised, now),
+        sequence,
+        created_at,
+        retired_at,
+        reason: column.text_or_null()?,
+        prev_hash: read_digest(row, 7)?,
+        entry_hash: read_digest(row, 8)?,
+    })
+}
+
+fn read_digest(row: &Row, column: usize) -> Result<Digest, SqlError> {
+    Digest::from_slice(row.blob(column)?).ok_or(SqlError::Shape("not a digest"))
 }

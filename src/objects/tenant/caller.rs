@@ -41,14 +41,15 @@ statements! {
             (SELECT coalesce(sum(amount_micros), 0) FROM reservation
                 WHERE resolved_at_ms IS NULL AND expires_at_ms <= ?5 AND wallet_id = t.default_wallet_id AND lease_id IS NULL),
             k.id, k.kind, k.secret_hash, k.scopes, k.expires_at_ms, k.revoked_at_ms, k.last_used_at_ms,
-            a.id, a.status, m.role, t.controller_login = +?2,
+            a.id, CASE WHEN a.expires_at_ms <= ?5 THEN 'revoked' ELSE a.status END, m.role, t.controller_login = +?2,
             i.body_hash, i.expires_at_ms, i.answer, i.parts,
             (SELECT stopped FROM control)
         FROM tenant t
         LEFT JOIN audit head ON head.seq = (SELECT max(seq) FROM audit)
         LEFT JOIN account available ON available.id = t.default_wallet_id
         LEFT JOIN api_key k ON k.number = +?1
-        LEFT JOIN agent a ON a.id = coalesce(k.agent_id, (SELECT id FROM agent WHERE login = +?2 AND status <> 'revoked'))
+        LEFT JOIN agent a ON a.id = coalesce(k.agent_id, (SELECT id FROM agent WHERE login = +?2 AND status <> 'revoked'
+            AND coalesce(expires_at_ms > +?5, 1)))
         LEFT JOIN member m ON m.user_id = +?3
         LEFT JOIN idempotency i ON i.scope_hash = +?4";
     /// The same for a caller with an execution token: no key, no member; its agent, mandate and lease instead.
@@ -56,10 +57,10 @@ statements! {
             (SELECT max(seq) FROM outbox) > t.outbox_acked_seq,
             available.balance_micros, 0,
             NULL, NULL, NULL, NULL, NULL, NULL, NULL,
-            a.id, a.status, NULL, NULL,
+            a.id, CASE WHEN a.expires_at_ms <= ?5 THEN 'revoked' ELSE a.status END, NULL, NULL,
             i.body_hash, i.expires_at_ms, i.answer, i.parts,
             (SELECT stopped FROM control),
-            (SELECT status FROM lease WHERE id = ?3), a.scopes, ", mandate_columns!(), "
+            (SELECT status FROM lease WHERE id = ?3), a.scopes, a.parent_id, ", mandate_columns!(), "
         FROM tenant t
         LEFT JOIN mandate m ON m.id = +?2
         LEFT JOIN wallet w ON w.id = coalesce(m.wallet_id, t.default_wallet_id)
@@ -75,7 +76,7 @@ statements! {
 pub(super) const RECORD_COLUMN: usize = 21;
 
 /// Where the mandate's columns begin in the row of [`OPEN_BY_TOKEN`]; its agent's scopes stand before them.
-const MANDATE_COLUMN: usize = 28;
+const MANDATE_COLUMN: usize = 29;
 
 /// Reads what the call is judged by; `None` when no tenant was born here.
 pub(super) fn read(sql: &dyn Sql, now: Timestamp, call: &TenantCall) -> Result<Option<Row>, SqlError> {
@@ -94,7 +95,7 @@ pub(super) fn read(sql: &dyn Sql, now: Timestamp, call: &TenantCall) -> Result<O
     let scope_hash = call.idempotency.map(|claim| claim.scope_hash.as_bytes().to_vec());
     if let Proof::Execution(rights) = &call.caller {
         let (agent, mandate) = (rights.agent_id.to_string(), rights.mandate_id.to_string());
-        return sql.first(OPEN_BY_TOKEN, params![agent, mandate, rights.lease_id.map(|id| id.to_string()), scope_hash]);
+        return sql.first(OPEN_BY_TOKEN, params![agent, mandate, rights.lease_id.map(|id| id.to_string()), scope_hash, now.as_ms()]);
     }
     sql.first(OPEN, params![number, address, user, scope_hash, now.as_ms()])
 }
@@ -128,7 +129,10 @@ pub(super) fn admit<'a>(
             None => None,
         }),
         token_agent: Cell::new(match (&caller.token, agent) {
-            (Some(_), Some((id, status))) => Some((id, status, read_json(row, MANDATE_COLUMN - 1, "not scopes")?)),
+            // One that comes from another is under that one's denials too, which are read when somebody looks.
+            (Some(_), Some((id, status))) if row.is_null(MANDATE_COLUMN - 1)? => {
+                Some((id, status, vec![read_json(row, MANDATE_COLUMN - 2, "not scopes")?]))
+            }
             _ => None,
         }),
         caller,
@@ -332,6 +336,8 @@ pub(super) fn check_command(command: &Command, caller: &Caller) -> Step<()> {
             feed.agent_id.is_some() && feed.agent_id == caller.agent_id
         }
         Command::Webhook(command) => house || (management && !command.is_of_house()),
+        Command::Agent(command) if command.is_for_house() => house,
+        Command::Agent(command) => management || (caller.token.is_some() && command.is_for_tokens()),
     };
     if allowed { Ok(()) } else { Err(Refusal::Forbidden.into()) }
 }

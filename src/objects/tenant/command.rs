@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::identity::command::AgentCommand;
 use super::money::command::MoneyCommand;
 use super::outcome::Answered;
 use super::webhook::command::WebhookCommand;
@@ -143,6 +144,8 @@ pub enum Command {
     /// What is spent under rules.
     Money(MoneyCommand),
     Webhook(WebhookCommand),
+    /// Agents as identities.
+    Agent(AgentCommand),
 }
 
 /// A new tenant. A repeat with the same uuid and controller answers the same tenant; until its delivery is confirmed it
@@ -150,6 +153,9 @@ pub enum Command {
 impl Command {
     /// Whether it changes nothing.
     pub const fn only_reads(&self) -> bool {
+        if let Self::Agent(command) = self {
+            return command.only_reads();
+        }
         if let Self::Webhook(command) = self {
             return command.only_reads();
         }

@@ -17,6 +17,7 @@ mod desk;
 mod due;
 mod enrollment;
 mod errand;
+pub mod identity;
 mod invitation;
 mod key;
 mod member;
@@ -53,6 +54,7 @@ pub const SCHEMA: &[Version] = &[
     &[include_str!("../../../schema/objects/money.sql")],
     &[include_str!("../../../schema/objects/identity.sql")],
     &[include_str!("../../../schema/objects/webhook.sql")],
+    &[include_str!("../../../schema/objects/trust.sql")],
 ];
 
 /// Brings the tables up to date; one statement when they are. The shell calls it once an instance, in a transaction.
@@ -107,6 +109,7 @@ pub fn statements() -> impl Iterator<Item = &'static str> {
     ]
     .into_iter()
     .chain(money::statements())
+    .chain(identity::ALL_STATEMENTS)
     .flatten()
     .copied()
 }
@@ -202,6 +205,7 @@ fn execute(desk: &mut Desk<'_>, command: &Command) -> Step<Done> {
         Command::Reconcile => audit::reconcile(desk),
         Command::Money(command) => money::execute(desk, command),
         Command::Webhook(command) => webhook::execute(desk, command),
+        Command::Agent(command) => identity::execute(desk, command),
     }
 }
 

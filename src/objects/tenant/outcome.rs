@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::identity::outcome::AgentOutcome;
 use super::money::outcome::MoneyOutcome;
 use super::webhook::command::WebhookOutcome;
 use crate::domain::address::LoginAddress;
@@ -70,6 +71,7 @@ pub enum Outcome {
     Reconciled(Reconciled),
     Money(MoneyOutcome),
     Webhook(WebhookOutcome),
+    Agents(AgentOutcome),
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

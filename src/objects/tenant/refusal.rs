@@ -95,6 +95,8 @@ pub enum Refusal {
     WebhookLimit,
     /// 409. A disabled endpoint is sent nothing.
     WebhookDisabled,
+    /// 409. An agent has had as many keys as one may.
+    KeyLimit,
 }
 
 impl Refusal {
@@ -131,7 +133,8 @@ impl Refusal {
             | Self::FundingSourceNotAllowed
             | Self::GoNoGoIncomplete
             | Self::WebhookLimit
-            | Self::WebhookDisabled => true,
+            | Self::WebhookDisabled
+            | Self::KeyLimit => true,
             Self::Money(refusal) => refusal.is_kept(),
         }
     }

@@ -70,7 +70,8 @@ pub(in super::super) struct WalletEntry {
 
 struct AgentEntry {
     status: AgentStatus,
-    scopes: Scopes,
+    /// Its own scopes, and after them those of the agents it comes from.
+    lineage: Vec<Scopes>,
 }
 
 #[derive(Default)]
@@ -142,8 +143,9 @@ impl Books {
             Entry::Occupied(known) => known.into_mut(),
             Entry::Vacant(place) => {
                 let known = desk.token_agent.take().filter(|known| known.0 == id);
-                let (status, scopes) = known.map_or_else(|| agent::read_standing(desk, id), |(_, status, scopes)| Ok((status, scopes)))?;
-                place.insert(AgentEntry { status, scopes })
+                let (status, lineage) =
+                    known.map_or_else(|| agent::read_standing(desk, id), |(_, status, lineage)| Ok((status, lineage)))?;
+                place.insert(AgentEntry { status, lineage })
             }
         })
     }
@@ -153,10 +155,10 @@ impl Books {
         Ok(self.agent(desk, id)?.status)
     }
 
-    /// Whether an agent's own scopes forbid the action.
+    /// Whether an agent's scopes forbid the action: its own, or those it comes from.
     pub(super) fn scopes_deny(&mut self, desk: &Desk<'_>, id: AgentId, action: SpendAction) -> Step<bool> {
         let scope = Scope::parse(action.as_str()).map_err(|_| SqlError::Shape("an action is no scope"))?;
-        Ok(self.agent(desk, id)?.scopes.denies(&scope))
+        Ok(self.agent(desk, id)?.lineage.iter().any(|scopes| scopes.denies(&scope)))
     }
 
     /// What an agent's request is judged by, and the verdict: every reason against it, and what may still be spent.

@@ -15,7 +15,7 @@ pub(in super::super) struct Columns<'r> {
 }
 
 impl<'r> Columns<'r> {
-    pub(super) const fn of(row: &'r Row) -> Self {
+    pub(in super::super) const fn of(row: &'r Row) -> Self {
         Self { row, at: 0 }
     }
 
@@ -29,57 +29,57 @@ impl<'r> Columns<'r> {
         self.at - 1
     }
 
-    pub(super) fn id<I>(&mut self, parse: impl Fn(&str) -> Result<I, NotAnId>) -> Result<I, SqlError> {
+    pub(in super::super) fn id<I>(&mut self, parse: impl Fn(&str) -> Result<I, NotAnId>) -> Result<I, SqlError> {
         let at = self.next();
         read_as(self.row, at, |text| parse(text).ok(), "not an id")
     }
 
-    pub(super) fn id_or_null<I>(&mut self, parse: impl Fn(&str) -> Result<I, NotAnId>) -> Result<Option<I>, SqlError> {
+    pub(in super::super) fn id_or_null<I>(&mut self, parse: impl Fn(&str) -> Result<I, NotAnId>) -> Result<Option<I>, SqlError> {
         let at = self.next();
         read_optional_as(self.row, at, |text| parse(text).ok(), "not an id")
     }
 
-    pub(super) fn name<T>(&mut self, parse: impl Fn(&str) -> Option<T>) -> Result<T, SqlError> {
+    pub(in super::super) fn name<T>(&mut self, parse: impl Fn(&str) -> Option<T>) -> Result<T, SqlError> {
         let at = self.next();
         read_as(self.row, at, parse, "not a name that is known")
     }
 
-    pub(super) fn text(&mut self) -> Result<String, SqlError> {
+    pub(in super::super) fn text(&mut self) -> Result<String, SqlError> {
         let at = self.next();
         self.row.text(at).map(str::to_owned)
     }
 
-    pub(super) fn text_or_null(&mut self) -> Result<Option<String>, SqlError> {
+    pub(in super::super) fn text_or_null(&mut self) -> Result<Option<String>, SqlError> {
         let at = self.next();
         Ok(self.row.optional_text(at)?.map(str::to_owned))
     }
 
-    pub(super) fn number(&mut self) -> Result<u64, SqlError> {
+    pub(in super::super) fn number(&mut self) -> Result<u64, SqlError> {
         let at = self.next();
         self.row.unsigned(at)
     }
 
-    pub(super) fn micros(&mut self) -> Result<Micros, SqlError> {
+    pub(in super::super) fn micros(&mut self) -> Result<Micros, SqlError> {
         let at = self.next();
         read_micros(self.row, at)
     }
 
-    pub(super) fn micros_or_null(&mut self) -> Result<Option<Micros>, SqlError> {
+    pub(in super::super) fn micros_or_null(&mut self) -> Result<Option<Micros>, SqlError> {
         let at = self.next();
         if self.row.is_null(at)? { Ok(None) } else { read_micros(self.row, at).map(Some) }
     }
 
-    pub(super) fn time(&mut self) -> Result<Timestamp, SqlError> {
+    pub(in super::super) fn time(&mut self) -> Result<Timestamp, SqlError> {
         let at = self.next();
         read_time(self.row, at)
     }
 
-    pub(super) fn time_or_null(&mut self) -> Result<Option<Timestamp>, SqlError> {
+    pub(in super::super) fn time_or_null(&mut self) -> Result<Option<Timestamp>, SqlError> {
         let at = self.next();
         read_optional_time(self.row, at)
     }
 
-    pub(super) fn json<T: DeserializeOwned>(&mut self) -> Result<T, SqlError> {
+    pub(in super::super) fn json<T: DeserializeOwned>(&mut self) -> Result<T, SqlError> {
         let at = self.next();
         read_json(self.row, at, "not the JSON that was written")
     }

@@ -1,8 +1,9 @@
-//! What has come due: run-out holds, leases and mandates (contract README 12).
+//! What has come due: run-out holds, leases, mandates and agents (contract README 12).
 //!
 //! Whoever needs what they hold, and whoever looks, sweeps first; the object's alarm does without anybody asking.
 
 use super::super::desk::{Desk, Step};
+use super::super::identity::record;
 use super::super::reservation;
 use super::{lease, mandate, payment};
 use crate::domain::time::Timestamp;
@@ -15,12 +16,13 @@ const NEED_BATCH: u64 = 64;
 
 /// Ends what has run out, at most `batch` of each kind; answers how much there was.
 pub(in super::super) fn run(desk: &mut Desk<'_>, batch: u64) -> Step<u64> {
+    let agents = record::expire_due(desk, batch)?;
     // Leases first: what their holds free goes where an ended lease sends it.
     let leases = lease::expire_due(desk, batch)?;
     let holds = reservation::expire_due(desk, batch)?;
     let mandates = mandate::expire_due(desk, batch)?;
     let tokens = payment::forget_tokens(desk, batch)?;
-    Ok(leases + holds + mandates + tokens)
+    Ok(agents + leases + holds + mandates + tokens)
 }
 
 /// Before somebody looks.
@@ -42,6 +44,7 @@ pub(super) fn holds(desk: &mut Desk<'_>) -> Step<()> {
 /// The earliest of what will come due.
 pub(in super::super) fn next_deadline(desk: &Desk<'_>) -> Step<Option<Timestamp>> {
     let deadlines = [
+        record::next_deadline(desk)?,
         reservation::next_deadline(desk)?,
         lease::next_deadline(desk)?,
         mandate::next_deadline(desk)?,

@@ -1,0 +1,309 @@
+//! Agents: `/v1/agents` (contract identity-and-money 2).
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::{outcome_of, unexpected_of};
+use crate::domain::agent::{AgentStatus, AgentType, TrustLevel};
+use crate::domain::form::agent::AgentForm;
+use crate::domain::id::AgentId;
+use crate::domain::limit::LimitClass;
+use crate::domain::scope::{SCOPES_MAX, Scope, ScopeError, Scopes};
+use crate::http::context::Ctx;
+use crate::http::fault::Fault;
+use crate::http::field::{Metadata, Name, Text, Time};
+use crate::http::page::OffsetPage;
+use crate::http::reply::Reply;
+use crate::http::route::Route;
+use crate::http::tenant::{Answer, Seat};
+use crate::objects::tenant::command::Command;
+use crate::objects::tenant::identity::command::{AgentChange, AgentCommand, AgentDraft, AgentFilter};
+use crate::objects::tenant::identity::outcome::AgentOutcome;
+use crate::routes;
+
+pub static ROUTES: &[Route] = routes! {
+    Post "/v1/agents" => register_agent {
+        name: "registerAgent", summary: "Register an agent, with a key pair of its own", access: Management, class: Some(LimitClass::Identity),
+        body: Json, documented: true, request: AgentRequest, status: 201, response: AgentForm,
+    }
+    Get "/v1/agents" => list_agents {
+        name: "listAgents", summary: "The tenant's agents, newest first", access: Management, class: Some(LimitClass::Identity), body: None,
+        documented: true, status: 200, response: AgentList,
+    }
+    Get "/v1/agents/{id}" => show_agent {
+        name: "getAgent", summary: "One agent; its own execution token may ask too", access: Spend, class: Some(LimitClass::Identity), body: None,
+        documented: true, status: 200, response: AgentForm,
+    }
+    Patch "/v1/agents/{id}" => change_agent {
+        name: "updateAgent", summary: "Change an agent, or suspend or activate it", access: Management, class: Some(LimitClass::Identity),
+        body: Json, documented: true, request: AgentPatch, status: 200, response: AgentForm,
+    }
+    Post "/v1/agents/{id}/suspend" => suspend_agent {
+        name: "suspendAgent", summary: "Suspend an agent: nothing new in its name", access: Management, class: Some(LimitClass::Identity),
+        body: Json, documented: true, request: ReasonBody, status: 200, response: AgentForm,
+    }
+    Post "/v1/agents/{id}/revoke" => revoke_agent {
+        name: "revokeAgent", summary: "Revoke an agent for good, and its money with it", access: Management, class: Some(LimitClass::Identity),
+        body: Json, documented: true, request: ReasonBody, status: 200, response: AgentForm,
+    }
+    Delete "/v1/agents/{id}" => delete_agent {
+        name: "deleteAgent", summary: "Revoke an agent; it stays readable", access: Management, class: Some(LimitClass::Identity), body: None,
+        documented: true, status: 200, response: RevokedAgent,
+    }
+};
+
+#[derive(Deserialize)]
+#[cfg_attr(not(target_arch = "wasm32"), derive(schemars::JsonSchema))]
+struct AgentRequest {
+    /// Required, unless `name` is there.
+    display_name: Option<Name<256>>,
+    /// Counts when `display_name` is absent.
+    #[cfg_attr(not(target_arch = "wasm32"), schemars(with = "Option<Name<256>>"))]
+    name: Option<Value>,
+    agent_type: Option<AgentType>,
+    description: Option<Text<0, 2048>>,
+    #[cfg_attr(not(target_arch = "wasm32"), schemars(with = "Option<Vec<String>>"))]
+    scopes: Option<Scopes>,
+    /// Instead of `scopes`: every action on every resource.
+    scope: Option<ScopePairs>,
+    metadata: Option<Metadata<16_384>>,
+    expires_at: Option<Time>,
+}
+
+#[derive(Deserialize)]
+#[cfg_attr(not(target_arch = "wasm32"), derive(schemars::JsonSchema))]
+struct ScopePairs {
+    actions: Vec<String>,
+    resources: Vec<String>,
+}
+
+impl ScopePairs {
+    fn into_scopes(self) -> Result<Scopes, ScopeError> {
+        if self.actions.len().saturating_mul(self.resources.len()) > SCOPES_MAX {
+            return Err(ScopeError::TooMany);
+        }
+        let pairs = self.resources.iter().flat_map(|resource| self.actions.iter().map(move |action| format!("{resource}:{action}")));
+        Scopes::new(pairs.map(|pair| Scope::parse(&pair)).collect::<Result<_, _>>()?)
+    }
+}
+
+/// A name, by either of its two members.
+fn read_name(display_name: Option<Name<256>>, name: Option<Value>) -> Result<Option<String>, Fault> {
+    match (display_name, name) {
+        (Some(name), _) => Ok(Some(name.into_string())),
+        (None, Some(name)) => serde_json::from_value::<Name<256>>(name)
+            .map(|name| Some(name.into_string()))
+            .map_err(|_| Fault::field("$.name", "must be a text of 1 to 256 characters that is not blank")),
+        (None, None) => Ok(None),
+    }
+}
+
+impl AgentRequest {
+    fn into_draft(self, ctx: &Ctx) -> Result<AgentDraft, Fault> {
+        let display_name = read_name(self.display_name, self.name)?.ok_or_else(|| Fault::field("$.display_name", "is required"))?;
+        let scopes = match (self.scopes, self.scope) {
+            (Some(scopes), _) => scopes,
+            (None, Some(pairs)) => pairs.into_scopes().map_err(|error| Fault::field("$.scope", &error.to_string()))?,
+            (None, None) => Scopes::default(),
+        };
+        Ok(AgentDraft {
+            display_name,
+            agent_type: self.agent_type.unwrap_or_default(),
+            description: self.description.map(Text::into_string),
+            scopes,
+            metadata: self.metadata.unwrap_or_default().into_map(),
+            expires_at: self.expires_at.map(|time| time.in_future("$.expires_at", ctx.now)).transpose()?,
+        })
+    }
+}
+
+/// What an agent may be set to here; revoking it is a request of its own.
+#[derive(Deserialize)]
+#[cfg_attr(not(target_arch = "wasm32"), derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+enum Settable {
+    Active,
+    Suspended,
+}
+
+#[derive(Deserialize)]
+#[cfg_attr(not(target_arch = "wasm32"), derive(schemars::JsonSchema))]
+struct AgentPatch {
+    display_name: Option<Name<256>>,
+    /// Counts when `display_name` is absent.
+    #[cfg_attr(not(target_arch = "wasm32"), schemars(with = "Option<Name<256>>"))]
+    name: Option<Value>,
+    description: Option<Text<0, 2048>>,
+    /// Replaces what was there.
+    metadata: Option<Metadata<16_384>>,
+    status: Option<Settable>,
+    /// Fixed: refused.
+    #[cfg_attr(not(target_arch = "wasm32"), schemars(skip))]
+    scopes: Option<Value>,
+    #[cfg_attr(not(target_arch = "wasm32"), schemars(skip))]
+    scope: Option<Value>,
+}
+
+impl AgentPatch {
+    fn into_change(self) -> Result<AgentChange, Fault> {
+        for (path, given) in [("$.scopes", &self.scopes), ("$.scope", &self.scope)] {
+            if given.is_some() {
+                return Err(Fault::field(path, "is fixed at registration; register another agent for other scopes"));
+            }
+        }
+        let change = AgentChange {
+            display_name: read_name(self.display_name, self.name)?,
+            description: self.description.map(Text::into_string),
+            metadata: self.metadata.map(Metadata::into_map),
+            status: self.status.map(|status| match status {
+                Settable::Active => AgentStatus::Active,
+                Settable::Suspended => AgentStatus::Suspended,
+            }),
+        };
+        let is_empty =
+            change.display_name.is_none() && change.description.is_none() && change.metadata.is_none() && change.status.is_none();
+        if is_empty { Err(Fault::field("$", "needs one of display_name, description, metadata and status")) } else { Ok(change) }
+    }
+}
+
+#[derive(Deserialize)]
+#[cfg_attr(not(target_arch = "wasm32"), derive(schemars::JsonSchema))]
+struct ReasonBody {
+    reason: Option<Text<0, 1024>>,
+}
+
+/// A page of agents, under both names clients look for.
+#[derive(Serialize)]
+#[cfg_attr(not(target_arch = "wasm32"), derive(schemars::JsonSchema))]
+struct AgentList<'a> {
+    agents: &'a [AgentForm],
+    items: &'a [AgentForm],
+    total: u64,
+    limit: u64,
+    offset: u64,
+}
+
+#[derive(Serialize)]
+#[cfg_attr(not(target_arch = "wasm32"), derive(schemars::JsonSchema))]
+struct RevokedAgent {
+    id: String,
+    agent_id: String,
+    agt_id: AgentId,
+    status: AgentStatus,
+    revoked_at: Option<String>,
+}
+
+fn agent_of(answer: Answer) -> Result<Box<AgentForm>, Fault> {
+    match outcome_of(answer.outcome)? {
+        AgentOutcome::Agent(form) => Ok(form),
+        other => Err(unexpected_of(other)),
+    }
+}
+
+fn reply(status: u16, form: &AgentForm) -> Result<Reply, Fault> {
+    Ok(Reply::json(status, form)?.no_store())
+}
+
+/// 1. The body: 400. 2. Register it, if the plan has room: 402. 3. Answer: 201.
+async fn register_agent(ctx: &Ctx) -> Result<Reply, Fault> {
+    let request: AgentRequest = ctx.incoming.body()?;
+    let draft = request.into_draft(ctx)?;
+    let seat = ctx.management_seat().await?;
+    let form = agent_of(ctx.call_tenant(&seat, Command::Agent(AgentCommand::Register(draft))).await?)?;
+    Ok(reply(201, &form)?.with_header("Location", format!("/v1/agents/{}", form.agt_id)))
+}
+
+/// 1. Page and filters: 400. 2. Read: 200.
+async fn list_agents(ctx: &Ctx) -> Result<Reply, Fault> {
+    let OffsetPage { limit, offset } = ctx.offset_page()?;
+    let filter = AgentFilter {
+        agent_type: ctx.filter("agent_type", AgentType::parse)?,
+        status: ctx.filter("status", AgentStatus::parse)?,
+        trust_level: ctx.filter("trust_level", TrustLevel::parse)?,
+    };
+    let seat = ctx.management_seat().await?;
+    let answer = ctx.call_tenant(&seat, Command::Agent(AgentCommand::List { filter, limit, offset })).await?;
+    match outcome_of(answer.outcome)? {
+        AgentOutcome::Agents { agents, total } => {
+            Ok(Reply::json(200, &AgentList { agents: &agents, items: &agents, total, limit, offset })?.no_store())
+        }
+        other => Err(unexpected_of(other)),
+    }
+}
+
+/// 1. The id: 400, 404. 2. Read; a token reads its own agent only: 404. 3. Answer: 200.
+async fn show_agent(ctx: &Ctx) -> Result<Reply, Fault> {
+    let seat = ctx.spend_seat().await?;
+    let agent_id = ctx.path_agent(&seat)?;
+    reply(200, &*agent_of(ctx.call_tenant(&seat, Command::Agent(AgentCommand::Get { agent_id })).await?)?)
+}
+
+/// 1. The id and the body: 400, 404. 2. Change it: 404; a revoked one: 409. 3. Answer: 200.
+async fn change_agent(ctx: &Ctx) -> Result<Reply, Fault> {
+    let change = ctx.incoming.body::<AgentPatch>()?.into_change()?;
+    let seat = ctx.management_seat().await?;
+    let agent_id = ctx.path_agent(&seat)?;
+    reply(200, &*agent_of(ctx.call_tenant(&seat, Command::Agent(AgentCommand::Change { agent_id, change })).await?)?)
+}
+
+async fn set_status(ctx: &Ctx, seat: &Seat, status: AgentStatus, reason: Option<String>) -> Result<Box<AgentForm>, Fault> {
+    let agent_id = ctx.path_agent(seat)?;
+    agent_of(ctx.call_tenant(seat, Command::Agent(AgentCommand::SetStatus { agent_id, status, reason })).await?)
+}
+
+/// 1. The id and the body: 400, 404. 2. Suspend it: 404; a revoked one: 409. 3. Answer, a repeat alike: 200.
+async fn suspend_agent(ctx: &Ctx) -> Result<Reply, Fault> {
+    let body: ReasonBody = ctx.incoming.body()?;
+    let seat = ctx.management_seat().await?;
+    reply(200, &*set_status(ctx, &seat, AgentStatus::Suspended, body.reason.map(Text::into_string)).await?)
+}
+
+/// 1. The id and the body: 400, 404. 2. Revoke it: 404. 3. Answer, a repeat alike: 200.
+async fn revoke_agent(ctx: &Ctx) -> Result<Reply, Fault> {
+    let body: ReasonBody = ctx.incoming.body()?;
+    let seat = ctx.management_seat().await?;
+    reply(200, &*set_status(ctx, &seat, AgentStatus::Revoked, body.reason.map(Text::into_string)).await?)
+}
+
+/// 1. The id: 400, 404. 2. Revoke it: 404. 3. Answer, a repeat alike: 200.
+async fn delete_agent(ctx: &Ctx) -> Result<Reply, Fault> {
+    let seat = ctx.management_seat().await?;
+    let AgentForm { id, agent_id, agt_id, status, revoked_at, .. } = *set_status(ctx, &seat, AgentStatus::Revoked, None).await?;
+    let revoked_at = revoked_at.map(|at| at.to_string());
+    Ok(Reply::json(200, &RevokedAgent { id, agent_id, agt_id, status, revoked_at })?.no_store())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pairs(resources: &[&str], actions: &[&str]) -> Result<Vec<String>, ScopeError> {
+        let own = |texts: &[&str]| texts.iter().map(|&text| text.to_owned()).collect();
+        let scopes = ScopePairs { actions: own(actions), resources: own(resources) }.into_scopes()?;
+        Ok(serde_json::from_value(serde_json::to_value(scopes).unwrap()).unwrap())
+    }
+
+    #[test]
+    fn pairs_are_every_action_on_every_resource() {
+        assert_eq!(pairs(&["data", "!mail"], &["read", "*"]).unwrap(), ["data:read", "data:*", "!mail:read", "!mail:*"]);
+        assert_eq!(pairs(&["data"], &[]).unwrap(), [""; 0]);
+        assert_eq!(pairs(&["a:b"], &["read"]), Err(ScopeError::Malformed));
+        assert_eq!(pairs(&["a", "a"], &["read"]), Err(ScopeError::Repeated));
+        let many: Vec<String> = (0..129).map(|at| format!("r{at}")).collect();
+        let many: Vec<&str> = many.iter().map(String::as_str).collect();
+        assert_eq!(pairs(&many, &["read"]), Err(ScopeError::TooMany));
+        assert_eq!(pairs(many.get(..128).unwrap(), &["read"]).unwrap().len(), 128);
+    }
+
+    #[test]
+    fn a_name_counts_when_no_display_name_is_there() {
+        let read = |text: &str| {
+            let request: AgentRequest = serde_json::from_str(text).unwrap();
+            read_name(request.display_name, request.name)
+        };
+        assert_eq!(read(r#"{"display_name":" a ","name":7}"#).unwrap().as_deref(), Some("a"));
+        assert_eq!(read(r#"{"name":"b"}"#).unwrap().as_deref(), Some("b"));
+        assert_eq!(read(r#"{"display_name":null,"name":null}"#).unwrap(), None);
+        assert!(read(r#"{"name":7}"#).is_err());
+    }
+}
