@@ -18,3 +18,4 @@ pub mod token;
 pub mod uri;
 pub mod vault;
 pub mod wallet;
+pub mod webhook;

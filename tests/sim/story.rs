@@ -3,6 +3,7 @@
 mod owner;
 mod query;
 mod wallet;
+mod webhook;
 
 use guildhall::domain::address::LoginAddress;
 use guildhall::domain::digest::Digest;

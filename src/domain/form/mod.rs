@@ -6,10 +6,12 @@
 pub mod agent;
 pub mod agent_key;
 pub mod approval;
+pub mod delivery;
 pub mod lease;
 pub mod mandate;
 pub mod payment;
 pub mod reservation;
+pub mod webhook;
 
 use std::fmt;
 

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::identity::command::AgentCommand;
 use super::money::command::MoneyCommand;
 use super::outcome::Answered;
+use super::webhook::command::WebhookCommand;
 use crate::domain::address::LoginAddress;
 use crate::domain::agent::AgentStatus;
 use crate::domain::bytes;
@@ -142,6 +143,7 @@ pub enum Command {
     Reconcile,
     /// What is spent under rules.
     Money(MoneyCommand),
+    Webhook(WebhookCommand),
     /// Agents as identities.
     Agent(AgentCommand),
 }
@@ -152,6 +154,9 @@ impl Command {
     /// Whether it changes nothing.
     pub const fn only_reads(&self) -> bool {
         if let Self::Agent(command) = self {
+            return command.only_reads();
+        }
+        if let Self::Webhook(command) = self {
             return command.only_reads();
         }
         matches!(

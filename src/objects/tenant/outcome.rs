@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::identity::outcome::AgentOutcome;
 use super::money::outcome::MoneyOutcome;
+use super::webhook::command::WebhookOutcome;
 use crate::domain::address::LoginAddress;
 use crate::domain::agent::AgentStatus;
 use crate::domain::audit::Entry;
@@ -69,6 +70,7 @@ pub enum Outcome {
     AuditVerified(AuditVerified),
     Reconciled(Reconciled),
     Money(MoneyOutcome),
+    Webhook(WebhookOutcome),
     Agents(AgentOutcome),
 }
 

@@ -22,6 +22,8 @@ pub enum Thing {
     Lease,
     Payment,
     Approval,
+    Webhook,
+    Delivery,
 }
 
 /// A refusal. The comment gives the status it ends in.
@@ -89,6 +91,10 @@ pub enum Refusal {
     Unsettled { cause: String },
     /// Governed money is refused.
     Money(MoneyRefusal),
+    /// 409.
+    WebhookLimit,
+    /// 409. A disabled endpoint is sent nothing.
+    WebhookDisabled,
     /// 409. An agent has had as many keys as one may.
     KeyLimit,
 }
@@ -126,6 +132,8 @@ impl Refusal {
             | Self::WalletCap
             | Self::FundingSourceNotAllowed
             | Self::GoNoGoIncomplete
+            | Self::WebhookLimit
+            | Self::WebhookDisabled
             | Self::KeyLimit => true,
             Self::Money(refusal) => refusal.is_kept(),
         }

@@ -1,11 +1,12 @@
 // A good request for every route: what a household can ask, each time about something of its own that nobody used yet.
 
 import assert from "node:assert/strict";
-import { inviteOwner, type Household } from "./household.ts";
+import { inviteOwner, NOBODY_LISTENS, type Household } from "./household.ts";
 import { newSlug, newWallet, signIn, signUp } from "./agent.ts";
 import type { Client, HeaderMap, Sent } from "./client.ts";
 import { PASSWORD, newEmail, newPerson, openForms, type Person } from "./person.ts";
 import { fillPath, type Access, type Route } from "./route.ts";
+import { deskOf, freshPayer, newLease, newMandate, newReservation, packetOf, type Desk } from "./spender.ts";
 import type { Server } from "./server.ts";
 
 /** What a request asks, without who asks. */
@@ -51,6 +52,16 @@ async function freshApiKey({ house }: World): Promise<string> {
   return made.json.id;
 }
 
+/** An endpoint of its own; a tenant has room for twenty, so whoever asked before makes room. */
+async function freshWebhook({ house }: World): Promise<string> {
+  const management = house.stranger.with({ "x-api-key": house.apiKey });
+  const { data } = (await management.get("/v1/webhooks?limit=20")).json;
+  for (const { id } of data.slice(10)) if (id !== house.webhookId) await management.delete(`/v1/webhooks/${id}`);
+  const made = await management.post("/v1/webhooks", { url: NOBODY_LISTENS, events: ["order.message"] });
+  assert.equal(made.status, 201, made.text);
+  return made.json.id;
+}
+
 async function freshInvitation({ server }: World): Promise<string> {
   return inviteOwner(server, await signUp(server.client()));
 }
@@ -79,7 +90,16 @@ const inTenant = ({ house }: World): Wish => ({ params: { tenant_id: house.tenan
 const inTenantWith = (json: unknown) => (world: World): Wish => ({ ...inTenant(world), json });
 const ofTenant = ({ house }: World): Wish => ({ query: `?tenant=${house.tenantId}` });
 const formOfTenant = (form: Record<string, string>) => ({ house }: World): Wish => ({ form: { tenant: house.tenantId, ...form } });
+const ofWebhook = ({ house }: World): Wish => ({ params: { id: house.webhookId } });
 const ofWallet = ({ house }: World): Wish => ({ params: { id: house.walletId } });
+
+/** About money: what the desk of the household knows. */
+const atDesk = (wish: (desk: Desk) => Wish | Promise<Wish>) => async ({ house }: World): Promise<Wish> => wish(await deskOf(house));
+const spend = ({ agentId, mandate }: Desk) => ({ kind: "tool", amount: 1, agent_id: agentId, mandate_id: mandate.id });
+const ofReservation = atDesk(async (desk) => ({ params: { id: (await newReservation(desk)).id }, json: {} }));
+const ofLease = atDesk(async (desk) => ({ params: { id: (await newLease(desk)).id }, json: {} }));
+const ofApproval = atDesk(async (desk) => ({ params: { id: (await newReservation(desk, true)).approval_id }, json: {} }));
+const without = (wish: (world: World) => Promise<Wish>) => async (world: World): Promise<Wish> => ({ params: (await wish(world)).params ?? {} });
 
 /** By the route's name. A route without a wish here fails every test that goes through the table. */
 const WISHES: Record<string, (world: World) => Wish | Promise<Wish>> = {
@@ -164,6 +184,59 @@ const WISHES: Record<string, (world: World) => Wish | Promise<Wish>> = {
   createApiKey: () => ({ json: { label: "spare" } }),
   listApiKeys: nothing,
   revokeApiKey: async (world) => ({ params: { id: await freshApiKey(world) } }),
+
+  createWebhook: async (world) => {
+    await freshWebhook(world);
+    return { json: { url: NOBODY_LISTENS, events: ["order.message"] } };
+  },
+  listWebhooks: nothing,
+  getWebhook: ofWebhook,
+  updateWebhook: (world) => ({ ...ofWebhook(world), json: { description: "what the butler hears" } }),
+  deleteWebhook: async (world) => ({ params: { id: await freshWebhook(world) } }),
+  rotateWebhookSecret: (world) => ({ ...ofWebhook(world), json: {} }),
+  testWebhook: (world) => ({ ...ofWebhook(world), json: {} }),
+  listWebhookDeliveries: ofWebhook,
+  replayWebhookDelivery: ({ house }) => ({ params: { id: house.webhookId, delivery_id: house.deliveryId }, json: {} }),
+  replayWebhook: (world) => ({ ...ofWebhook(world), json: { since: "2026-01-01T00:00:00Z" } }),
+  listEvents: nothing,
+  getTenant: nothing,
+  updateTenant: ({ house }) => ({ json: { name: "The house" }, by: house.owner.client.with({ "x-tenant-id": house.tenantId, "x-api-key": "" }) }),
+  listAudit: nothing,
+  verifyAudit: nothing,
+  createExecutionToken: atDesk(({ agentId, mandate }) => ({
+    params: { id: agentId }, json: { mandate_id: mandate.id, action: "tool:spend", audience: "spendguard-actions" },
+  })),
+  createMandate: atDesk(({ agentId }) => ({ json: { agent_id: agentId, total_limit: 100 } })),
+  listMandates: nothing,
+  getMandate: atDesk(({ mandate }) => ({ params: { id: mandate.id } })),
+  replaceMandate: atDesk(async ({ office, agentId }) => ({ params: { id: (await newMandate(office, agentId)).id }, json: { version: 1, total_limit: 7 } })),
+  createPayment: atDesk(async (desk) => ({
+    json: { amount: 1, currency: "usd", merchant: "The baker" }, headers: { "idempotency-key": newSlug("once") }, by: await freshPayer(desk),
+  })),
+  listPayments: nothing,
+  getPayment: atDesk(({ paymentId }) => ({ params: { id: paymentId } })),
+  estimateSpend: () => ({ json: { kind: "tool", amount: 1 } }),
+  authorizeSpend: atDesk((desk) => ({ json: spend(desk) })),
+  createReservation: atDesk((desk) => ({ json: spend(desk) })),
+  createReservations: atDesk((desk) => ({ json: { items: [spend(desk), spend(desk)] } })),
+  listReservations: nothing,
+  getReservation: without(ofReservation),
+  captureReservation: ofReservation,
+  releaseReservation: ofReservation,
+  createBudgetLease: atDesk(({ childId, mandate }) => ({ json: { child_agent_id: childId, mandate_id: mandate.id, amount: 1 } })),
+  listBudgetLeases: nothing,
+  getBudgetLease: without(ofLease),
+  releaseBudgetLease: ofLease,
+  revokeBudgetLease: ofLease,
+  listApprovals: nothing,
+  getApproval: without(ofApproval),
+  approve: ofApproval,
+  deny: ofApproval,
+  summarizeUsage: nothing,
+  reconcileLedger: nothing,
+  getGoNoGo: nothing,
+  replaceGoNoGo: () => ({ json: packetOf("pending", null) }),
+  setKillSwitch: () => ({ json: { on: false } }),
 };
 
 /** A request that succeeds when who may make it makes it. `csrf` is that of the browser it will be sent from. */
@@ -177,17 +250,20 @@ export async function prepareAsk(server: Server, house: Household, route: Route,
 }
 
 /** Who may make the household's request at a route. */
-export function callerAt(route: Route, house: Household, operator: Person): Client {
+export async function callerAt(route: Route, house: Household, operator: Person): Promise<Client> {
   const named = { "x-tenant-id": house.tenantId };
-  const callers: Record<Access, Client> = {
-    Public: house.stranger,
-    WalletSession: house.agent.client,
-    Runtime: house.agent.runtime,
-    Management: house.stranger.with({ ...named, "x-api-key": house.apiKey }),
-    Human: house.owner.client,
-    Admin: operator.client,
-    Console: house.owner.browser,
-    OperatorConsole: operator.browser,
+  const office = house.stranger.with({ ...named, "x-api-key": house.apiKey });
+  const callers: Record<Access, () => Client | Promise<Client>> = {
+    Public: () => house.stranger,
+    WalletSession: () => house.agent.client,
+    Runtime: () => house.agent.runtime,
+    Management: () => office,
+    Spend: () => office,
+    Execution: async () => (await deskOf(house)).payer,
+    Human: () => house.owner.client,
+    Admin: () => operator.client.with(named),
+    Console: () => house.owner.browser,
+    OperatorConsole: () => operator.browser,
   };
-  return callers[route.access as Access];
+  return callers[route.access as Access]();
 }

@@ -67,3 +67,79 @@ export async function booksOf(office: Client): Promise<Record<string, number>> {
   assert.equal(Object.values(accounts).reduce((sum, balance) => sum + balance, 0), 0);
   return accounts;
 }
+
+/** What a household needs to ask everything about money: a mandate, a stricter one, a child, a payment, tokens of each kind. */
+export type Desk = Spender & {
+  house: Household;
+  /** Under this one every amount waits for a human. */
+  strict: Mandate;
+  childId: string;
+  paymentId: string;
+  /** The agent with a token for tools, for lending, and for paying; the last has served `paymentId`. */
+  tools: Client;
+  lender: Client;
+  payer: Client;
+  /** The agent with a token whose mandate was revoked. */
+  revoked: Client;
+};
+
+const desks = new WeakMap<Household, Promise<Desk>>();
+
+/** The household's desk, set up at the first asking. */
+export function deskOf(house: Household): Promise<Desk> {
+  const known = desks.get(house) ?? newDesk(house);
+  desks.set(house, known);
+  return known;
+}
+
+export const ACTIONS = { audience: "spendguard-actions", ttl_seconds: 900 };
+
+async function newDesk(house: Household): Promise<Desk> {
+  const spender = await newSpender(house);
+  const { office, agentId, mandate } = spender;
+  const [strict, childId, gone] = await Promise.all([
+    newMandate(office, agentId, { total_limit: 1_000_000, approval_threshold: 0 }),
+    newAgent(house, "child"),
+    newMandate(office, agentId),
+  ]);
+  const named = house.stranger.with({ "x-tenant-id": house.tenantId });
+  const bearer = async (terms: TokenTerms): Promise<Client> => named.bearer(await newToken(office, agentId, { ttl_seconds: 900, ...terms }));
+  const [tools, lender, payer, revoked] = await Promise.all([
+    bearer({ mandate_id: mandate.id, action: "tool:spend", ...ACTIONS }),
+    bearer({ mandate_id: mandate.id, action: "delegation:spend", ...ACTIONS }),
+    bearer({ mandate_id: mandate.id }),
+    bearer({ mandate_id: gone.id, action: "tool:spend", ...ACTIONS }),
+  ]);
+  const ended = await office.put(`/v1/mandates/${gone.id}`, { total_limit: 1_000_000, status: "revoked", version: 1 });
+  assert.equal(ended.status, 200, ended.text);
+  const paid = await payer.post("/v1/payments", { amount: 1, currency: "usd", merchant: "The baker" }, { "idempotency-key": crypto.randomUUID() });
+  assert.equal(paid.status, 201, paid.text);
+  return { ...spender, house, strict, childId, paymentId: paid.json.id, tools, lender, payer, revoked };
+}
+
+/** A reservation of one minor unit for tools; under the strict mandate it waits for a human. */
+export async function newReservation({ office, agentId, mandate, strict }: Desk, isStrict = false): Promise<Record<string, any>> {
+  const spend = { kind: "tool", amount: 1, agent_id: agentId, mandate_id: (isStrict ? strict : mandate).id };
+  const held = await office.post("/v1/spend-guard/reservations", spend);
+  assert.equal(held.status, isStrict ? 202 : 201, held.text);
+  return held.json;
+}
+
+/** A lease of one minor unit. */
+export async function newLease({ office, mandate, childId }: Desk): Promise<Record<string, any>> {
+  const lent = await office.post("/v1/spend-guard/budget-leases", { child_agent_id: childId, mandate_id: mandate.id, amount: 1 });
+  assert.equal(lent.status, 201, lent.text);
+  return lent.json;
+}
+
+/** A token that has served nothing yet. */
+export async function freshPayer({ house, office, agentId, mandate }: Desk): Promise<Client> {
+  const token = await newToken(office, agentId, { mandate_id: mandate.id });
+  return house.stranger.with({ "x-tenant-id": house.tenantId }).bearer(token);
+}
+
+/** A packet of that status throughout. */
+export function packetOf(status: string, evidence: string | null = "seen"): Record<string, unknown> {
+  const names = ["hosted_health", "hosted_activation", "provider", "webhook", "reconciliation", "support", "rollback"];
+  return { items: Object.fromEntries(names.map((name) => [name, { status, evidence }])) };
+}

@@ -175,6 +175,8 @@ impl Model {
             Command::OutboxRead { limit } => owner::read_outbox(state, *limit, reply),
             Command::OutboxAck { upto_seq } => owner::acknowledge(state, *upto_seq, reply),
             Command::VerifyAudit { .. } | Command::Reconcile => owner::inspect(state, reply),
+            // Their stories are told one by one: story/webhook.rs.
+            Command::Webhook(_) => return Err("nobody asks for webhooks here".to_owned()),
         };
         match run {
             Ok(()) => Ok(Verdict::Done),

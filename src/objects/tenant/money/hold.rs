@@ -64,13 +64,12 @@ pub(super) fn plan(desk: &mut Desk<'_>, books: &mut Books, hold: Hold) -> Step<P
     let Hold { kind, amount, spender, merchant, resource, description, metadata, ttl_s, needs_approval, payment_id } = hold;
     let now = desk.now;
     let entry = books.mandate(desk, spender.mandate_id)?;
-    let wallet_id = entry.wallet;
-    let (from, day) = match spender.lease_id {
-        None => (Account::Available(wallet_id), entry.mandate.windows.hold(amount, now)?),
+    let (wallet_id, from, day) = match spender.lease_id {
+        None => (entry.wallet, Account::Available(entry.wallet), entry.mandate.windows.hold(amount, now)?),
         Some(lease_id) => {
             let lease = books.lease(desk, lease_id)?;
             lease.reserve(amount)?;
-            (Account::Lease(lease_id), lease.day)
+            (lease.wallet, Account::Lease(lease_id), lease.day)
         }
     };
     if spender.lease_id.is_none() {

@@ -28,6 +28,8 @@ statements! {
     LIST_DUE = "SELECT id FROM lease WHERE status = 'active' AND expires_at_ms IS NOT NULL AND expires_at_ms <= ?1
         ORDER BY expires_at_ms, id LIMIT +?2";
     LIST_ACTIVE_CHILDREN = "SELECT id FROM lease WHERE parent_id = +?1 AND status = 'active' ORDER BY id";
+    LIST_OPEN_CHILDREN = "SELECT id FROM lease WHERE parent_id = +?1 AND (status = 'active' OR reserved_micros > 0 OR leased_micros > 0)
+        ORDER BY id";
     LIST_ROOTS_OF_MANDATE = "SELECT id FROM lease WHERE mandate_id = +?1 AND status = 'active' AND parent_id IS NULL ORDER BY id";
     LIST_OF_AGENT = "SELECT id FROM lease WHERE status = 'active' AND (child_agent_id = +?1 OR parent_agent_id = +?1) ORDER BY depth, id";
     NEXT_DEADLINE = "SELECT min(expires_at_ms) FROM lease WHERE status = 'active' AND expires_at_ms IS NOT NULL";
@@ -35,11 +37,11 @@ statements! {
 
 /// A child gives up its lease: what is unspent and unheld goes back. Repeatable.
 pub(super) fn release(desk: &mut Desk<'_>, id: LeaseId) -> Step<Done> {
+    if with_books(desk, |desk, books| Ok(books.lease(desk, id)?.is_due(desk.now)))? {
+        end_with_holds(desk, id, LeaseStatus::Expired, Action::LeaseExpired)?;
+    }
     with_books(desk, |desk, books| {
         let lease = books.lease(desk, id)?.clone();
-        if lease.is_due(desk.now) {
-            return end_tree(desk, books, id, LeaseStatus::Expired, Action::LeaseExpired);
-        }
         if lease.status != LeaseStatus::Active {
             return Ok(());
         }
@@ -95,19 +97,20 @@ pub(super) fn expire_due(desk: &mut Desk<'_>, batch: u64) -> Step<u64> {
 
 /// Ends a lease and all below it; their holds are due first, so that most of their money takes the straight way.
 fn end_with_holds(desk: &mut Desk<'_>, id: LeaseId, status: LeaseStatus, action: Action) -> Step<()> {
-    for lease in subtree(desk, id)? {
+    // Those that were released are over, but what they hold is not.
+    for lease in subtree(desk, id, LIST_OPEN_CHILDREN)? {
         hold::end_those_of_lease(desk, lease)?;
     }
     sweep::holds(desk)?;
     with_books(desk, |desk, books| end_tree(desk, books, id, status, action))
 }
 
-/// A lease and every active one below it, the deepest first.
-fn subtree(desk: &Desk<'_>, root: LeaseId) -> Step<Vec<LeaseId>> {
+/// A lease and those below it that the statement lists, the deepest first.
+fn subtree(desk: &Desk<'_>, root: LeaseId, children: &'static str) -> Step<Vec<LeaseId>> {
     let mut found = vec![root];
     let mut at = 0;
     while let Some(id) = found.get(at).copied() {
-        found.extend(list_ids(desk, LIST_ACTIVE_CHILDREN, &id.to_string())?);
+        found.extend(list_ids(desk, children, &id.to_string())?);
         at += 1;
     }
     found.reverse();
@@ -120,7 +123,7 @@ fn list_ids(desk: &Desk<'_>, statement: &'static str, of: &str) -> Step<Vec<Leas
 }
 
 fn end_tree(desk: &mut Desk<'_>, books: &mut Books, id: LeaseId, status: LeaseStatus, action: Action) -> Step<()> {
-    for lease in subtree(desk, id)? {
+    for lease in subtree(desk, id, LIST_ACTIVE_CHILDREN)? {
         end(desk, books, lease, status, action)?;
     }
     Ok(())
