@@ -180,7 +180,7 @@ const SPENDERS: Record<"tools" | "tools' own" | "lending" | "any", Verdicts> = {
   any: TOKENS("in"),
 };
 const SPENDING: Record<string, keyof typeof SPENDERS> = {
-  captureReservation: "tools' own", releaseReservation: "tools' own", createBudgetLease: "lending", getPayment: "any",
+  captureReservation: "tools' own", releaseReservation: "tools' own", createBudgetLease: "lending", getPayment: "any", getAgent: "any",
 };
 
 /** Every access there is. A route of another one has no case here, and fails. */
