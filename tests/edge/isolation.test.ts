@@ -80,6 +80,9 @@ const BODIES: Record<string, object> = {
   replaceMandate: { version: 1, total_limit: 1 },
 };
 
+/** What a route needs in its query before it looks at an id. */
+const QUERIES: Record<string, string> = { explainScope: "?action=data:read" };
+
 /** Every way the other's ids are tried at a route. */
 function trialsAt(route: Route, pair: Pair): Trial[] {
   const { mine, theirs, myDesk } = pair;
@@ -87,7 +90,7 @@ function trialsAt(route: Route, pair: Pair): Trial[] {
   const json = route.body === "Json" ? { json: BODIES[route.name] ?? {} } : {};
   const headers = { "idempotency-key": newSlug("once") };
   const send = (caller: Client) => (ids: Record<string, string>): Attempt => {
-    return { caller, method: route.method, path: fillPath(route, ids), sent: { ...json, headers } };
+    return { caller, method: route.method, path: `${fillPath(route, ids)}${QUERIES[route.name] ?? ""}`, sent: { ...json, headers } };
   };
   switch (route.access) {
     case "Runtime":
