@@ -180,7 +180,7 @@ const SPENDERS: Record<"tools" | "tools' own" | "lending" | "any", Verdicts> = {
   any: TOKENS("in"),
 };
 const SPENDING: Record<string, keyof typeof SPENDERS> = {
-  captureReservation: "tools' own", releaseReservation: "tools' own", createBudgetLease: "lending", getPayment: "any", listEvents: "any",
+  captureReservation: "tools' own", releaseReservation: "tools' own", createBudgetLease: "lending", getPayment: "any", getAgent: "any", listEvents: "any",
 };
 
 /** Every access there is. A route of another one has no case here, and fails. */
@@ -380,7 +380,7 @@ test("a good credential of another tenant is refused wherever this one is named"
       return callers.length;
     }),
   );
-  assert.equal(refusals.filter((count) => count > 0).length, 63, "routes that name a tenant");
+  assert.equal(refusals.filter((count) => count > 0).length, 91, "routes that name a tenant");
 });
 
 test("a credential that has run out is a bad one", async () => {

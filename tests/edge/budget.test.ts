@@ -32,7 +32,7 @@ const BUDGET: Record<string, Cost> = {
   advanceTestClock: [0, 0, 0],
 
   // Accounts. A registration bears a tenant: its objects make their tables.
-  register: [5, 79, 5],
+  register: [5, 107, 5],
   signIn: [2, 2, 2],
   createToken: [2, 2, 1],
   showCsrf: [1, 1, 0],
@@ -42,7 +42,7 @@ const BUDGET: Record<string, Cost> = {
   // Wallets.
   createChallenge: [1, 1, 0],
   createWalletSession: [2, 3, 0],
-  signUpAgent: [5, 74, 3],
+  signUpAgent: [5, 103, 3],
   enrollAgent: [3, 11, 0],
   bootstrapOwner: [2, 9, 1],
 
@@ -57,7 +57,7 @@ const BUDGET: Record<string, Cost> = {
   finalizeSession: [2, 7, 0],
 
   // A human's token costs the query that asks whether it still holds.
-  createTenant: [5, 69, 5],
+  createTenant: [5, 97, 5],
   listTenants: [1, 1, 2],
   createEnrollmentToken: [1, 5, 1],
   listEnrollmentTokens: [1, 3, 1],
@@ -93,32 +93,46 @@ const BUDGET: Record<string, Cost> = {
   verifyAudit: [1, 3, 0],
 
   // So is all of governed money, a payment too; who looks has swept first. Only an operator's token asks D1.
+  registerAgent: [1, 6, 0],
+  listAgents: [1, 5, 0],
+  getAgent: [1, 3, 0],
+  updateAgent: [1, 6, 0],
+  suspendAgent: [1, 6, 0],
+  revokeAgent: [1, 10, 0],
+  deleteAgent: [1, 10, 0],
+  listAgentSigningKeys: [1, 4, 0],
+  rotateAgentSigningKey: [1, 10, 0],
+  agentJwks: [2, 4, 1],
+  getTrustScore: [1, 4, 0],
+  computeTrustScore: [1, 9, 0],
+  listTrustHistory: [1, 5, 0],
+  explainScope: [1, 3, 0],
   createExecutionToken: [1, 5, 0],
   createMandate: [1, 7, 0],
-  listMandates: [1, 7, 0],
-  getMandate: [1, 7, 0],
+  listMandates: [1, 8, 0],
+  getMandate: [1, 8, 0],
   replaceMandate: [1, 7, 0],
-  createPayment: [1, 18, 0],
-  listPayments: [1, 7, 0],
-  getPayment: [1, 7, 0],
+  createPayment: [1, 16, 0],
+  listPayments: [1, 8, 0],
+  getPayment: [1, 8, 0],
   estimateSpend: [1, 2, 0],
-  authorizeSpend: [1, 9, 0],
+  authorizeSpend: [1, 10, 0],
   createReservation: [1, 8, 0],
   createReservations: [1, 11, 0],
-  listReservations: [1, 7, 0],
-  getReservation: [1, 7, 0],
+  listReservations: [1, 8, 0],
+  getReservation: [1, 8, 0],
   captureReservation: [1, 8, 0],
   releaseReservation: [1, 8, 0],
   createBudgetLease: [1, 13, 0],
-  listBudgetLeases: [1, 7, 0],
-  getBudgetLease: [1, 7, 0],
+  listBudgetLeases: [1, 8, 0],
+  getBudgetLease: [1, 8, 0],
   releaseBudgetLease: [1, 12, 0],
   revokeBudgetLease: [1, 15, 0],
-  listApprovals: [1, 7, 0],
-  getApproval: [1, 7, 0],
+  listApprovals: [1, 8, 0],
+  getApproval: [1, 8, 0],
   approve: [1, 10, 0],
   deny: [1, 14, 0],
-  summarizeUsage: [1, 9, 0],
+  summarizeUsage: [1, 10, 0],
   reconcileLedger: [1, 5, 0],
   getGoNoGo: [1, 3, 0],
   replaceGoNoGo: [1, 6, 1],
@@ -129,14 +143,14 @@ const BUDGET: Record<string, Cost> = {
   accountSignIn: [3, 13, 2],
   accountSignOut: [1, 1, 0],
   accountRegistration: [1, 1, 0],
-  accountRegister: [5, 79, 6],
+  accountRegister: [5, 107, 6],
   accountInvitation: [2, 4, 0],
   accountAcceptInvitation: [2, 8, 3],
   accountTenants: [1, 1, 2],
-  accountCreateTenant: [5, 69, 5],
+  accountCreateTenant: [5, 97, 5],
   accountAgents: [2, 9, 2],
   accountKeys: [2, 9, 2],
-  accountMintAgentKey: [2, 9, 1],
+  accountMintAgentKey: [2, 10, 1],
   accountMintApiKey: [2, 5, 1],
   accountEnrollment: [3, 11, 2],
   accountMintToken: [2, 5, 1],
@@ -217,7 +231,7 @@ test("an agent with a token touches no D1, and its one hop proves, counts, judge
   const costs = await Promise.all(replies.map(costOf));
   assert.deepEqual(costs.map(([hops, , queries]) => [hops, queries]), replies.map(() => [1, 0]));
   const [[, one], [, withKey]] = [costs[0]!, costs[1]!];
-  assert.deepEqual([one, withKey - one], [8, 1], "what a reservation runs, and the record of its key");
+  assert.deepEqual([one, withKey - one], [6, 1], "what a reservation runs, and the record of its key");
   assert.ok(costs[7]![1] < 100 * 4, `a batch reads its books once: ${costs[7]![1]}`);
 });
 

@@ -69,6 +69,7 @@ function foreignIds({ theirs, money }: Pair, route: Route): Record<string, strin
     delivery_id: theirs.deliveryId,
     id: ofMoney ?? (route.path.includes("webhooks") ? theirs.webhookId : isKey ? theirs.apiKeyId : theirs.enrollmentId),
     session_id: theirs.sessionId,
+    agent_id: theirs.agent.agentId,
   };
   const names = [...route.path.matchAll(/\{\*?(\w+)\}/g)].map(([, name = ""]) => name);
   return Object.fromEntries(names.map((name) => [name, all[name] ?? assert.fail(`${route.path}: no id for ${name}`)]));
@@ -80,8 +81,12 @@ const BODIES: Record<string, object> = {
   updateWebhook: { description: "x" },
   replayWebhook: { since: "2026-01-01T00:00:00Z" },
   createExecutionToken: { mandate_id: "mdt_01J8ZZZZZZZZZZZZZZZZZZZZZZ", action: "tool:spend", audience: "spendguard-actions" },
+  updateAgent: { display_name: "x" },
   replaceMandate: { version: 1, total_limit: 1 },
 };
+
+/** What a route needs in its query before it looks at an id. */
+const QUERIES: Record<string, string> = { explainScope: "?action=data:read" };
 
 /** Every way the other's ids are tried at a route. */
 function trialsAt(route: Route, pair: Pair): Trial[] {
@@ -90,7 +95,7 @@ function trialsAt(route: Route, pair: Pair): Trial[] {
   const json = route.body === "Json" ? { json: BODIES[route.name] ?? {} } : {};
   const headers = { "idempotency-key": newSlug("once") };
   const send = (caller: Client) => (ids: Record<string, string>): Attempt => {
-    return { caller, method: route.method, path: fillPath(route, ids), sent: { ...json, headers } };
+    return { caller, method: route.method, path: `${fillPath(route, ids)}${QUERIES[route.name] ?? ""}`, sent: { ...json, headers } };
   };
   switch (route.access) {
     case "Runtime":
@@ -136,7 +141,8 @@ function looksOf(reply: Reply): unknown {
 const send = ({ caller, method, path, sent }: Attempt): Promise<Reply> => caller.send(method, path, sent);
 
 // The token of an invitation is what lets somebody in, whoever they are: it is no id of a tenant's thing.
-const WITH_ID = ROUTES.filter((route) => /\{/.test(route.path) && !route.path.includes("{token}"));
+// What is open to anyone is nobody's alone.
+const WITH_ID = ROUTES.filter((route) => /\{/.test(route.path) && !route.path.includes("{token}") && route.access !== "Public");
 
 test("an id of another tenant looks like one that nobody has, at every route with an id", async () => {
   const pair = await setUp();

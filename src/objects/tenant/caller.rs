@@ -60,7 +60,7 @@ statements! {
             a.id, CASE WHEN a.expires_at_ms <= ?5 THEN 'revoked' ELSE a.status END, NULL, NULL,
             i.body_hash, i.expires_at_ms, i.answer, i.parts,
             (SELECT stopped FROM control),
-            (SELECT status FROM lease WHERE id = ?3), a.scopes, a.parent_id, ", mandate_columns!(), "
+            (SELECT status FROM lease WHERE id = ?3), CASE WHEN a.parent_id IS NULL THEN a.scopes END, ", mandate_columns!(), "
         FROM tenant t
         LEFT JOIN mandate m ON m.id = +?2
         LEFT JOIN wallet w ON w.id = coalesce(m.wallet_id, t.default_wallet_id)
@@ -75,8 +75,9 @@ statements! {
 /// Where the idempotency record's columns begin in the row of [`OPEN`].
 pub(super) const RECORD_COLUMN: usize = 21;
 
-/// Where the mandate's columns begin in the row of [`OPEN_BY_TOKEN`]; its agent's scopes stand before them.
-const MANDATE_COLUMN: usize = 29;
+/// Where the mandate's columns begin in the row of [`OPEN_BY_TOKEN`]; its agent's scopes stand before them, if they
+/// are all it is judged by: those of an agent that comes from another are not.
+const MANDATE_COLUMN: usize = 28;
 
 /// Reads what the call is judged by; `None` when no tenant was born here.
 pub(super) fn read(sql: &dyn Sql, now: Timestamp, call: &TenantCall) -> Result<Option<Row>, SqlError> {
@@ -129,9 +130,8 @@ pub(super) fn admit<'a>(
             None => None,
         }),
         token_agent: Cell::new(match (&caller.token, agent) {
-            // One that comes from another is under that one's denials too, which are read when somebody looks.
-            (Some(_), Some((id, status))) if row.is_null(MANDATE_COLUMN - 1)? => {
-                Some((id, status, vec![read_json(row, MANDATE_COLUMN - 2, "not scopes")?]))
+            (Some(_), Some((id, status))) if !row.is_null(MANDATE_COLUMN - 1)? => {
+                Some((id, status, read_json(row, MANDATE_COLUMN - 1, "not scopes")?))
             }
             _ => None,
         }),

@@ -1,12 +1,12 @@
 // A good request for every route: what a household can ask, each time about something of its own that nobody used yet.
 
 import assert from "node:assert/strict";
-import { inviteOwner, NOBODY_LISTENS, type Household } from "./household.ts";
+import { inviteOwner, newOperator, NOBODY_LISTENS, type Household } from "./household.ts";
 import { newSlug, newWallet, signIn, signUp } from "./agent.ts";
 import type { Client, HeaderMap, Sent } from "./client.ts";
 import { PASSWORD, newEmail, newPerson, openForms, type Person } from "./person.ts";
 import { fillPath, type Access, type Route } from "./route.ts";
-import { deskOf, freshPayer, newLease, newMandate, newReservation, packetOf, type Desk } from "./spender.ts";
+import { deskOf, freshPayer, newLease, newMandate, newReservation, officeOf, packetOf, type Desk } from "./spender.ts";
 import type { Server } from "./server.ts";
 
 /** What a request asks, without who asks. */
@@ -62,6 +62,27 @@ async function freshWebhook({ house }: World): Promise<string> {
   return made.json.id;
 }
 
+/** Tenants that were given room for any number of agents. */
+const roomy = new WeakMap<Household, Promise<void>>();
+
+async function makeRoom({ server, house }: World): Promise<void> {
+  const operator = await newOperator(server);
+  const made = await operator.client.patch("/v1/tenant", { plan: "enterprise" }, { "x-tenant-id": house.tenantId });
+  assert.equal(made.status, 200, made.text);
+}
+
+async function withRoom(world: World): Promise<void> {
+  if (!roomy.has(world.house)) roomy.set(world.house, makeRoom(world));
+  await roomy.get(world.house);
+}
+
+async function freshAgent(world: World): Promise<string> {
+  await withRoom(world);
+  const made = await officeOf(world.house).post("/v1/agents", { display_name: "spare" });
+  assert.equal(made.status, 201, made.text);
+  return made.json.agt_id;
+}
+
 async function freshInvitation({ server }: World): Promise<string> {
   return inviteOwner(server, await signUp(server.client()));
 }
@@ -100,6 +121,12 @@ const ofReservation = atDesk(async (desk) => ({ params: { id: (await newReservat
 const ofLease = atDesk(async (desk) => ({ params: { id: (await newLease(desk)).id }, json: {} }));
 const ofApproval = atDesk(async (desk) => ({ params: { id: (await newReservation(desk, true)).approval_id }, json: {} }));
 const without = (wish: (world: World) => Promise<Wish>) => async (world: World): Promise<Wish> => ({ params: (await wish(world)).params ?? {} });
+
+const ofAgent = ({ house }: World): Wish => ({ params: { id: house.agent.agentId } });
+const ofFreshAgent = (json?: object) => async (world: World): Promise<Wish> => {
+  const params = { id: await freshAgent(world) };
+  return json === undefined ? { params } : { params, json };
+};
 
 /** By the route's name. A route without a wish here fails every test that goes through the table. */
 const WISHES: Record<string, (world: World) => Wish | Promise<Wish>> = {
@@ -203,6 +230,23 @@ const WISHES: Record<string, (world: World) => Wish | Promise<Wish>> = {
   updateTenant: ({ house }) => ({ json: { name: "The house" }, by: house.owner.client.with({ "x-tenant-id": house.tenantId, "x-api-key": "" }) }),
   listAudit: nothing,
   verifyAudit: nothing,
+  registerAgent: async (world) => {
+    await withRoom(world);
+    return { json: { display_name: "spare" } };
+  },
+  listAgents: nothing,
+  getAgent: ofAgent,
+  updateAgent: ofFreshAgent({ display_name: "scout" }),
+  suspendAgent: ofFreshAgent({}),
+  revokeAgent: ofFreshAgent({}),
+  deleteAgent: ofFreshAgent(),
+  listAgentSigningKeys: ofAgent,
+  rotateAgentSigningKey: ofFreshAgent({}),
+  agentJwks: ({ house }) => ({ params: { agent_id: house.agent.agentId } }),
+  getTrustScore: ofAgent,
+  computeTrustScore: (world) => ({ ...ofAgent(world), json: {} }),
+  listTrustHistory: ofAgent,
+  explainScope: (world) => ({ ...ofAgent(world), query: "?action=data:read" }),
   createExecutionToken: atDesk(({ agentId, mandate }) => ({
     params: { id: agentId }, json: { mandate_id: mandate.id, action: "tool:spend", audience: "spendguard-actions" },
   })),

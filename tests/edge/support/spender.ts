@@ -20,9 +20,9 @@ export function officeOf(house: Household): Client {
 
 /** A further agent of the tenant. */
 export async function newAgent(house: Household, label = "scout"): Promise<string> {
-  const made = await house.owner.client.post(`/v2/tenants/${house.tenantId}/agent-keys`, { label });
+  const made = await officeOf(house).post("/v1/agents", { display_name: label });
   assert.equal(made.status, 201, made.text);
-  return made.json.agent_id;
+  return made.json.agt_id;
 }
 
 export async function newMandate(office: Client, agentId: string, terms: Record<string, unknown> = { total_limit: 1_000_000 }): Promise<Mandate> {

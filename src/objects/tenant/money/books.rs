@@ -143,8 +143,8 @@ impl Books {
             Entry::Occupied(known) => known.into_mut(),
             Entry::Vacant(place) => {
                 let known = desk.token_agent.take().filter(|known| known.0 == id);
-                let (status, lineage) =
-                    known.map_or_else(|| agent::read_standing(desk, id), |(_, status, lineage)| Ok((status, lineage)))?;
+                let read = || agent::read_standing(desk, id);
+                let (status, lineage) = known.map_or_else(read, |(_, status, scopes)| Ok((status, vec![scopes])))?;
                 place.insert(AgentEntry { status, lineage })
             }
         })
