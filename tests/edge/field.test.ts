@@ -125,7 +125,7 @@ const action: Kind = { is: "one of", values: ["payment:execute", "token:spend", 
 const merchant: Kind = { is: "form", bad: ["", "   ", "\t", "a\nb", "a\tb", "a\u0000b", "x".repeat(129), "🦀".repeat(129)] };
 const key = opt({ is: "form", bad: ["", "a b", "é", "a\n", "x".repeat(256)] });
 const idOf = (kind: string): Kind => ({ is: "form", bad: ["", "x", `${kind}_`, `${kind}_8ZZZZZZZZZZZZZZZZZZZZZZZZZ`, `key_01J8ZZZZZZZZZZZZZZZZZZZZZZ`, ` ${kind}_01J8ZZZZZZZZZZZZZZZZZZZZZZ`] });
-const agentName: Kind = { is: "form", bad: ["", "x", "agt_", "agt_8ZZZZZZZZZZZZZZZZZZZZZZZZZ", "maip::01J8ZZZZZZZZZZZZZZZZZZZZZZ", "key_01J8ZZZZZZZZZZZZZZZZZZZZZZ"] };
+const agentName: Kind = { is: "form", bad: ["", "x", "agt_", "agt_8ZZZZZZZZZZZZZZZZZZZZZZZZZ", "key_01J8ZZZZZZZZZZZZZZZZZZZZZZ"] };
 /** A moment, or a date. */
 const expiry = opt({ is: "form", bad: ["", "now", "2099", "2099-01-01T00:00:00", "2099-02-30", "2099-13-01", "2099-1-1", "2020-01-01", "2020-01-01T00:00:00Z", "99999-01-01"] });
 const listOf = (bad: string[]): Kind => ({ is: "list", bad });

@@ -1,8 +1,9 @@
 // A company's money for tests: an agent, a mandate it spends under, tokens for it.
 
 import assert from "node:assert/strict";
-import type { Client } from "./client.ts";
-import type { Household } from "./household.ts";
+import type { Client, Reply } from "./client.ts";
+import { newHousehold, type Household } from "./household.ts";
+import type { Server } from "./server.ts";
 
 export type Mandate = { id: string; version: number } & Record<string, any>;
 
@@ -142,4 +143,138 @@ export async function freshPayer({ house, office, agentId, mandate }: Desk): Pro
 export function packetOf(status: string, evidence: string | null = "seen"): Record<string, unknown> {
   const names = ["hosted_health", "hosted_activation", "provider", "webhook", "reconciliation", "support", "rollback"];
   return { items: Object.fromEntries(names.map((name) => [name, { status, evidence }])) };
+}
+
+/** Headers with a key nobody has used. */
+export const newKey = (): { "idempotency-key": string } => ({ "idempotency-key": crypto.randomUUID() });
+
+/** A tenant of its own with a mandate and 101 dollars, and short ways to spend them. */
+export class Company {
+  readonly server: Server;
+  readonly house: Household;
+  readonly office: Client;
+  readonly agentId: string;
+  readonly mandate: Mandate;
+  readonly walletId: string;
+
+  private constructor(server: Server, house: Household, { office, agentId, mandate, walletId }: Spender) {
+    this.server = server;
+    this.house = house;
+    this.office = office;
+    this.agentId = agentId;
+    this.mandate = mandate;
+    this.walletId = walletId;
+  }
+
+  static async open(server: Server, terms?: Record<string, unknown>): Promise<Company> {
+    const house = await newHousehold(server);
+    return new Company(server, house, await newSpender(house, terms));
+  }
+
+  /** Asks for a reservation as management; `more` says what differs. */
+  reserve(amount: number, more: Record<string, unknown> = {}): Promise<Reply> {
+    const spend = { kind: "tool", amount, agent_id: this.agentId, mandate_id: this.mandate.id, ...more };
+    return this.office.post("/v1/spend-guard/reservations", spend);
+  }
+
+  /** A reservation that must be had. */
+  async hold(amount: number, more: Record<string, unknown> = {}): Promise<Record<string, any>> {
+    const held = await this.reserve(amount, more);
+    assert.ok(held.status === 201 || held.status === 202, held.text);
+    return held.json;
+  }
+
+  capture(id: string, amount?: number): Promise<Reply> {
+    return this.office.post(`/v1/spend-guard/reservations/${id}/capture`, amount === undefined ? {} : { amount });
+  }
+
+  release(id: string): Promise<Reply> {
+    return this.office.post(`/v1/spend-guard/reservations/${id}/release`, {});
+  }
+
+  /** The agent with a token of these terms. */
+  async bearer(terms: Partial<TokenTerms> = {}, agentId = this.agentId): Promise<Client> {
+    return this.server.client().bearer(await newToken(this.office, agentId, { mandate_id: this.mandate.id, ttl_seconds: 900, ...terms }));
+  }
+
+  /** A payment with a token of its own. */
+  async pay(amount: number, more: Record<string, unknown> = {}, terms: Partial<TokenTerms> = {}): Promise<Reply> {
+    return (await this.bearer(terms)).post("/v1/payments", { amount, currency: "usd", merchant: "Ada", ...more }, newKey());
+  }
+
+  /** Asks for a lease; of the mandate unless `more` names a parent. */
+  lend(child: string, amount: number, more: Record<string, unknown> = {}): Promise<Reply> {
+    const source = "parent_lease_id" in more ? {} : { mandate_id: this.mandate.id };
+    return this.office.post("/v1/spend-guard/budget-leases", { child_agent_id: child, amount, ...source, ...more });
+  }
+
+  /** A lease that must be had. */
+  async lease(child: string, amount: number, more: Record<string, unknown> = {}): Promise<Record<string, any>> {
+    const lent = await this.lend(child, amount, more);
+    assert.equal(lent.status, 201, lent.text);
+    return lent.json;
+  }
+
+  /** Replaces terms of the mandate as it stands. */
+  async change(terms: Record<string, unknown>): Promise<Reply> {
+    const { json } = await this.office.get(`/v1/mandates/${this.mandate.id}`);
+    return this.office.put(`/v1/mandates/${this.mandate.id}`, { total_limit: json.total_limit, version: json.version, ...terms });
+  }
+
+  /** What the thing of that path is now. */
+  async see(path: string): Promise<Record<string, any>> {
+    const found = await this.office.get(`/v1/${path}`);
+    assert.equal(found.status, 200, found.text);
+    return found.json;
+  }
+
+  seeLease(id: string): Promise<Record<string, any>> {
+    return this.see(`spend-guard/budget-leases/${id}`);
+  }
+
+  seeReservation(id: string): Promise<Record<string, any>> {
+    return this.see(`spend-guard/reservations/${id}`);
+  }
+
+  /** [available, reserved] of the wallet, in minor units. */
+  async balance(walletId = this.walletId): Promise<[number, number]> {
+    const { available, reserved } = await this.see(`wallets/${walletId}/balance`);
+    return [available, reserved];
+  }
+
+  /** What is [spent, held] under the mandate in that window. */
+  async used(window: "daily" | "monthly" | "total" = "total"): Promise<[number, number]> {
+    const { usage } = await this.see(`mandates/${this.mandate.id}`);
+    return [usage[window].spent, usage[window].held];
+  }
+
+  /** So many agents more, whatever the plan. */
+  async agents(count: number): Promise<string[]> {
+    const { tenantId } = this.house;
+    await (await this.server.runtime.database()).prepare("UPDATE tenants SET plan = 'enterprise' WHERE slug = ?").bind(tenantId).run();
+    await this.edit("UPDATE tenant SET plan = 'enterprise'");
+    return Promise.all(Array.from({ length: count }, (_, at) => newAgent(this.house, `agent ${at}`)));
+  }
+
+  /** Changes what the tenant's object has stored. */
+  edit(sql: string, ...params: string[]): Promise<void> {
+    return this.server.editObject("Tenant", { name: this.house.tenantUuid }, sql, ...params);
+  }
+
+  setAgentStatus(status: string, agentId = this.agentId): Promise<void> {
+    return this.edit("UPDATE agent SET status = ? WHERE id = ?", status, agentId);
+  }
+}
+
+/** Fails unless the reply is that refusal, with these details at least. */
+export function expectRefused(reply: Reply, status: number, code: string, details: Record<string, unknown> = {}): void {
+  assert.deepEqual([reply.status, reply.json.code], [status, code], reply.text);
+  for (const [name, value] of Object.entries(details)) assert.deepEqual(reply.json.details?.[name], value, `${name}: ${reply.text}`);
+}
+
+/** How often each status was answered. */
+export function countByStatus(replies: Reply[]): Record<string, number> {
+  const counts: Record<string, number> = {};
+  for (const { status } of replies) counts[status] = (counts[status] ?? 0) + 1;
+  return counts;
 }
