@@ -67,7 +67,7 @@ CREATE TABLE lease (
   CHECK (captured_micros + reserved_micros + leased_micros + returned_micros <= amount_micros)
 ) STRICT, WITHOUT ROWID;
 
-CREATE INDEX lease_active_by_parent ON lease (parent_id) WHERE status = 'active';
+CREATE INDEX lease_by_parent ON lease (parent_id) WHERE parent_id IS NOT NULL;
 
 CREATE INDEX lease_active_by_mandate ON lease (mandate_id) WHERE status = 'active';
 

@@ -123,7 +123,7 @@ impl Generator {
         Command::Fund { wallet_id: self.some_wallet(state), amount_micros: micros(amount), source }
     }
 
-    fn some_wallet(&mut self, state: Option<&State>) -> WalletId {
+    pub(super) fn some_wallet(&mut self, state: Option<&State>) -> WalletId {
         let wallets: Vec<WalletId> = state.map(|state| state.wallets.keys().copied().collect()).unwrap_or_default();
         match self.random.pick(&wallets) {
             Some(wallet) if self.random.percent(95) => *wallet,

@@ -122,6 +122,14 @@ impl Books {
         })
     }
 
+    /// The wallet that pays: a lease's money stays that of the wallet it was lent from, whatever its mandate names now.
+    pub(super) fn paying_wallet(&mut self, desk: &Desk<'_>, spender: &Spender) -> Step<WalletId> {
+        match spender.lease_id {
+            Some(id) => Ok(self.lease(desk, id)?.wallet),
+            None => Ok(self.mandate(desk, spender.mandate_id)?.wallet),
+        }
+    }
+
     fn agent(&mut self, desk: &Desk<'_>, id: AgentId) -> Step<&AgentEntry> {
         Ok(match self.agents.entry(id) {
             Entry::Occupied(known) => known.into_mut(),
@@ -150,7 +158,8 @@ impl Books {
         let is_denied_by_scopes = self.scopes_deny(desk, agent_id, ask.action)?;
         self.mandate(desk, mandate_id)?;
         if let Some(lease_id) = lease_id {
-            self.lease(desk, lease_id)?;
+            let wallet = self.lease(desk, lease_id)?.wallet;
+            self.wallet(desk, wallet)?;
         }
         let entry = self.mandates.get(&mandate_id).ok_or(LOST)?;
         let lease = lease_id.map(|id| self.leases.get(&id).ok_or(LOST)).transpose()?.map(|entry| &entry.lease);
@@ -161,7 +170,10 @@ impl Books {
         if !is_theirs {
             return Err(Refusal::NotFound(if lease.is_some() { Thing::Lease } else { Thing::Mandate }).into());
         }
-        let wallet = self.wallets.get(&entry.wallet).ok_or(LOST)?;
+        let wallet = match lease {
+            Some(lease) => self.wallets.get(&lease.wallet).ok_or(LOST)?,
+            None => self.wallets.get(&entry.wallet).ok_or(LOST)?,
+        };
         if wallet.mode == Mode::Live {
             wallet::check_live(desk, wallet.mode)?;
             return Err(MoneyRefusal::UpstreamNotConfigured.into());

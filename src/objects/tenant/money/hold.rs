@@ -63,8 +63,8 @@ pub(super) struct Planned {
 pub(super) fn plan(desk: &mut Desk<'_>, books: &mut Books, hold: Hold) -> Step<Planned> {
     let Hold { kind, amount, spender, merchant, resource, description, metadata, ttl_s, needs_approval, payment_id } = hold;
     let now = desk.now;
+    let wallet_id = books.paying_wallet(desk, &spender)?;
     let entry = books.mandate(desk, spender.mandate_id)?;
-    let wallet_id = entry.wallet;
     let (from, day) = match spender.lease_id {
         None => (Account::Available(wallet_id), entry.mandate.windows.hold(amount, now)?),
         Some(lease_id) => {
@@ -188,6 +188,14 @@ pub(super) fn capture(desk: &mut Desk<'_>, books: &mut Books, governed: &mut Gov
         desk.record(Action::ReservationRemainderFreed, &id, Some(Transfer::new(Account::Held(form.wallet_id), to, freed)?), &())?;
     }
     count_spent(desk, books, &governed.form, governed.day, captured)
+}
+
+/// Whether the lease of a hold has run out: it takes its holds along, whether or not an alarm has run.
+pub(in super::super) fn is_lease_over(desk: &Desk<'_>, books: &mut Books, governed: &Governed) -> Step<bool> {
+    match governed.form.lease_id {
+        Some(id) => Ok(books.lease(desk, id)?.is_due(desk.now)),
+        None => Ok(false),
+    }
 }
 
 /// Gives a whole hold back. Whoever waits for a human waits no longer.

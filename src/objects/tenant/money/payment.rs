@@ -96,7 +96,7 @@ fn pay_once(
     id: PaymentId,
 ) -> Step<Result<PaymentForm, Denied>> {
     let verdict = books.judge(desk, spender, &ask(SpendAction::Payment, request.amount, Some(&request.merchant), risk))?;
-    let wallet_id = books.mandate(desk, spender.mandate_id)?.wallet;
+    let wallet_id = books.paying_wallet(desk, spender)?;
     let mode = books.wallet(desk, wallet_id)?.mode;
     if !verdict.reasons.is_empty() {
         return Ok(Err((verdict.reasons, wallet_id, mode)));
