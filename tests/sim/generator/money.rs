@@ -1,13 +1,14 @@
 //! What callers ask of governed money: mandates near their limits, holds and leases that are about to run out, tokens for the
 //! right thing and the wrong one.
 
+use guildhall::domain::agent::AgentStatus;
+use guildhall::domain::approval::ApprovalStatus;
 use guildhall::domain::id::{AgentId, ApprovalId, LeaseId, MandateId, PaymentId, ReservationId};
 use guildhall::domain::lease::LeaseStatus;
 use guildhall::domain::mandate::MandateStatus;
 use guildhall::domain::money::Micros;
 use guildhall::domain::packet::PacketItems;
 use guildhall::domain::payment::PaymentStatus;
-use guildhall::domain::approval::ApprovalStatus;
 use guildhall::domain::spend::{Merchant, SpendAction, SpendKind};
 use guildhall::domain::time::Timestamp;
 use guildhall::objects::tenant::call::{ExecutionRights, Proof};
@@ -120,7 +121,7 @@ impl Generator {
     }
 
     fn some_expiry(&mut self, now: Timestamp, percent: u64) -> Option<Timestamp> {
-        let lasts_ms = if self.random.percent(70) { self.random.between(1, 60_000) } else { self.random.between(1, 5 * 86_400_000) };
+        let lasts_ms = if self.random.percent(40) { self.random.between(1, 60_000) } else { self.random.between(1, 5 * 86_400_000) };
         self.random.percent(percent).then(|| now.plus_ms(lasts_ms))
     }
 
@@ -142,7 +143,9 @@ impl Generator {
     }
 
     fn create_mandate(&mut self, now: Timestamp, state: &State) -> MoneyCommand {
-        MoneyCommand::CreateMandate { agent_id: self.some_agent(state), draft: self.draft(now, state) }
+        let active: Vec<_> = state.agents.iter().filter(|(_, agent)| agent.status == AgentStatus::Active).map(|(id, _)| *id).collect();
+        let agent_id = self.random.pick(&active).copied().filter(|_| self.random.percent(90)).unwrap_or_else(|| self.some_agent(state));
+        MoneyCommand::CreateMandate { agent_id, draft: self.draft(now, state) }
     }
 
     fn put_mandate(&mut self, now: Timestamp, state: &State) -> MoneyCommand {
@@ -184,7 +187,8 @@ impl Generator {
 
     /// Whoever may spend: a mandate's agent, or a lease's child; now and then somebody else.
     fn purse(&mut self, now: Timestamp, state: &State) -> Purse {
-        let leases: Vec<_> = state.leases.iter().filter(|(_, lease)| lease.is_active(now)).collect();
+        let leases: Vec<_> =
+            state.leases.iter().filter(|(_, lease)| lease.is_active(now) && state.mandates[&lease.mandate].is_active(now)).collect();
         let mandates: Vec<_> = state.mandates.iter().filter(|(_, mandate)| mandate.is_active(now)).collect();
         let astray = self.random.percent(4);
         if let Some((id, lease)) = self.random.pick(&leases).filter(|_| self.random.percent(45)) {
@@ -325,7 +329,7 @@ impl Generator {
         let per_transaction = above.per_transaction.unwrap_or(50_000) + u64::from(self.random.percent(10));
         let request = LeaseRequest {
             source,
-            child_agent_id: self.some_agent(state),
+            child_agent_id: self.some_child(state, purse.lease_id, purse.agent_id),
             amount: micros(amount),
             per_transaction: self.random.percent(25).then(|| micros(per_transaction)),
             merchants: self.random.percent(15).then(|| self.merchants()),
@@ -334,6 +338,19 @@ impl Generator {
         };
         let token = self.random.percent(40).then(|| self.token(now, &purse, SpendAction::Delegation));
         (MoneyCommand::GrantLease(request), token)
+    }
+
+    /// Mostly somebody who lends nothing to the lender.
+    fn some_child(&mut self, state: &State, lease: Option<LeaseId>, lender: AgentId) -> AgentId {
+        let mut chain = vec![lender];
+        let mut at = lease.and_then(|id| state.leases.get(&id));
+        while let Some(lease) = at {
+            chain.push(lease.parent_agent);
+            at = lease.parent.and_then(|id| state.leases.get(&id));
+        }
+        let others: Vec<_> = state.agents.keys().copied().filter(|id| !chain.contains(id)).collect();
+        let other = self.random.pick(&others).copied();
+        other.filter(|_| self.random.percent(90)).unwrap_or_else(|| self.some_agent(state))
     }
 
     fn look_at_leases(&mut self, state: &State) -> MoneyCommand {

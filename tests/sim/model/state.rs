@@ -284,12 +284,8 @@ impl State {
 
     /// Open reservations that have run out, by deadline and then by creation.
     pub fn due_in_order(&self, now: Timestamp) -> Vec<ReservationId> {
-        let mut due: Vec<_> = self
-            .reservations
-            .iter()
-            .filter(|(_, r)| r.is_due(now))
-            .map(|(id, r)| (r.expires_at, r.created, *id))
-            .collect();
+        let mut due: Vec<_> =
+            self.reservations.iter().filter(|(_, r)| r.is_due(now)).map(|(id, r)| (r.expires_at, r.created, *id)).collect();
         due.sort_unstable();
         due.into_iter().map(|(_, _, id)| id).collect()
     }

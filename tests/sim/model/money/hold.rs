@@ -7,9 +7,9 @@ use guildhall::domain::mandate::MandateStatus;
 use guildhall::domain::payment::PaymentStatus;
 use guildhall::domain::time::Timestamp;
 
+use super::super::Expected;
 use super::super::meter;
 use super::super::state::{Reservation, State, Status, entry};
-use super::super::Expected;
 use super::state::{Governed, is_due};
 
 /// How much a request sweeps before it looks, and how much at a time before it is refused.
@@ -127,9 +127,10 @@ fn notice_exhaustion(state: &mut State, governed: &Governed, entries: &mut Vec<E
 pub fn meet(state: &mut State, now: Timestamp, id: ReservationId, entries: &mut Vec<Expected>) -> Option<(Reservation, Governed)> {
     let reservation = state.reservations.get(&id)?;
     let governed = reservation.governed.clone()?;
-    let lease_is_over = governed.lease.map(|id| &state.leases[&id]).is_some_and(|lease| {
-        lease.status == LeaseStatus::Active && is_due(lease.terms.expires_at, now)
-    });
+    let lease_is_over = governed
+        .lease
+        .map(|id| &state.leases[&id])
+        .is_some_and(|lease| lease.status == LeaseStatus::Active && is_due(lease.terms.expires_at, now));
     if reservation.is_due(now) {
         give_back(state, id, reservation.ends_as, entries);
     } else if reservation.status.is_open() && lease_is_over {
@@ -141,7 +142,8 @@ pub fn meet(state: &mut State, now: Timestamp, id: ReservationId, entries: &mut 
 /// Makes open holds due at once, to end as released.
 fn end_those(state: &mut State, now: Timestamp, which: impl Fn(&State, &Governed) -> bool) {
     let open = state.reservations.iter().filter(|(_, one)| one.status.is_open());
-    let ids: Vec<_> = open.filter(|(_, one)| one.governed.as_ref().is_some_and(|governed| which(state, governed))).map(|(id, _)| *id).collect();
+    let ids: Vec<_> =
+        open.filter(|(_, one)| one.governed.as_ref().is_some_and(|governed| which(state, governed))).map(|(id, _)| *id).collect();
     for id in ids {
         let reservation = state.reservations.get_mut(&id).expect("a reservation");
         reservation.expires_at = reservation.expires_at.min(now);
@@ -163,7 +165,8 @@ pub fn expire_holds(state: &mut State, now: Timestamp, batch: usize, entries: &m
 pub fn end_lease(state: &mut State, now: Timestamp, root: LeaseId, status: LeaseStatus, entries: &mut Vec<Expected>) {
     end_those(state, now, |state, governed| governed.lease.is_some_and(|lease| state.is_below(lease, root)));
     expire_holds(state, now, LOOK_BATCH, entries);
-    let mut below: Vec<_> = state.leases.iter().filter(|(id, one)| one.status == LeaseStatus::Active && state.is_below(**id, root)).collect();
+    let mut below: Vec<_> =
+        state.leases.iter().filter(|(id, one)| one.status == LeaseStatus::Active && state.is_below(**id, root)).collect();
     below.sort_by_key(|(_, lease)| std::cmp::Reverse(lease.depth));
     let below: Vec<LeaseId> = below.into_iter().map(|(id, _)| *id).collect();
     for id in below {

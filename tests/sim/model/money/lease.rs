@@ -233,7 +233,8 @@ pub fn get(case: &mut Case<'_>, id: LeaseId) -> Run {
 
 pub fn list(case: &mut Case<'_>, page: PageOf<LeaseId>, status: Option<LeaseStatus>) -> Run {
     let Some(MoneyOutcome::Leases(forms)) = outcome_of(case.reply) else { return wrong(case.reply, "leases") };
-    let fits = |id: &LeaseId, one: &Lease| page.before.is_none_or(|before| *id < before) && status.is_none_or(|status| one.status == status);
+    let fits =
+        |id: &LeaseId, one: &Lease| page.before.is_none_or(|before| *id < before) && status.is_none_or(|status| one.status == status);
     let expected = case.state.leases.iter().rev().filter(|(id, one)| fits(id, one)).map(|(id, _)| *id).take(page.limit as usize);
     check(forms.iter().map(|form| form.id).eq(expected), case.reply, || "leases, newest first".to_owned())?;
     forms.iter().try_for_each(|form| check_form(case, form))

@@ -131,7 +131,8 @@ pub fn check_form(case: &Case<'_>, form: &MandateForm) -> Run {
         && form.status == mandate.status
         && form.version == mandate.version
         && amount(form.per_transaction_limit) == mandate.terms.per_transaction
-        && (amount(form.daily_limit), amount(form.monthly_limit), amount(form.total_limit)) == (mandate.daily, mandate.monthly, mandate.total)
+        && (amount(form.daily_limit), amount(form.monthly_limit), amount(form.total_limit))
+            == (mandate.daily, mandate.monthly, mandate.total)
         && form.expires_at == mandate.terms.expires_at
         && form.wallet_id == mandate.wallet
         && same(&form.usage.daily, usage.day, mandate.daily)

@@ -49,13 +49,8 @@ pub fn pay(case: &mut Case<'_>, request: &PayRequest) -> Run {
         }
     };
     case.state.tokens_used.insert(rights.jti.clone(), rights.expires_at.plus_ms(60_000));
-    let made = Payment {
-        agent: rights.agent_id,
-        mandate: rights.mandate_id,
-        status: PaymentStatus::Denied,
-        reservation: None,
-        created: case.now,
-    };
+    let made =
+        Payment { agent: rights.agent_id, mandate: rights.mandate_id, status: PaymentStatus::Denied, reservation: None, created: case.now };
     if let Some(reason) = verdict.reasons.first() {
         let Err(Refusal::Money(MoneyRefusal::Spend { payment_id: Some(id), .. })) = &case.reply.outcome else {
             return wrong(case.reply, "a denial that is written down");
@@ -99,9 +94,8 @@ pub fn get(case: &mut Case<'_>, id: PaymentId) -> Run {
 
 pub fn list(case: &mut Case<'_>, page: PageOf<PaymentId>, status: Option<PaymentStatus>) -> Run {
     let Some(MoneyOutcome::Payments(forms)) = outcome_of(case.reply) else { return wrong(case.reply, "payments") };
-    let fits = |id: &PaymentId, one: &Payment| {
-        page.before.is_none_or(|before| *id < before) && status.is_none_or(|status| one.status == status)
-    };
+    let fits =
+        |id: &PaymentId, one: &Payment| page.before.is_none_or(|before| *id < before) && status.is_none_or(|status| one.status == status);
     let expected = case.state.payments.iter().rev().filter(|(id, one)| fits(id, one)).map(|(id, _)| *id).take(page.limit as usize);
     check(forms.iter().map(|form| form.id).eq(expected), case.reply, || "payments, newest first".to_owned())?;
     forms.iter().try_for_each(|form| check_form(case, form))
@@ -170,9 +164,12 @@ pub fn get_approval(case: &mut Case<'_>, id: ApprovalId) -> Run {
 
 pub fn list_approvals(case: &mut Case<'_>, page: PageOf<ApprovalId>, status: Option<ApprovalStatus>) -> Run {
     let Some(MoneyOutcome::Approvals(forms)) = outcome_of(case.reply) else { return wrong(case.reply, "approvals") };
-    let approvals = case.state.approvals.iter().rev().filter(|(id, one)| {
-        page.before.is_none_or(|before| **id < before) && status.is_none_or(|status| one.status == status)
-    });
+    let approvals = case
+        .state
+        .approvals
+        .iter()
+        .rev()
+        .filter(|(id, one)| page.before.is_none_or(|before| **id < before) && status.is_none_or(|status| one.status == status));
     let expected = approvals.map(|(id, _)| *id).take(page.limit as usize);
     check(forms.iter().map(|form| form.id).eq(expected), case.reply, || "approvals, newest first".to_owned())?;
     forms.iter().try_for_each(|form| check_approval(case, form))

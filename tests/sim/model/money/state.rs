@@ -103,11 +103,7 @@ pub struct Usage {
 impl Usage {
     fn add(&mut self, counted_on: u64, today: u64, held: u64, spent: u64) {
         let month = |day: u64| Timestamp::from_ms(day * DAY_MS).utc_month();
-        let windows = [
-            (true, &mut self.total),
-            (counted_on == today, &mut self.day),
-            (month(counted_on) == month(today), &mut self.month),
-        ];
+        let windows = [(true, &mut self.total), (counted_on == today, &mut self.day), (month(counted_on) == month(today), &mut self.month)];
         for (_, window) in windows.into_iter().filter(|(counts, _)| *counts) {
             window.held += held;
             window.spent += spent;
