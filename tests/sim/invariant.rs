@@ -145,8 +145,8 @@ fn check_accounts(object: &Object, state: &State) -> Checked<()> {
         expected.insert(id.to_string(), i64::try_from(wallet.available).expect("in range"));
         expected.insert(format!("{id}.held"), i64::try_from(wallet.held).expect("in range"));
     }
-    for id in state.leases.keys() {
-        expected.insert(id.to_string(), i64::try_from(state.parts(*id).remaining).expect("in range"));
+    for (id, parts) in state.all_parts() {
+        expected.insert(id.to_string(), i64::try_from(parts.remaining).expect("in range"));
     }
     let found: BTreeMap<String, i64> =
         rows(object, ACCOUNTS).iter().map(|row| (row.text(0).expect("a name").to_owned(), row.integer(1).expect("a balance"))).collect();

@@ -1,6 +1,8 @@
 //! What governed money is made of: mandates, leases, approvals and payments as plain records. What is held and spent is never
 //! kept here: it is counted anew from the holds whenever it is asked for.
 
+use std::collections::BTreeMap;
+
 use guildhall::domain::approval::ApprovalStatus;
 use guildhall::domain::id::{AgentId, ApprovalId, LeaseId, MandateId, PaymentId, ReservationId, WalletId};
 use guildhall::domain::lease::LeaseStatus;
@@ -205,6 +207,29 @@ impl State {
         parts
     }
 
+    /// The same for every lease, in one go.
+    pub fn all_parts(&self) -> BTreeMap<LeaseId, Parts> {
+        let mut all: BTreeMap<LeaseId, Parts> = self.leases.keys().map(|id| (*id, Parts::default())).collect();
+        for (reservation, lease) in self.governed().filter_map(|(reservation, governed)| Some((reservation, governed.lease?))) {
+            let parts = all.entry(lease).or_default();
+            match reservation.status {
+                Status::Reserved | Status::Pending => parts.reserved += reservation.amount,
+                Status::Captured(captured) => parts.captured += captured,
+                Status::Released | Status::Expired => {}
+            }
+        }
+        for lease in self.leases.values() {
+            if let Some(parent) = lease.parent {
+                all.entry(parent).or_default().leased += lease.amount - lease.returned;
+            }
+        }
+        for (id, parts) in &mut all {
+            let lease = &self.leases[id];
+            parts.remaining = lease.amount - lease.returned - parts.captured - parts.reserved - parts.leased;
+        }
+        all
+    }
+
     /// The wallet that pays for what is spent under a mandate or a lease of it.
     pub fn paying_wallet(&self, mandate: MandateId, lease: Option<LeaseId>) -> WalletId {
         match lease {
@@ -215,7 +240,7 @@ impl State {
 
     /// What stands in the active leases of a wallet.
     pub fn lent(&self, wallet: WalletId) -> u64 {
-        let ids = self.leases.iter().filter(|(_, lease)| lease.wallet == wallet && lease.status == LeaseStatus::Active);
-        ids.map(|(id, _)| self.parts(*id).remaining).sum()
+        let is_lent = |id: &LeaseId| self.leases[id].wallet == wallet && self.leases[id].status == LeaseStatus::Active;
+        self.all_parts().iter().filter(|(id, _)| is_lent(id)).map(|(_, parts)| parts.remaining).sum()
     }
 }
