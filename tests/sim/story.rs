@@ -1,5 +1,7 @@
 //! The tenant's rules as small stories, each with the contract's words for a title.
 
+mod lease;
+mod money;
 mod owner;
 mod query;
 mod wallet;

@@ -189,6 +189,14 @@ pub(super) fn capture(desk: &mut Desk<'_>, books: &mut Books, governed: &mut Gov
     count_spent(desk, books, &governed.form, governed.day, captured)
 }
 
+/// Whether the lease of a hold has run out: it takes its holds along, whether or not an alarm has run.
+pub(in super::super) fn is_lease_over(desk: &Desk<'_>, books: &mut Books, governed: &Governed) -> Step<bool> {
+    match governed.form.lease_id {
+        Some(id) => Ok(books.lease(desk, id)?.is_due(desk.now)),
+        None => Ok(false),
+    }
+}
+
 /// Gives a whole hold back. Whoever waits for a human waits no longer.
 pub(in super::super) fn give_back(desk: &mut Desk<'_>, books: &mut Books, governed: &mut Governed, status: ReservationStatus) -> Step<()> {
     let form = &mut governed.form;

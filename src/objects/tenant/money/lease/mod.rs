@@ -37,29 +37,35 @@ statements! {
 
 /// A child gives up its lease: what is unspent and unheld goes back. Repeatable.
 pub(super) fn release(desk: &mut Desk<'_>, id: LeaseId) -> Step<Done> {
-    if with_books(desk, |desk, books| Ok(books.lease(desk, id)?.is_due(desk.now)))? {
-        end_with_holds(desk, id, LeaseStatus::Expired, Action::LeaseExpired)?;
-    }
-    with_books(desk, |desk, books| {
-        let lease = books.lease(desk, id)?.clone();
-        if lease.status != LeaseStatus::Active {
-            return Ok(());
-        }
-        if has_active_children(desk, id)? {
+    expire_if_due(desk, id)?;
+    while is_active(desk, id)? {
+        if !has_active_children(desk, id)? {
+            with_books(desk, |desk, books| end(desk, books, id, LeaseStatus::Released, Action::LeaseReleased))?;
+        } else if !sweep::before_a_refusal(desk)? {
             return Err(MoneyRefusal::LeaseHasChildren.into());
         }
-        end(desk, books, id, LeaseStatus::Released, Action::LeaseReleased)
-    })?;
+    }
     Ok(done(read(desk, id)?))
 }
 
 /// A lender takes a lease back, with all below it. Repeatable.
 pub(super) fn revoke(desk: &mut Desk<'_>, id: LeaseId) -> Step<Done> {
-    let is_active = with_books(desk, |desk, books| Ok(books.lease(desk, id)?.status == LeaseStatus::Active))?;
-    if is_active {
+    expire_if_due(desk, id)?;
+    if is_active(desk, id)? {
         end_with_holds(desk, id, LeaseStatus::Revoked, Action::LeaseRevoked)?;
     }
     Ok(done(read(desk, id)?))
+}
+
+fn is_active(desk: &mut Desk<'_>, id: LeaseId) -> Step<bool> {
+    with_books(desk, |desk, books| Ok(books.lease(desk, id)?.status == LeaseStatus::Active))
+}
+
+/// A lease whose expiry has come is expired, whoever meets it and for whatever.
+fn expire_if_due(desk: &mut Desk<'_>, id: LeaseId) -> Step<()> {
+    let now = desk.now;
+    let is_due = with_books(desk, |desk, books| Ok(books.lease(desk, id)?.is_due(now)))?;
+    if is_due { end_with_holds(desk, id, LeaseStatus::Expired, Action::LeaseExpired) } else { Ok(()) }
 }
 
 /// Revokes what was lent under a mandate.
@@ -73,8 +79,7 @@ pub(super) fn revoke_those_of_mandate(desk: &mut Desk<'_>, id: MandateId) -> Ste
 /// Revokes what was lent to an agent or by it.
 pub(super) fn revoke_those_of_agent(desk: &mut Desk<'_>, id: AgentId) -> Step<()> {
     for id in list_ids(desk, LIST_OF_AGENT, &id.to_string())? {
-        let is_active = with_books(desk, |desk, books| Ok(books.lease(desk, id)?.status == LeaseStatus::Active))?;
-        if is_active {
+        if is_active(desk, id)? {
             end_with_holds(desk, id, LeaseStatus::Revoked, Action::LeaseRevoked)?;
         }
     }
@@ -86,9 +91,8 @@ pub(super) fn expire_due(desk: &mut Desk<'_>, batch: u64) -> Step<u64> {
     let rows = desk.sql.run(LIST_DUE, params![desk.now.as_ms(), batch])?;
     for row in &rows {
         let id = Columns::of(row).id(LeaseId::parse)?;
-        let is_active = with_books(desk, |desk, books| Ok(books.lease(desk, id)?.status == LeaseStatus::Active))?;
         // An ancestor's end may have taken it along.
-        if is_active {
+        if is_active(desk, id)? {
             end_with_holds(desk, id, LeaseStatus::Expired, Action::LeaseExpired)?;
         }
     }
@@ -167,27 +171,35 @@ fn announce(desk: &mut Desk<'_>, books: &mut Books, id: LeaseId, action: Action,
     Ok(())
 }
 
-/// A lease with nothing left that nothing can come back to has come to its end.
+/// A lease with nothing left that nothing can come back to has come to its end; so may have those it was lent from.
 pub(super) fn notice_exhaustion(desk: &mut Desk<'_>, books: &mut Books, id: LeaseId) -> Step<()> {
     let mut next = Some(id);
     while let Some(id) = next {
-        // Children still active in the books: their rows are written at the end.
-        let has_children = has_active_children_in(desk, books, id)?;
         let lease = books.lease(desk, id)?;
-        if !lease.is_spent(has_children) {
-            return Ok(());
+        let (is_active, is_spent, parent) = (lease.status == LeaseStatus::Active, lease.is_spent(), lease.parent);
+        if is_active {
+            if !is_spent || is_awaited_from_below(desk, books, id)? {
+                return Ok(());
+            }
+            books.lease(desk, id)?.status = LeaseStatus::Exhausted;
+            announce(desk, books, id, Action::LeaseExhausted, None)?;
         }
-        lease.status = LeaseStatus::Exhausted;
-        next = lease.parent;
-        announce(desk, books, id, Action::LeaseExhausted, None)?;
+        next = parent;
     }
     Ok(())
 }
 
-fn has_active_children_in(desk: &Desk<'_>, books: &mut Books, id: LeaseId) -> Step<bool> {
-    for child in list_ids(desk, LIST_ACTIVE_CHILDREN, &id.to_string())? {
-        if books.lease(desk, child)?.status == LeaseStatus::Active {
-            return Ok(true);
+/// Whether something lent on can come back: a child is active, or holds something, or awaits something itself. Rows are
+/// behind the books, but what counts in a book counts in its row.
+fn is_awaited_from_below(desk: &Desk<'_>, books: &mut Books, id: LeaseId) -> Step<bool> {
+    let mut open = vec![id];
+    while let Some(id) = open.pop() {
+        for child in list_ids(desk, LIST_OPEN_CHILDREN, &id.to_string())? {
+            let lease = books.lease(desk, child)?;
+            if lease.status == LeaseStatus::Active || !lease.reserved.is_zero() {
+                return Ok(true);
+            }
+            open.push(child);
         }
     }
     Ok(false)
