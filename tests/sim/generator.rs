@@ -84,7 +84,7 @@ impl Generator {
         let uuid = Uuid::new(&mut random);
         let controller = if random.percent(75) { Controller::Wallet(address(0)) } else { Controller::User(user(0)) };
         let slug = Slug::parse("agent-alpha").expect("a slug");
-        let money_percent = if random.percent(50) { 78 } else { 8 };
+        let money_percent = if random.percent(40) { 78 } else { 8 };
         Self { random, uuid, slug, controller, secrets: 0, money_percent, flights: Vec::new(), landed: Vec::new(), again: Vec::new() }
     }
 

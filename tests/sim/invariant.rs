@@ -75,7 +75,7 @@ fn check_entries(
             (name(entry.from), name(entry.to), amount.get())
         });
         let is_about = |expected: &&Expected| expected.object.as_ref().is_none_or(|object| *object == entry.object);
-        let at = if model_allows_any_order(expected) { awaited.iter().position(is_about) } else { Some(0) };
+        let at = if end_together(expected) { awaited.iter().position(is_about) } else { Some(0) };
         ensure!(at.is_some(), "entry {entry:?}, expected {expected:?}");
         let expected = awaited.remove(at.unwrap_or_default());
         let same = entry.action == expected.action
@@ -101,7 +101,7 @@ fn check_entries(
 }
 
 /// Whether something under a lease or a mandate ended, which takes more with it.
-fn model_allows_any_order(expected: &[Expected]) -> bool {
+fn end_together(expected: &[Expected]) -> bool {
     expected.iter().any(|one| one.action.starts_with("lease.") || one.action.starts_with("mandate.") || one.action.starts_with("approval."))
 }
 

@@ -156,6 +156,9 @@ fn a_lease_is_exhausted_only_when_nothing_can_come_back_to_it() {
     assert_eq!([middle, root].map(|id| tale.lease(id).status), [LeaseStatus::Exhausted; 2]);
 }
 
+/// Somebody, or the alarm, comes upon a lease.
+type Meeting = fn(&mut Tale, LeaseId) -> Result<LeaseForm, Refusal>;
+
 #[test]
 fn a_lease_that_ran_out_takes_its_holds_along_whoever_meets_it_first() {
     let revoke = |tale: &mut Tale, id| tale.lease_reply(MoneyCommand::RevokeLease { lease_id: id });
@@ -164,7 +167,7 @@ fn a_lease_that_ran_out_takes_its_holds_along_whoever_meets_it_first() {
         tale.house(Command::RunDue { batch: 10 });
         Ok(tale.lease(id))
     };
-    let meet: [fn(&mut Tale, LeaseId) -> Result<LeaseForm, Refusal>; 3] = [revoke, release, alarm];
+    let meet: [Meeting; 3] = [revoke, release, alarm];
     for first in meet {
         let mut tale = Tale::new();
         let mandate = tale.mandate(draft()).id;

@@ -16,7 +16,7 @@ use super::super::Run;
 use super::super::caller::token_of;
 use super::super::state::{Status, entry};
 use super::judge::{Ask, judge};
-use super::spend::{self, Ids, put_hold};
+use super::spend::{self, Ids, Planned, put_hold};
 use super::state::Payment;
 use super::{Case, check, check_running, hold, outcome_of, refuse, wrong};
 
@@ -63,7 +63,8 @@ pub fn pay(case: &mut Case<'_>, request: &PayRequest) -> Run {
     let Some(reservation) = form.reservation_id else { return wrong(case.reply, "a payment with its reservation") };
     let ids = Ids { reservation, approval: form.approval_id, payment: Some(form.id) };
     case.state.payments.insert(form.id, Payment { reservation: Some(reservation), ..made });
-    put_hold(case.state, case.now, case.call, &ask, &verdict, 0, &ids, case.entries);
+    let planned = Planned { call: case.call, ask: &ask, verdict: &verdict, ttl_s: 0, ids };
+    put_hold(case.state, case.now, &planned, case.entries);
     if verdict.needs_approval {
         hold::settle(case.state, form.id, PaymentStatus::PendingApproval, case.entries);
     } else {

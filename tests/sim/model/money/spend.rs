@@ -57,17 +57,18 @@ pub struct Ids {
     pub payment: Option<guildhall::domain::id::PaymentId>,
 }
 
+/// A hold that nothing refuses: for whom and how long, under which ids.
+pub struct Planned<'a> {
+    pub call: &'a TenantCall,
+    pub ask: &'a Ask<'a>,
+    pub verdict: &'a Verdict,
+    pub ttl_s: u64,
+    pub ids: Ids,
+}
+
 /// Holds what nothing refuses, and asks a human where one has to be asked.
-pub fn put_hold(
-    state: &mut State,
-    now: Timestamp,
-    call: &TenantCall,
-    ask: &Ask<'_>,
-    verdict: &Verdict,
-    ttl_s: u64,
-    ids: &Ids,
-    entries: &mut Vec<Expected>,
-) {
+pub fn put_hold(state: &mut State, now: Timestamp, planned: &Planned<'_>, entries: &mut Vec<Expected>) {
+    let Planned { call, ask, verdict, ttl_s, ids } = planned;
     let day = match ask.lease {
         Some(lease) => state.leases[&lease].day,
         None => state.mandates[&ask.mandate].day.max(now.utc_day()),
@@ -78,11 +79,11 @@ pub fn put_hold(
         lease: ask.lease,
         action: ask.action,
         day,
-        ttl_s,
+        ttl_s: *ttl_s,
         approval: ids.approval.filter(|_| verdict.needs_approval),
         payment: ids.payment,
     };
-    let (status, lasts_s) = if verdict.needs_approval { (Status::Pending, APPROVAL_TTL_S) } else { (Status::Reserved, ttl_s) };
+    let (status, lasts_s) = if verdict.needs_approval { (Status::Pending, APPROVAL_TTL_S) } else { (Status::Reserved, *ttl_s) };
     let reservation = Reservation {
         wallet: state.paying_wallet(ask.mandate, ask.lease),
         amount: ask.amount,
@@ -122,7 +123,8 @@ pub fn reserve(case: &mut Case<'_>, request: &SpendRequest) -> Run {
         }
     };
     let Some(MoneyOutcome::Reservation(form)) = outcome_of(case.reply) else { return wrong(case.reply, "a reservation") };
-    put_hold(case.state, case.now, case.call, &ask, &verdict, request.ttl_s, &ids_of(form), case.entries);
+    let planned = Planned { call: case.call, ask: &ask, verdict: &verdict, ttl_s: request.ttl_s, ids: ids_of(form) };
+    put_hold(case.state, case.now, &planned, case.entries);
     let deadline = case.state.reservations[&form.id].expires_at;
     let alarmed = case.reply.next_due_at_ms.is_some_and(|due| due <= deadline);
     check(alarmed, case.reply, || "an alarm before the hold runs out".to_owned())?;
@@ -146,7 +148,8 @@ fn batch_pass(case: &Case<'_>, items: &[SpendRequest]) -> (State, Vec<Expected>,
         }
         let unknown = Ids { reservation: ReservationId::from_ulid(new_ulid(case.now, &mut strangers)), approval: None, payment: None };
         let ids = shown.get(index).and_then(|result| result.as_ref().ok()).map_or(unknown, ids_of);
-        put_hold(&mut state, case.now, case.call, &ask, &verdict, item.ttl_s, &ids, &mut entries);
+        let planned = Planned { call: case.call, ask: &ask, verdict: &verdict, ttl_s: item.ttl_s, ids };
+        put_hold(&mut state, case.now, &planned, &mut entries);
         Ok(())
     };
     let results = items.iter().enumerate().map(|(index, item)| serve(index, item)).collect();
