@@ -52,5 +52,9 @@ pub const TABLE: &[&[Route]] = &[
     spendguard::control::ROUTES,
     maip::agent::ROUTES,
     maip::key::ROUTES,
+    maip::session::ROUTES,
+    maip::delegation::ROUTES,
+    maip::guardrail::ROUTES,
+    maip::receipt::ROUTES,
     maip::trust::ROUTES,
 ];

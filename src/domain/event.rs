@@ -81,6 +81,13 @@ actions! {
     AgentKeyRotated = "agent.key_rotated";
     /// An agent's trust was computed; what it comes to stands in its own history.
     TrustComputed = "agent.trust_computed";
+    SessionOpened = "agent_session.opened";
+    SessionRefreshed = "agent_session.refreshed";
+    SessionTerminated = "agent_session.terminated";
+    DelegationOffered = "delegation.offered";
+    DelegationAccepted = "delegation.accepted";
+    /// The entry's object is the receipt's id, a colon and its chain hash.
+    ReceiptIssued = "receipt.issued";
 }
 
 impl Action {
@@ -88,7 +95,17 @@ impl Action {
     pub const fn is_announced(self) -> bool {
         !matches!(
             self,
-            Self::QueryHeld | Self::QueryRemainderFreed | Self::ReservationRemainderFreed | Self::TokenGranted | Self::TrustComputed
+            Self::QueryHeld
+                | Self::QueryRemainderFreed
+                | Self::ReservationRemainderFreed
+                | Self::TokenGranted
+                | Self::TrustComputed
+                | Self::SessionOpened
+                | Self::SessionRefreshed
+                | Self::SessionTerminated
+                | Self::DelegationOffered
+                | Self::DelegationAccepted
+                | Self::ReceiptIssued
         )
     }
 }

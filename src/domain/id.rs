@@ -144,6 +144,10 @@ ids! {
     LeaseId = "lse_";
     /// A question to a human.
     ApprovalId = "apr_";
+    /// What an agent has signed that it did.
+    ReceiptId = "rct_";
+    /// Scopes one agent offers another.
+    DelegationId = "dlg_";
 }
 
 /// A version 4 UUID, written in lower case with hyphens: tenants and users.

@@ -130,4 +130,9 @@ codes! {
     SessionRequired = 403, "SESSION_REQUIRED", "session_required", "SESSION_REQUIRED";
     /// An agent has had as many keys as one may.
     KeyLimit = 409, "key_limit", "key_limit", "key_limit";
+    /// More was asked for than the agent holds.
+    ScopeNotHeld = 403, "scope_not_held", "scope_not_held", "scope_not_held";
+    DelegationDepthExceeded = 409, "delegation_depth_exceeded", "delegation_depth_exceeded", "delegation_depth_exceeded";
+    DelegationCycle = 409, "delegation_cycle", "delegation_cycle", "delegation_cycle";
+    DelegationExpired = 409, "delegation_expired", "delegation_expired", "delegation_expired";
 }

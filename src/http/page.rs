@@ -30,7 +30,7 @@ const LIMIT_DEFAULT: u64 = 20;
 const OFFSET_LIMIT_MAX: u64 = 200;
 const OFFSET_LIMIT_DEFAULT: u64 = 50;
 /// The largest number a double holds exactly.
-const OFFSET_MAX: u64 = 9_007_199_254_740_991;
+pub const OFFSET_MAX: u64 = 9_007_199_254_740_991;
 
 impl Ctx {
     /// The `limit` of the query, 1..100.

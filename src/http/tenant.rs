@@ -123,7 +123,9 @@ impl Ctx {
                 }
                 Ok(Seat { tenant, proof: Proof::Wallet { address: LoginAddress::from_bytes(*wallet.as_bytes()) }, named: None })
             }
-            Credential::None | Credential::Human(_) | Credential::Execution(_) => Err(credential::bad_credential()),
+            Credential::None | Credential::Human(_) | Credential::Execution(_) | Credential::Session(_) => {
+                Err(credential::bad_credential())
+            }
         }
     }
 
@@ -132,6 +134,13 @@ impl Ctx {
         let credential = self.credential();
         let Credential::Execution(execution) = &*credential else { return self.management_seat().await };
         Ok(Seat { tenant: execution.tenant, proof: Proof::Execution(execution.rights.clone()), named: self.tenant_header() })
+    }
+
+    /// The seat of a `/v1` caller that may be an agent: its session's tenant, or its execution token's, else as for management.
+    pub async fn agent_seat(&self) -> Result<Seat, Fault> {
+        let credential = self.credential();
+        let Credential::Session(token) = &*credential else { return self.spend_seat().await };
+        Ok(Seat { tenant: token.tenant(), proof: Proof::Session { token_hash: token.hash() }, named: self.tenant_header() })
     }
 
     /// The seat of a `/v1` management caller: a key's own tenant, or the one a human names or alone has.
@@ -148,7 +157,9 @@ impl Ctx {
                 }
                 None => self.only_tenant_of(human.user_id).await,
             },
-            Credential::None | Credential::Wallet(_) | Credential::Execution(_) => Err(credential::bad_credential()),
+            Credential::None | Credential::Wallet(_) | Credential::Execution(_) | Credential::Session(_) => {
+                Err(credential::bad_credential())
+            }
         }
     }
 
@@ -176,6 +187,8 @@ impl Ctx {
             Proof::User { user_id } | Proof::Operator { user_id } => format!("user:{user_id}"),
             Proof::House => "house".to_owned(),
             Proof::Execution(rights) => format!("agent:{}", rights.agent_id),
+            Proof::Session { token_hash } => format!("session:{token_hash}"),
+            Proof::Refresh { token_hash } => format!("refresh:{token_hash}"),
         };
         super::idempotency::claim(&caller, self.route, self.params(), &key, self.incoming.body_value()?).map(Some)
     }
@@ -267,6 +280,7 @@ impl Ctx {
             },
             Access::Management => self.management_seat().await?,
             Access::Spend | Access::Execution => self.spend_seat().await?,
+            Access::SessionOrManagement | Access::Agent => self.agent_seat().await?,
             Access::Public | Access::WalletSession | Access::Human | Access::Admin | Access::Console | Access::OperatorConsole => {
                 return Ok(());
             }
@@ -279,16 +293,7 @@ impl Ctx {
     pub fn mint_key(&self, kind: KeyKind, tenant: TenantUuid) -> Result<(String, NewSecret), Fault> {
         let key = ApiKey::mint(kind, tenant, &mut PlatformEntropy);
         let text = key.reveal();
-        let sealed = match self.idempotency_key()? {
-            None => None,
-            Some(idempotency_key) => {
-                let seal = self.keys()?.reply_seal(&idempotency_key);
-                let sealed = seal
-                    .seal(text.as_bytes(), SEALED_KEY_PLACE, &mut PlatformEntropy)
-                    .map_err(|error| Fault::internal(error.to_string()))?;
-                Some(hex::encode(sealed))
-            }
-        };
+        let sealed = self.seal_once(&text)?;
         let secret = NewSecret {
             number: key.number(),
             secret_hash: Digest::from_bytes(*key.secret_hash().as_bytes()),
@@ -298,7 +303,16 @@ impl Ctx {
         Ok((text, secret))
     }
 
-    /// The text of the key an outcome speaks of: the one just minted, or on a replay the one sealed then.
+    /// A secret that is shown once, sealed so that only a repeat with this request's Idempotency-Key opens it; `None` without
+    /// such a key.
+    pub fn seal_once(&self, secret: &str) -> Result<Option<String>, Fault> {
+        let Some(idempotency_key) = self.idempotency_key()? else { return Ok(None) };
+        let seal = self.keys()?.reply_seal(&idempotency_key);
+        let sealed = seal.seal(secret.as_bytes(), SEALED_KEY_PLACE, &mut PlatformEntropy);
+        sealed.map(|sealed| Some(hex::encode(sealed))).map_err(|error| Fault::internal(error.to_string()))
+    }
+
+    /// The secret an outcome speaks of: the one just minted, or on a replay the one sealed then.
     pub fn reveal_key(&self, minted: String, sealed: Option<&str>) -> Result<String, Fault> {
         if !self.is_replayed() {
             return Ok(minted);

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::identity::command::AgentCommand;
 use super::money::command::MoneyCommand;
 use super::outcome::Answered;
+use super::proof::command::ProofCommand;
 use crate::domain::address::LoginAddress;
 use crate::domain::agent::AgentStatus;
 use crate::domain::bytes;
@@ -144,6 +145,8 @@ pub enum Command {
     Money(MoneyCommand),
     /// Agents as identities.
     Agent(AgentCommand),
+    /// What agents prove.
+    Proof(ProofCommand),
 }
 
 /// A new tenant. A repeat with the same uuid and controller answers the same tenant; until its delivery is confirmed it
@@ -152,6 +155,9 @@ impl Command {
     /// Whether it changes nothing.
     pub const fn only_reads(&self) -> bool {
         if let Self::Agent(command) = self {
+            return command.only_reads();
+        }
+        if let Self::Proof(command) = self {
             return command.only_reads();
         }
         matches!(

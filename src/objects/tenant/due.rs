@@ -7,6 +7,7 @@ use super::desk::{Desk, Done, EVENT_TTL_MS, Keep, Step};
 use super::money::sweep;
 use super::outbox;
 use super::outcome::{Due, Outcome};
+use super::proof::session;
 use crate::domain::time::{HOUR_MS, Timestamp};
 use crate::objects::{idempotency, limit};
 
@@ -28,10 +29,11 @@ fn keep_house(desk: &mut Desk<'_>, batch: u64) -> Step<u64> {
     let records = idempotency::purge(desk.sql, long_over, batch)?;
     let windows = limit::purge(desk.sql, long_over, batch)?;
     let events = outbox::purge(desk, desk.now.minus_ms(EVENT_TTL_MS), batch)?;
-    let left_over = records >= batch || windows >= batch || events >= batch;
+    let sessions = session::purge(desk, batch)?;
+    let left_over = [records, windows, events, sessions].into_iter().any(|purged| purged >= batch);
     let next = if left_over { Some(desk.now) } else { next_round(desk)? };
     desk.set_housekeeping(next)?;
-    Ok(records + windows + events)
+    Ok(records + windows + events + sessions)
 }
 
 fn next_round(desk: &Desk<'_>) -> Step<Option<Timestamp>> {
@@ -39,5 +41,5 @@ fn next_round(desk: &Desk<'_>) -> Step<Option<Timestamp>> {
     let event_old_at = outbox::oldest_at(desk)?.map(|at| at.plus_ms(EVENT_TTL_MS));
     // Never sooner than an hour: rows that cannot go yet must not keep the alarm ringing.
     let earliest = desk.now.plus_ms(HOUR_MS);
-    Ok([record_old_at, event_old_at].into_iter().flatten().min().map(|at| at.max(earliest)))
+    Ok([record_old_at, event_old_at, session::next_purge(desk)?].into_iter().flatten().min().map(|at| at.max(earliest)))
 }

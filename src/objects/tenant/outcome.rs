@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::identity::outcome::AgentOutcome;
 use super::money::outcome::MoneyOutcome;
+use super::proof::outcome::ProofOutcome;
 use crate::domain::address::LoginAddress;
 use crate::domain::agent::AgentStatus;
 use crate::domain::audit::Entry;
@@ -70,6 +71,7 @@ pub enum Outcome {
     Reconciled(Reconciled),
     Money(MoneyOutcome),
     Agents(AgentOutcome),
+    Proof(ProofOutcome),
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

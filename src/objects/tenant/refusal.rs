@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::money::refusal::MoneyRefusal;
+use super::proof::refusal::ProofRefusal;
 use crate::domain::id::WalletId;
 use crate::domain::money::Micros;
 use crate::domain::plan::Plan;
@@ -22,6 +23,9 @@ pub enum Thing {
     Lease,
     Payment,
     Approval,
+    Session,
+    Delegation,
+    Receipt,
 }
 
 /// A refusal. The comment gives the status it ends in.
@@ -91,6 +95,8 @@ pub enum Refusal {
     Money(MoneyRefusal),
     /// 409. An agent has had as many keys as one may.
     KeyLimit,
+    /// What agents would prove is refused.
+    Proof(ProofRefusal),
 }
 
 impl Refusal {
@@ -126,7 +132,8 @@ impl Refusal {
             | Self::WalletCap
             | Self::FundingSourceNotAllowed
             | Self::GoNoGoIncomplete
-            | Self::KeyLimit => true,
+            | Self::KeyLimit
+            | Self::Proof(_) => true,
             Self::Money(refusal) => refusal.is_kept(),
         }
     }
