@@ -56,5 +56,9 @@ pub const TABLE: &[&[Route]] = &[
     spendguard::tenant::ROUTES,
     maip::agent::ROUTES,
     maip::key::ROUTES,
+    maip::session::ROUTES,
+    maip::delegation::ROUTES,
+    maip::guardrail::ROUTES,
+    maip::receipt::ROUTES,
     maip::trust::ROUTES,
 ];

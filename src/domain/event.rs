@@ -89,6 +89,13 @@ actions! {
     AgentKeyRotated = "agent.key_rotated";
     /// An agent's trust was computed; what it comes to stands in its own history.
     TrustComputed = "agent.trust_computed";
+    SessionOpened = "agent_session.opened";
+    SessionRefreshed = "agent_session.refreshed";
+    SessionTerminated = "agent_session.terminated";
+    DelegationOffered = "delegation.offered";
+    DelegationAccepted = "delegation.accepted";
+    /// The entry's object is the receipt's id, a colon and its chain hash.
+    ReceiptIssued = "receipt.issued";
 }
 
 /// The events a tenant is told of, by webhook and feed (contract identity-and-money 13, atelier); all others stay inside.
@@ -150,6 +157,12 @@ impl Action {
                 | Self::WebhookSecretRotated
                 | Self::WebhookReplayed
                 | Self::TrustComputed
+                | Self::SessionOpened
+                | Self::SessionRefreshed
+                | Self::SessionTerminated
+                | Self::DelegationOffered
+                | Self::DelegationAccepted
+                | Self::ReceiptIssued
         )
     }
 

@@ -159,6 +159,10 @@ ids! {
     WebhookId = "whk_";
     /// One event on its way to one endpoint.
     DeliveryId = "dlv_";
+    /// What an agent has signed that it did.
+    ReceiptId = "rct_";
+    /// Scopes one agent offers another.
+    DelegationId = "dlg_";
 }
 
 /// The part of an event's ULID that is its sequence.

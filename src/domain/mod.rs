@@ -2,15 +2,18 @@
 
 pub mod address;
 pub mod agent;
+pub mod agent_session;
 pub mod approval;
 pub mod audit;
 pub mod bytes;
+pub mod delegation;
 pub mod delivery;
 pub mod digest;
 pub mod enrollment;
 pub mod entropy;
 pub mod event;
 pub mod form;
+pub mod guardrail;
 pub mod id;
 pub mod idempotency;
 pub mod json_text;
@@ -25,6 +28,7 @@ pub mod money;
 pub mod packet;
 pub mod payment;
 pub mod plan;
+pub mod receipt;
 pub mod referral;
 pub mod reservation;
 pub mod scope;

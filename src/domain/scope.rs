@@ -61,6 +61,16 @@ impl Scope {
         !self.denies && self.resource != "*" && self.action != "*"
     }
 
+    /// What two entries that allow both name.
+    fn shared_with(&self, other: &Self) -> Option<Self> {
+        let shared = |one: &str, other: &str| match (one, other) {
+            ("*", part) | (part, "*") => Some(part.to_owned()),
+            (one, other) => (one == other).then(|| one.to_owned()),
+        };
+        let (resource, action) = (shared(&self.resource, &other.resource)?, shared(&self.action, &other.action)?);
+        Some(Self { denies: false, resource, action })
+    }
+
     /// Whether every action this entry names is also named by `wider`, leaving aside whether either denies.
     fn is_named_by(&self, wider: &Self) -> bool {
         let covers = |wide: &str, narrow: &str| wide == "*" || wide == narrow;
@@ -169,6 +179,42 @@ impl Scopes {
         self.0.iter().filter(|entry| !entry.denies).all(|entry| parent.0.iter().any(|wide| !wide.denies && entry.is_named_by(wide)))
     }
 
+    /// Whether all of it is `holder`'s to give: [`Self::is_covered_by`], and nothing that allows is denied as a whole by
+    /// `holder` or by one of those it comes from. What they deny in part is inherited.
+    pub fn is_held_by(&self, holder: &Self, parents: &[Self]) -> bool {
+        let is_denied = |entry: &Scope| holder.denies(entry) || parents.iter().any(|parent| parent.denies(entry));
+        self.is_covered_by(holder) && !self.0.iter().any(|entry| !entry.denies && is_denied(entry))
+    }
+
+    /// This set cut to what `parent` covers: of its entries that allow, the part that `parent` names too. Denials stay.
+    pub fn cut_to(&self, parent: &Self) -> Result<Self, ScopeError> {
+        let mut kept: Vec<Scope> = Vec::new();
+        let mut keep = |entry: Scope| {
+            if !kept.contains(&entry) {
+                kept.push(entry);
+            }
+        };
+        for entry in &self.0 {
+            if entry.denies {
+                keep(entry.clone());
+            } else {
+                parent.0.iter().filter(|wide| !wide.denies).filter_map(|wide| entry.shared_with(wide)).for_each(&mut keep);
+            }
+        }
+        Self::new(kept)
+    }
+
+    /// This set and the entries of `other` that are not in it.
+    pub fn joined_with(&self, other: &Self) -> Result<Self, ScopeError> {
+        let mut entries = self.0.clone();
+        entries.extend(other.0.iter().filter(|entry| !self.0.contains(entry)).cloned());
+        Self::new(entries)
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// This set and every denial of `parent`; too many entries together are refused.
     pub fn inheriting_denials(&self, parent: &Self) -> Result<Self, ScopeError> {
         let mut entries = self.0.clone();
@@ -244,6 +290,39 @@ mod tests {
         for wide in ["*:read", "data:*", "!data:read"] {
             assert!(!Scope::parse(wide).unwrap().is_one_action());
         }
+    }
+
+    #[test]
+    fn what_is_given_is_held_and_not_denied_as_a_whole() {
+        let holder = scopes(&["data:*", "!data:delete"]);
+        for (given, is_held) in [
+            (&["data:read"][..], true),
+            (&["data:*"], true),
+            (&["data:*", "!mail:read"], true),
+            (&["data:delete"], false),
+            (&["*:read"], false),
+            (&["data:write"], false),
+            (&[], true),
+        ] {
+            assert_eq!(scopes(given).is_held_by(&holder, &[scopes(&["*:*"]), scopes(&["!data:write"])]), is_held, "{given:?}");
+        }
+    }
+
+    #[test]
+    fn a_set_that_is_cut_keeps_what_both_name_and_its_denials() {
+        let parent = scopes(&["data:*", "*:read", "!mail:send"]);
+        assert_eq!(
+            scopes(&["data:write", "mail:*", "chat:open", "!data:x"]).cut_to(&parent),
+            Ok(scopes(&["data:write", "mail:read", "!data:x"]))
+        );
+        let all = scopes(&["*:*"]).cut_to(&parent).unwrap();
+        assert_eq!(all, scopes(&["data:*", "*:read"]));
+        assert!(all.is_covered_by(&parent));
+        assert_eq!(scopes(&["data:read"]).cut_to(&parent), Ok(scopes(&["data:read"])));
+        assert!(scopes(&["a:b"]).cut_to(&Scopes::default()).unwrap().is_empty());
+        let wide = Scopes::new((0..128).map(|at| Scope::parse(&format!("r{at}:*")).unwrap()).collect()).unwrap();
+        assert_eq!(scopes(&["*:a", "*:b"]).cut_to(&wide), Err(ScopeError::TooMany));
+        assert_eq!(scopes(&["a:b"]).joined_with(&scopes(&["a:b", "c:d"])), Ok(scopes(&["a:b", "c:d"])));
     }
 
     #[test]

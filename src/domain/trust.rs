@@ -9,7 +9,7 @@ pub const TRUST_WINDOW_MS: u64 = 30 * DAY_MS;
 /// As deep as delegation goes.
 pub const DEPTH_MAX: u64 = 8;
 /// So many receipts are as good as any more.
-const RECEIPTS_FULL: u64 = 100;
+pub const RECEIPTS_FULL: u64 = 100;
 
 /// A share from 0 to 1: a number in JSON, whole thousandths everywhere else.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -134,4 +134,9 @@ codes! {
     WebhookDisabled = 409, "webhook_disabled", "webhook_disabled", "webhook_disabled";
     /// An agent has had as many keys as one may.
     KeyLimit = 409, "key_limit", "key_limit", "key_limit";
+    /// More was asked for than the agent holds.
+    ScopeNotHeld = 403, "scope_not_held", "scope_not_held", "scope_not_held";
+    DelegationDepthExceeded = 409, "delegation_depth_exceeded", "delegation_depth_exceeded", "delegation_depth_exceeded";
+    DelegationCycle = 409, "delegation_cycle", "delegation_cycle", "delegation_cycle";
+    DelegationExpired = 409, "delegation_expired", "delegation_expired", "delegation_expired";
 }

@@ -11,6 +11,7 @@ use super::route::Access;
 use crate::crypto::api_key::ApiKey;
 use crate::crypto::key_ring::Opened;
 use crate::crypto::opaque_token::OpaqueToken;
+use crate::crypto::session_token::SessionToken;
 use crate::crypto::token::{ExecutionAudience, ExecutionToken, HumanRole, HumanSession, TokenKind, WalletSession};
 use crate::crypto::wallet::WalletAddress;
 use crate::domain::id::{TenantUuid, UserId};
@@ -44,6 +45,8 @@ pub enum Credential {
     Human(Human),
     /// An execution token whose signature and times hold.
     Execution(Execution),
+    /// A session's token that is well formed; whether it is known has not been asked yet.
+    Session(SessionToken),
 }
 
 /// An execution token: of which tenant, for which audience, good for what.
@@ -61,6 +64,7 @@ enum Presented {
     Key(ApiKey),
     HumanToken(HumanSession),
     Execution(Execution),
+    Session(SessionToken),
     Unknown,
 }
 
@@ -84,9 +88,7 @@ pub async fn check(ctx: &Ctx, access: Access) -> Result<(), Fault> {
         },
         Access::Management => match present_management(ctx)? {
             Presented::Nothing => return Err(missing("send X-API-Key: tl_..., or Authorization: Bearer with a human's token")),
-            Presented::Execution(_) => {
-                return Err(Fault::new(Code::Forbidden, "an execution token manages nothing; send X-API-Key: tl_..."));
-            }
+            Presented::Execution(_) => return Err(no_execution_token()),
             presented => take_management(ctx, presented).await?,
         },
         Access::Spend => match present_management(ctx)? {
@@ -96,6 +98,15 @@ pub async fn check(ctx: &Ctx, access: Access) -> Result<(), Fault> {
                 ));
             }
             Presented::Execution(execution) => Credential::Execution(execution),
+            presented => take_management(ctx, presented).await?,
+        },
+        Access::SessionOrManagement | Access::Agent => match present_management(ctx)? {
+            Presented::Nothing => {
+                return Err(missing("send Authorization: Bearer with the token of the agent's session, or X-API-Key: tl_..."));
+            }
+            Presented::Session(token) => Credential::Session(token),
+            Presented::Execution(execution) if access == Access::Agent => Credential::Execution(execution),
+            Presented::Execution(_) => return Err(no_execution_token()),
             presented => take_management(ctx, presented).await?,
         },
         Access::Execution => match present_management(ctx)? {
@@ -143,6 +154,10 @@ fn missing(how: &'static str) -> Fault {
     Fault::new(Code::Unauthenticated, how)
 }
 
+fn no_execution_token() -> Fault {
+    Fault::new(Code::Forbidden, "an execution token manages nothing; send X-API-Key: tl_...")
+}
+
 /// One text for every credential that is not good here: what is wrong with it is nobody's business.
 pub fn bad_credential() -> Fault {
     Fault::new(Code::BadCredential, "this credential is not good here: it may be malformed, unknown, revoked or expired")
@@ -168,6 +183,9 @@ fn classify(ctx: &Ctx, text: &str) -> Result<Presented, Fault> {
     }
     if let Some(key) = ApiKey::parse(text) {
         return Ok(Presented::Key(key));
+    }
+    if let Some(token) = SessionToken::parse(text) {
+        return Ok(Presented::Session(token));
     }
     const AUDIENCES: [&str; 3] = [HumanSession::AUDIENCE, ExecutionAudience::Payments.as_str(), ExecutionAudience::Actions.as_str()];
     let Ok(opened) = keys.ring.open(text, ctx.now, &AUDIENCES) else { return Ok(Presented::Unknown) };

@@ -23,6 +23,7 @@ fn security(access: Access) -> Value {
         Access::Runtime => json!([{"bearer": []}, {"tenantToken": []}]),
         Access::Management => json!([{"apiKey": []}, {"bearer": []}]),
         Access::Spend => json!([{"bearer": []}, {"apiKey": []}]),
+        Access::SessionOrManagement | Access::Agent => json!([{"apiKey": []}, {"bearer": []}]),
         Access::Execution => json!([{"bearer": []}]),
         Access::Human => json!([{"bearer": []}, {"cookie": []}]),
         Access::Admin => json!([{"bearer": []}]),

@@ -11,6 +11,7 @@ use crate::domain::mandate::LimitKind;
 use crate::domain::money::Micros;
 use crate::domain::spend::{Reason, Risk};
 use crate::objects::tenant::money::refusal::MoneyRefusal;
+use crate::objects::tenant::proof::refusal::ProofRefusal;
 use crate::objects::tenant::refusal::Refusal;
 
 /// The tenant named is not the credential's: alike whether it exists.
@@ -74,7 +75,22 @@ pub fn fault_of(refusal: Refusal, root: Root) -> Fault {
             Fault::new(Code::GoNoGoIncomplete, "live money waits for a complete go/no-go packet: GET /v1/tenant/go-no-go")
         }
         Refusal::Money(refusal) => fault_of_money(refusal, root),
+        Refusal::Proof(refusal) => fault_of_proof(refusal),
         Refusal::KeyLimit => Fault::new(Code::KeyLimit, "an agent has at most 4096 keys in its life; register another"),
+    }
+}
+
+fn fault_of_proof(refusal: ProofRefusal) -> Fault {
+    match refusal {
+        ProofRefusal::AgentNotActive => Fault::new(Code::AgentSuspended, "that agent is suspended or revoked: no session in its name"),
+        ProofRefusal::ScopeNotHeld => {
+            Fault::new(Code::ScopeNotHeld, "an agent gives no more than it holds, in at most 128 entries: GET /v1/agents/{id}")
+        }
+        ProofRefusal::DelegationDepthExceeded => {
+            Fault::new(Code::DelegationDepthExceeded, "the receiver, or an agent below it, would stand more than 8 levels deep")
+        }
+        ProofRefusal::DelegationCycle => Fault::new(Code::DelegationCycle, "the giver comes from the receiver"),
+        ProofRefusal::DelegationExpired => Fault::new(Code::DelegationExpired, "nobody accepted it in time; offer it again"),
     }
 }
 

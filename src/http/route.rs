@@ -29,6 +29,10 @@ pub enum Access {
     Management,
     /// An execution token, or management.
     Spend,
+    /// A session of an agent, or management.
+    SessionOrManagement,
+    /// A session or an execution token of an agent, or management.
+    Agent,
     /// An execution token; management will not do.
     Execution,
     /// A human: token or cookie.

@@ -123,7 +123,9 @@ impl Ctx {
                 }
                 Ok(Seat { tenant, proof: Proof::Wallet { address: LoginAddress::from_bytes(*wallet.as_bytes()) }, named: None })
             }
-            Credential::None | Credential::Human(_) | Credential::Execution(_) => Err(credential::bad_credential()),
+            Credential::None | Credential::Human(_) | Credential::Execution(_) | Credential::Session(_) => {
+                Err(credential::bad_credential())
+            }
         }
     }
 
@@ -132,6 +134,13 @@ impl Ctx {
         let credential = self.credential();
         let Credential::Execution(execution) = &*credential else { return self.management_seat().await };
         Ok(Seat { tenant: execution.tenant, proof: Proof::Execution(execution.rights.clone()), named: self.tenant_header() })
+    }
+
+    /// The seat of a `/v1` caller that may be an agent: its session's tenant, or its execution token's, else as for management.
+    pub async fn agent_seat(&self) -> Result<Seat, Fault> {
+        let credential = self.credential();
+        let Credential::Session(token) = &*credential else { return self.spend_seat().await };
+        Ok(Seat { tenant: token.tenant(), proof: Proof::Session { token_hash: token.hash() }, named: self.tenant_header() })
     }
 
     /// The seat of a `/v1` management caller: a key's own tenant, or the one a human names or alone has.
@@ -152,7 +161,9 @@ impl Ctx {
                     Ok(if human.is_admin { Seat { proof: Proof::Operator { user_id }, ..only } } else { only })
                 }
             },
-            Credential::None | Credential::Wallet(_) | Credential::Execution(_) => Err(credential::bad_credential()),
+            Credential::None | Credential::Wallet(_) | Credential::Execution(_) | Credential::Session(_) => {
+                Err(credential::bad_credential())
+            }
         }
     }
 
@@ -180,6 +191,8 @@ impl Ctx {
             Proof::User { user_id } | Proof::Operator { user_id } => format!("user:{user_id}"),
             Proof::House => "house".to_owned(),
             Proof::Execution(rights) => format!("agent:{}", rights.agent_id),
+            Proof::Session { token_hash } => format!("session:{token_hash}"),
+            Proof::Refresh { token_hash } => format!("refresh:{token_hash}"),
         };
         super::idempotency::claim(&caller, self.route, self.params(), &key, self.incoming.body_value()?).map(Some)
     }
@@ -271,6 +284,7 @@ impl Ctx {
             },
             Access::Management => self.management_seat().await?,
             Access::Spend | Access::Execution => self.spend_seat().await?,
+            Access::SessionOrManagement | Access::Agent => self.agent_seat().await?,
             Access::Public | Access::WalletSession | Access::Human | Access::Admin | Access::Console | Access::OperatorConsole => {
                 return Ok(());
             }
@@ -293,7 +307,12 @@ impl Ctx {
         Ok((text, secret))
     }
 
-    /// The text of the key an outcome speaks of: the one just minted, or on a replay the one sealed then.
+    /// A secret just minted, sealed so that only a repeat with the caller's Idempotency-Key opens it; none without one.
+    pub fn seal_once(&self, secret: &str) -> Result<Option<String>, Fault> {
+        self.seal_for_repeat(secret, SEALED_KEY_PLACE)
+    }
+
+    /// The secret an outcome speaks of: the one just minted, or on a replay the one sealed then.
     pub fn reveal_key(&self, minted: String, sealed: Option<&str>) -> Result<String, Fault> {
         self.reveal(minted, sealed, SEALED_KEY_PLACE)
     }

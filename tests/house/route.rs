@@ -16,7 +16,7 @@ fn routes() -> Vec<&'static Route> {
 }
 
 /// Every route anyone may call. A route is added here with a reason, never by default.
-const PUBLIC: [&str; 25] = [
+const PUBLIC: [&str; 26] = [
     // Documents and health.
     "/healthz",
     "/.well-known/jwks.json",
@@ -31,6 +31,8 @@ const PUBLIC: [&str; 25] = [
     "/account/assets/icon.svg",
     // Exists only where the clock can be moved.
     "/v1/test-clock",
+    // Takes a refresh token, which is its credential.
+    "/v1/agent-sessions/refresh",
     // Ways in: they make the credential.
     "/v2/billing/agent/challenge",
     "/v2/billing/agent/session",

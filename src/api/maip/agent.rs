@@ -3,12 +3,13 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::scope::{ScopePairs, read_scopes};
 use super::{outcome_of, unexpected_of};
 use crate::domain::agent::{AgentStatus, AgentType, TrustLevel};
 use crate::domain::form::agent::AgentForm;
 use crate::domain::id::AgentId;
 use crate::domain::limit::LimitClass;
-use crate::domain::scope::{SCOPES_MAX, Scope, ScopeError, Scopes};
+use crate::domain::scope::Scopes;
 use crate::http::context::Ctx;
 use crate::http::fault::Fault;
 use crate::http::field::{Metadata, Name, Text, Time};
@@ -33,7 +34,7 @@ pub static ROUTES: &[Route] = routes! {
         query: [page::OFFSET_LIMIT, page::OFFSET, Query::one_of("agent_type", TYPES), Query::one_of("status", STATUSES), Query::one_of("trust_level", LEVELS)],
     }
     Get "/v1/agents/{id}" => show_agent {
-        name: "getAgent", summary: "One agent; its own execution token may ask too", access: Spend, class: Some(LimitClass::Identity), body: None,
+        name: "getAgent", summary: "One agent; its own session or execution token may ask too", access: Agent, class: Some(LimitClass::Identity), body: None,
         documented: true, status: 200, response: AgentForm,
     }
     Patch "/v1/agents/{id}" => change_agent {
@@ -77,23 +78,6 @@ struct AgentRequest {
     expires_at: Option<Time>,
 }
 
-#[derive(Deserialize)]
-#[cfg_attr(not(target_arch = "wasm32"), derive(schemars::JsonSchema))]
-struct ScopePairs {
-    actions: Vec<String>,
-    resources: Vec<String>,
-}
-
-impl ScopePairs {
-    fn into_scopes(self) -> Result<Scopes, ScopeError> {
-        if self.actions.len().saturating_mul(self.resources.len()) > SCOPES_MAX {
-            return Err(ScopeError::TooMany);
-        }
-        let pairs = self.resources.iter().flat_map(|resource| self.actions.iter().map(move |action| format!("{resource}:{action}")));
-        Scopes::new(pairs.map(|pair| Scope::parse(&pair)).collect::<Result<_, _>>()?)
-    }
-}
-
 /// A name, by either of its two members.
 fn read_name(display_name: Option<Name<256>>, name: Option<Value>) -> Result<Option<String>, Fault> {
     match (display_name, name) {
@@ -108,11 +92,7 @@ fn read_name(display_name: Option<Name<256>>, name: Option<Value>) -> Result<Opt
 impl AgentRequest {
     fn into_draft(self, ctx: &Ctx) -> Result<AgentDraft, Fault> {
         let display_name = read_name(self.display_name, self.name)?.ok_or_else(|| Fault::field("$.display_name", "is required"))?;
-        let scopes = match (self.scopes, self.scope) {
-            (Some(scopes), _) => scopes,
-            (None, Some(pairs)) => pairs.into_scopes().map_err(|error| Fault::field("$.scope", &error.to_string()))?,
-            (None, None) => Scopes::default(),
-        };
+        let scopes = read_scopes(self.scopes, self.scope)?.unwrap_or_default();
         Ok(AgentDraft {
             display_name,
             agent_type: self.agent_type.unwrap_or_default(),
@@ -238,9 +218,9 @@ async fn list_agents(ctx: &Ctx) -> Result<Reply, Fault> {
     }
 }
 
-/// 1. The id: 400, 404. 2. Read; a token reads its own agent only: 404. 3. Answer: 200.
+/// 1. The id: 400, 404. 2. Read; a session or token reads its own agent only: 404. 3. Answer: 200.
 async fn show_agent(ctx: &Ctx) -> Result<Reply, Fault> {
-    let seat = ctx.spend_seat().await?;
+    let seat = ctx.agent_seat().await?;
     let agent_id = ctx.path_agent(&seat)?;
     reply(200, &*agent_of(ctx.call_tenant(&seat, Command::Agent(AgentCommand::Get { agent_id })).await?)?)
 }
@@ -283,24 +263,6 @@ async fn delete_agent(ctx: &Ctx) -> Result<Reply, Fault> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn pairs(resources: &[&str], actions: &[&str]) -> Result<Vec<String>, ScopeError> {
-        let own = |texts: &[&str]| texts.iter().map(|&text| text.to_owned()).collect();
-        let scopes = ScopePairs { actions: own(actions), resources: own(resources) }.into_scopes()?;
-        Ok(serde_json::from_value(serde_json::to_value(scopes).unwrap()).unwrap())
-    }
-
-    #[test]
-    fn pairs_are_every_action_on_every_resource() {
-        assert_eq!(pairs(&["data", "!mail"], &["read", "*"]).unwrap(), ["data:read", "data:*", "!mail:read", "!mail:*"]);
-        assert_eq!(pairs(&["data"], &[]).unwrap(), [""; 0]);
-        assert_eq!(pairs(&["a:b"], &["read"]), Err(ScopeError::Malformed));
-        assert_eq!(pairs(&["a", "a"], &["read"]), Err(ScopeError::Repeated));
-        let many: Vec<String> = (0..129).map(|at| format!("r{at}")).collect();
-        let many: Vec<&str> = many.iter().map(String::as_str).collect();
-        assert_eq!(pairs(&many, &["read"]), Err(ScopeError::TooMany));
-        assert_eq!(pairs(many.get(..128).unwrap(), &["read"]).unwrap().len(), 128);
-    }
 
     #[test]
     fn a_name_counts_when_no_display_name_is_there() {

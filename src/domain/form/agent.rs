@@ -56,6 +56,8 @@ pub struct AgentForm {
     #[serde(with = "json_text")]
     #[cfg_attr(not(target_arch = "wasm32"), schemars(with = "Map<String, Value>"))]
     pub metadata: Map<String, Value>,
+    /// Of those that are active.
+    pub session_count: u64,
     pub delegation_depth: u64,
     /// As `agent_id`.
     pub parent_agent_id: Option<String>,

@@ -5,11 +5,14 @@
 
 pub mod agent;
 pub mod agent_key;
+pub mod agent_session;
 pub mod approval;
+pub mod delegation;
 pub mod delivery;
 pub mod lease;
 pub mod mandate;
 pub mod payment;
+pub mod receipt;
 pub mod reservation;
 pub mod webhook;
 

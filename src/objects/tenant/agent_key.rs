@@ -12,6 +12,7 @@ use crate::crypto::mac;
 use crate::domain::digest::Digest;
 use crate::domain::form::agent_key::{AgentKeyForm, Algorithm, KeyStatus};
 use crate::domain::id::{AgentId, KeyId};
+use crate::domain::receipt::KeyTimes;
 use crate::domain::time::Timestamp;
 use crate::objects::sql::{Row, SqlError};
 use crate::{params, statements};
@@ -26,6 +27,8 @@ statements! {
         WHERE agent_id = +?1 ORDER BY sequence DESC";
     FIND_AT = "SELECT id, sequence, created_at_ms, retired_at_ms, compromised, reason, public_key, prev_hash, entry_hash FROM agent_key
         WHERE agent_id = +?1 AND created_at_ms <= ?2 AND (retired_at_ms IS NULL OR retired_at_ms > ?2) ORDER BY sequence DESC LIMIT 1";
+    READ_SIGNING = "SELECT id, sealed FROM agent_key WHERE agent_id = +?1 ORDER BY sequence DESC LIMIT 1";
+    READ_VERIFYING = "SELECT public_key, created_at_ms, retired_at_ms, compromised FROM agent_key WHERE id = ?1 AND agent_id = +?2";
     READ_LAST = "SELECT sequence, entry_hash FROM agent_key WHERE agent_id = +?1 ORDER BY sequence DESC LIMIT 1";
     RETIRE = "UPDATE agent_key SET retired_at_ms = ?3, compromised = ?4 WHERE agent_id = ?1 AND sequence = ?2";
     /// What is still in its overlap when a compromise is told ends with it.
@@ -121,6 +124,35 @@ pub(super) fn list(desk: &Desk<'_>, agent_id: AgentId, at: Option<Timestamp>) ->
         Some(at) => desk.sql.run(FIND_AT, params![id, at.as_ms()])?,
     };
     Ok(rows.iter().map(|row| read(row, desk.now)).collect::<Result<_, SqlError>>()?)
+}
+
+/// The key an agent signs with now.
+pub(super) struct SealedKey {
+    pub key_id: KeyId,
+    /// Its private half.
+    pub sealed: Vec<u8>,
+}
+
+/// A key that has signed.
+pub(super) struct VerifyingKey {
+    pub public_key: [u8; 32],
+    pub times: KeyTimes,
+}
+
+/// The key an agent signs with: its newest.
+pub(super) fn read_signing(desk: &Desk<'_>, agent_id: AgentId) -> Step<SealedKey> {
+    let row = desk.sql.first(READ_SIGNING, params![agent_id.to_string()])?.ok_or(SqlError::Shape("an agent without a key"))?;
+    Ok(SealedKey { key_id: Columns::of(&row).id(KeyId::parse)?, sealed: row.blob(1)?.to_vec() })
+}
+
+/// A key of an agent's history.
+pub(super) fn read_verifying(desk: &Desk<'_>, agent_id: AgentId, key_id: KeyId) -> Step<VerifyingKey> {
+    let row = desk.sql.first(READ_VERIFYING, params![key_id.to_string(), agent_id.to_string()])?;
+    let row = row.ok_or(SqlError::Shape("a receipt without its key"))?;
+    let public_key = row.blob(0)?.try_into().map_err(|_| SqlError::Shape("not a public key"))?;
+    let retired_at = row.optional_unsigned(2)?.map(Timestamp::from_ms);
+    let times = KeyTimes { created_at: Timestamp::from_ms(row.unsigned(1)?), retired_at, is_compromised: row.unsigned(3)? == 1 };
+    Ok(VerifyingKey { public_key, times })
 }
 
 fn read(row: &Row, now: Timestamp) -> Result<AgentKeyForm, SqlError> {

@@ -66,6 +66,7 @@ pub(super) fn found<'a>(
         available_micros: Micros::ZERO,
         token: None,
         is_stopped: false,
+        session: None,
     };
     Ok(Desk {
         sql,

@@ -63,6 +63,10 @@ pub enum Proof {
     House,
     /// An execution token whose signature and times hold. Whether its agent, mandate and lease still stand is told here.
     Execution(ExecutionRights),
+    /// A token of an agent's session, by its hash. Whether the session lasts is told here.
+    Session { token_hash: Digest },
+    /// What renews a session, by its hash: good for that alone.
+    Refresh { token_hash: Digest },
 }
 
 /// What an execution token is good for (contract identity-and-money 5).
@@ -86,7 +90,7 @@ pub enum Actor {
     User(UserId),
     Operator(UserId),
     House,
-    /// An agent, by its execution token.
+    /// An agent, by its execution token or a session of it.
     Agent(AgentId),
 }
 
@@ -122,6 +126,23 @@ pub struct Caller {
     pub token: Option<ExecutionRights>,
     /// Whether the tenant's kill switch is on.
     pub is_stopped: bool,
+    /// The agent's session it came with.
+    pub session: Option<CallerSession>,
+}
+
+/// A session a caller came with.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CallerSession {
+    pub scopes: Scopes,
+    /// Whether it came with what renews the session, which is good for nothing else.
+    pub renews: bool,
+}
+
+impl Caller {
+    /// The agent in whose name it comes, by an execution token or a session: it reaches no other.
+    pub fn acts_for(&self) -> Option<AgentId> {
+        self.agent_id.filter(|_| self.token.is_some() || self.session.is_some())
+    }
 }
 
 /// The key a caller came with.

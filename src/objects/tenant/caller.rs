@@ -5,9 +5,9 @@
 
 use std::cell::Cell;
 
-use super::call::{Actor, Caller, CallerKey, ExecutionRights, Proof, TenantCall};
+use super::call::{Actor, Caller, CallerKey, CallerSession, ExecutionRights, Proof, TenantCall};
 use super::command::Command;
-use super::desk::{Desk, Step, read_as, read_json, read_micros, read_optional_as, read_optional_time, read_wallet_id};
+use super::desk::{Desk, Step, read_as, read_json, read_micros, read_optional_as, read_optional_time, read_time, read_wallet_id};
 use super::money::books::{mandate_columns, read_mandate};
 use super::money::column::Columns;
 use super::money::command::MoneyCommand;
@@ -69,6 +69,22 @@ statements! {
         LEFT JOIN account available ON available.id = t.default_wallet_id
         LEFT JOIN agent a ON a.id = +?1
         LEFT JOIN idempotency i ON i.scope_hash = +?4");
+    /// The same for a caller with a session's token: its session and the agent of that.
+    OPEN_BY_SESSION = "SELECT t.uuid, t.slug, t.plan, t.default_wallet_id, t.housekeeping_at_ms, head.seq, head.hash,
+            (SELECT max(seq) FROM outbox) > t.outbox_acked_seq,
+            available.balance_micros, 0,
+            NULL, NULL, NULL, NULL, NULL, NULL, NULL,
+            a.id, CASE WHEN a.expires_at_ms <= ?3 THEN 'revoked' ELSE a.status END, NULL, NULL,
+            i.body_hash, i.expires_at_ms, i.answer, i.parts,
+            (SELECT stopped FROM control),
+            x.kind, s.expires_at_ms, s.scopes
+        FROM tenant t
+        LEFT JOIN audit head ON head.seq = (SELECT max(seq) FROM audit)
+        LEFT JOIN account available ON available.id = t.default_wallet_id
+        LEFT JOIN agent_session_secret x ON x.hash = +?1
+        LEFT JOIN agent_session s ON s.seq = x.session_seq
+        LEFT JOIN agent a ON a.id = s.agent_id
+        LEFT JOIN idempotency i ON i.scope_hash = +?2";
     NOTE_USE = "UPDATE api_key SET last_used_at_ms = ?2 WHERE number = ?1";
 }
 
@@ -97,6 +113,9 @@ pub(super) fn read(sql: &dyn Sql, now: Timestamp, call: &TenantCall) -> Result<O
     if let Proof::Execution(rights) = &call.caller {
         let (agent, mandate) = (rights.agent_id.to_string(), rights.mandate_id.to_string());
         return sql.first(OPEN_BY_TOKEN, params![agent, mandate, rights.lease_id.map(|id| id.to_string()), scope_hash, now.as_ms()]);
+    }
+    if let Proof::Session { token_hash } | Proof::Refresh { token_hash } = &call.caller {
+        return sql.first(OPEN_BY_SESSION, params![token_hash.as_bytes().to_vec(), scope_hash, now.as_ms()]);
     }
     sql.first(OPEN, params![number, address, user, scope_hash, now.as_ms()])
 }
@@ -175,6 +194,9 @@ fn check_proof(call: &TenantCall, row: &Row, now: Timestamp, agent: StandingAgen
             check_rights(row, rights, agent)?;
             Actor::Agent(rights.agent_id)
         }
+        Proof::Session { .. } => Actor::Agent(check_session(row, now, agent, &["access"])?),
+        // One that was used is let in as well, for its session to be ended.
+        Proof::Refresh { .. } => Actor::Agent(check_session(row, now, agent, &["refresh", "spent"])?),
     };
     Ok(actor)
 }
@@ -189,6 +211,15 @@ fn check_rights(row: &Row, rights: &ExecutionRights, agent: StandingAgent) -> St
     if agent_lives && mandate_lives && lease_lives { Ok(()) } else { Err(Refusal::InvalidCredentials.into()) }
 }
 
+/// A session's token is good while it is the newest, the session lasts and its agent is not revoked.
+fn check_session(row: &Row, now: Timestamp, agent: StandingAgent, kinds: &[&str]) -> Step<AgentId> {
+    let is_known = row.optional_text(26)?.is_some_and(|kind| kinds.contains(&kind));
+    match agent {
+        Some((id, AgentStatus::Active | AgentStatus::Suspended)) if is_known && read_time(row, 27)? > now => Ok(id),
+        Some(_) | None => Err(Refusal::InvalidCredentials.into()),
+    }
+}
+
 /// The tenant named is this one, the agent may act, and the caller's scopes allow what the route needs.
 fn check_standing(call: &TenantCall, caller: &Caller, agent: StandingAgent) -> Step<()> {
     let names_this = |name: &String| name == caller.slug.as_str() || Uuid::parse(name) == Some(caller.tenant_uuid);
@@ -196,7 +227,7 @@ fn check_standing(call: &TenantCall, caller: &Caller, agent: StandingAgent) -> S
         return Err(Refusal::TenantMismatch.into());
     }
     // What a suspended agent still holds it may give back; that it spends nothing new is decided where it would.
-    if matches!(agent, Some((_, AgentStatus::Suspended))) && caller.token.is_none() {
+    if matches!(agent, Some((_, AgentStatus::Suspended))) && caller.acts_for().is_none() {
         return Err(Refusal::AgentNotActive.into());
     }
     match (&call.needs, &caller.key) {
@@ -233,6 +264,11 @@ fn read_caller(
             _ => None,
         },
         is_stopped: row.unsigned(25)? == 1,
+        session: match &call.caller {
+            Proof::Session { .. } => Some(CallerSession { scopes: read_json(row, 28, "not scopes")?, renews: false }),
+            Proof::Refresh { .. } => Some(CallerSession { scopes: read_json(row, 28, "not scopes")?, renews: true }),
+            _ => None,
+        },
     })
 }
 
@@ -293,7 +329,9 @@ pub(super) fn check_command(command: &Command, caller: &Caller) -> Step<()> {
     let owner = operator || caller.role == Some(Role::Owner);
     let management_key = caller.key.as_ref().is_some_and(|key| matches!(key.kind, KeyKind::Live | KeyKind::Test));
     let management = operator || caller.role.is_some() || management_key;
-    let runtime = caller.agent_id.is_some() && caller.token.is_none();
+    let runtime = caller.agent_id.is_some() && caller.acts_for().is_none();
+    let renews = caller.session.as_ref().is_some_and(|session| session.renews);
+    let in_session = caller.session.is_some() && !renews;
     let allowed = match command {
         Command::Admit => true,
         Command::MeterReserve(_) => runtime,
@@ -337,7 +375,9 @@ pub(super) fn check_command(command: &Command, caller: &Caller) -> Step<()> {
         }
         Command::Webhook(command) => house || (management && !command.is_of_house()),
         Command::Agent(command) if command.is_for_house() => house,
-        Command::Agent(command) => management || (caller.token.is_some() && command.is_for_tokens()),
+        Command::Agent(command) => management || ((caller.token.is_some() || in_session) && command.is_for_tokens()),
+        Command::Proof(command) if command.is_for_refreshers() => renews,
+        Command::Proof(command) => management || (in_session && command.is_for_sessions()),
     };
     if allowed { Ok(()) } else { Err(Refusal::Forbidden.into()) }
 }

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::identity::command::AgentCommand;
 use super::money::command::MoneyCommand;
 use super::outcome::Answered;
+use super::proof::command::ProofCommand;
 use super::webhook::command::WebhookCommand;
 use crate::domain::address::LoginAddress;
 use crate::domain::agent::AgentStatus;
@@ -146,6 +147,8 @@ pub enum Command {
     Webhook(WebhookCommand),
     /// Agents as identities.
     Agent(AgentCommand),
+    /// What agents prove.
+    Proof(ProofCommand),
 }
 
 /// A new tenant. A repeat with the same uuid and controller answers the same tenant; until its delivery is confirmed it
@@ -154,6 +157,9 @@ impl Command {
     /// Whether it changes nothing.
     pub const fn only_reads(&self) -> bool {
         if let Self::Agent(command) = self {
+            return command.only_reads();
+        }
+        if let Self::Proof(command) = self {
             return command.only_reads();
         }
         if let Self::Webhook(command) = self {

@@ -7,6 +7,7 @@ use super::desk::{Desk, Done, EVENT_TTL_MS, Keep, Step};
 use super::money::sweep;
 use super::outbox;
 use super::outcome::{Due, Outcome};
+use super::proof::session;
 use super::webhook::{delivery, fan};
 use crate::domain::time::{HOUR_MS, Timestamp};
 use crate::domain::webhook::KEPT_MS;
@@ -39,10 +40,11 @@ fn keep_house(desk: &mut Desk<'_>, batch: u64) -> Step<u64> {
     let windows = limit::purge(desk.sql, long_over, batch)?;
     let events = outbox::purge(desk, desk.now.minus_ms(EVENT_TTL_MS), batch)?;
     let deliveries = delivery::purge(desk, desk.now.minus_ms(KEPT_MS), batch)?;
-    let left_over = [records, windows, events, deliveries].into_iter().any(|purged| purged >= batch);
+    let sessions = session::purge(desk, batch)?;
+    let left_over = [records, windows, events, deliveries, sessions].into_iter().any(|purged| purged >= batch);
     let next = if left_over { Some(desk.now) } else { next_round(desk)? };
     desk.set_housekeeping(next)?;
-    Ok(records + windows + events + deliveries)
+    Ok(records + windows + events + deliveries + sessions)
 }
 
 fn next_round(desk: &Desk<'_>) -> Step<Option<Timestamp>> {
@@ -51,5 +53,6 @@ fn next_round(desk: &Desk<'_>) -> Step<Option<Timestamp>> {
     let delivery_old_at = delivery::oldest_at(desk)?.map(|at| at.plus_ms(KEPT_MS));
     // Never sooner than an hour: rows that cannot go yet must not keep the alarm ringing.
     let earliest = desk.now.plus_ms(HOUR_MS);
-    Ok([record_old_at, event_old_at, delivery_old_at].into_iter().flatten().min().map(|at| at.max(earliest)))
+    let oldest = [record_old_at, event_old_at, delivery_old_at, session::next_purge(desk)?];
+    Ok(oldest.into_iter().flatten().min().map(|at| at.max(earliest)))
 }

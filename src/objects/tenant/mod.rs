@@ -28,6 +28,7 @@ mod outbox;
 pub mod outcome;
 mod overview;
 mod profile;
+pub mod proof;
 pub mod refusal;
 mod reservation;
 mod wallet;
@@ -55,6 +56,7 @@ pub const SCHEMA: &[Version] = &[
     &[include_str!("../../../schema/objects/identity.sql")],
     &[include_str!("../../../schema/objects/webhook.sql")],
     &[include_str!("../../../schema/objects/trust.sql")],
+    &[include_str!("../../../schema/objects/proof.sql")],
 ];
 
 /// Brings the tables up to date; one statement when they are. The shell calls it once an instance, in a transaction.
@@ -72,7 +74,7 @@ pub fn is_there(sql: &dyn Sql) -> Result<bool, SqlError> {
 /// The answer of an object without tables; the same as that of one with tables but no tenant.
 pub fn refuse_unborn(call: &TenantCall) -> TenantReply {
     TenantReply::refused(match (&call.caller, &call.command) {
-        (Proof::Key { .. } | Proof::Execution(_), _) => Refusal::InvalidCredentials,
+        (Proof::Key { .. } | Proof::Execution(_) | Proof::Session { .. } | Proof::Refresh { .. }, _) => Refusal::InvalidCredentials,
         (Proof::Wallet { .. }, Command::Invite(_)) => Refusal::NotControllingWallet,
         (Proof::Wallet { .. }, _) => Refusal::TenantMismatch,
         (Proof::User { .. }, _) => Refusal::NotMember,
@@ -110,6 +112,7 @@ pub fn statements() -> impl Iterator<Item = &'static str> {
     .into_iter()
     .chain(money::statements())
     .chain(identity::ALL_STATEMENTS)
+    .chain(proof::ALL_STATEMENTS)
     .flatten()
     .copied()
 }
@@ -206,6 +209,7 @@ fn execute(desk: &mut Desk<'_>, command: &Command) -> Step<Done> {
         Command::Money(command) => money::execute(desk, command),
         Command::Webhook(command) => webhook::execute(desk, command),
         Command::Agent(command) => identity::execute(desk, command),
+        Command::Proof(command) => proof::execute(desk, command),
     }
 }
 

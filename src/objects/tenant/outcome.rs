@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::identity::outcome::AgentOutcome;
 use super::money::outcome::MoneyOutcome;
+use super::proof::outcome::ProofOutcome;
 use super::webhook::command::WebhookOutcome;
 use crate::domain::address::LoginAddress;
 use crate::domain::agent::AgentStatus;
@@ -72,6 +73,7 @@ pub enum Outcome {
     Money(MoneyOutcome),
     Webhook(WebhookOutcome),
     Agents(AgentOutcome),
+    Proof(ProofOutcome),
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

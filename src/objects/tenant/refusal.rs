@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::money::refusal::MoneyRefusal;
+use super::proof::refusal::ProofRefusal;
 use crate::domain::id::WalletId;
 use crate::domain::money::Micros;
 use crate::domain::plan::Plan;
@@ -24,6 +25,9 @@ pub enum Thing {
     Approval,
     Webhook,
     Delivery,
+    Session,
+    Delegation,
+    Receipt,
 }
 
 /// A refusal. The comment gives the status it ends in.
@@ -97,6 +101,8 @@ pub enum Refusal {
     WebhookDisabled,
     /// 409. An agent has had as many keys as one may.
     KeyLimit,
+    /// What agents would prove is refused.
+    Proof(ProofRefusal),
 }
 
 impl Refusal {
@@ -134,7 +140,8 @@ impl Refusal {
             | Self::GoNoGoIncomplete
             | Self::WebhookLimit
             | Self::WebhookDisabled
-            | Self::KeyLimit => true,
+            | Self::KeyLimit
+            | Self::Proof(_) => true,
             Self::Money(refusal) => refusal.is_kept(),
         }
     }

@@ -13,7 +13,7 @@ use crate::domain::time::Timestamp;
 #[serde(rename_all = "snake_case")]
 pub enum AgentCommand {
     Register(AgentDraft),
-    /// Also for an execution token of that agent.
+    /// Also for an execution token or a session of that agent.
     Get {
         agent_id: AgentId,
     },
@@ -111,7 +111,7 @@ impl AgentCommand {
         matches!(self, Self::PublicKeys { .. })
     }
 
-    /// Whether a caller with an execution token may give it; that it is about its own agent is decided there.
+    /// Whether a caller with an execution token or a session may give it; that it is about its own agent is decided there.
     pub const fn is_for_tokens(&self) -> bool {
         matches!(self, Self::Get { .. })
     }

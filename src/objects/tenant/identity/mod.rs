@@ -78,9 +78,9 @@ pub(super) fn execute(desk: &mut Desk<'_>, command: &AgentCommand) -> Step<Done>
     }
 }
 
-/// A token reaches only its own agent.
+/// A token or a session reaches only its own agent.
 fn get(desk: &mut Desk<'_>, agent_id: AgentId) -> Step<Done> {
-    if desk.caller.token.as_ref().is_some_and(|token| token.agent_id != agent_id) {
+    if desk.caller.acts_for().is_some_and(|own| own != agent_id) {
         return Err(Refusal::NotFound(Thing::Agent).into());
     }
     Ok(shown(AgentOutcome::Agent(Box::new(record::meet(desk, agent_id)?))))

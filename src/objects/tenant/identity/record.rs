@@ -5,6 +5,7 @@ use super::super::call::Actor;
 use super::super::desk::{Desk, Step};
 use super::super::money;
 use super::super::money::column::Columns;
+use super::super::proof::session;
 use super::super::refusal::{Refusal, Thing};
 use super::command::{AgentChange, AgentDraft, AgentFilter};
 use crate::crypto::mac;
@@ -25,11 +26,12 @@ const EXPIRED: &str = "expired";
 const BIRTH_TRUST: u64 = 500;
 
 macro_rules! columns {
-    () => {
-        "id, label, login, status, metadata, created_at_ms, agent_type, description, scopes, trust_level, trust_thousandths, parent_id, \
+    ($now:literal) => {
+        concat!("id, label, login, status, metadata, created_at_ms, agent_type, description, scopes, trust_level, trust_thousandths, parent_id, \
          delegation_depth, created_by, expires_at_ms, updated_at_ms, suspended_at_ms, revoked_at_ms, status_reason, compromised_at_ms, \
          (SELECT json_group_array(json_array(k.id, hex(k.public_key), k.retired_at_ms, k.compromised)) FROM (SELECT id, public_key, \
-         retired_at_ms, compromised FROM agent_key WHERE agent_id = agent.id ORDER BY sequence DESC LIMIT 10) k)"
+         retired_at_ms, compromised FROM agent_key WHERE agent_id = agent.id ORDER BY sequence DESC LIMIT 10) k), \
+         (SELECT count(*) FROM agent_session s WHERE s.agent_id = agent.id AND s.ended_at_ms IS NULL AND s.expires_at_ms > ", $now, ")")
     };
 }
 
@@ -37,8 +39,8 @@ statements! {
     WRITE = "INSERT INTO agent (id, label, login, status, metadata, created_at_ms, agent_type, description, scopes, created_by,
             expires_at_ms, updated_at_ms)
         VALUES (?1, ?2, ?3, 'active', ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?5)";
-    READ = concat!("SELECT ", columns!(), " FROM agent WHERE id = ?1");
-    LIST = concat!("SELECT ", columns!(), " FROM agent WHERE (?1 IS NULL OR agent_type = ?1) AND (?2 IS NULL OR status = ?2)
+    READ = concat!("SELECT ", columns!("?2"), " FROM agent WHERE id = ?1");
+    LIST = concat!("SELECT ", columns!("?6"), " FROM agent WHERE (?1 IS NULL OR agent_type = ?1) AND (?2 IS NULL OR status = ?2)
         AND (?3 IS NULL OR trust_level = ?3) ORDER BY id DESC LIMIT +?4 OFFSET +?5");
     COUNT = "SELECT count(*) FROM agent WHERE (?1 IS NULL OR agent_type = ?1) AND (?2 IS NULL OR status = ?2)
         AND (?3 IS NULL OR trust_level = ?3)";
@@ -98,6 +100,7 @@ pub(in super::super) fn register(desk: &mut Desk<'_>, draft: &AgentDraft, addres
         keys: vec![brief],
         scopes: draft.scopes.clone(),
         metadata: draft.metadata.clone(),
+        session_count: 0,
         delegation_depth: 0,
         parent_agent_id: None,
         created_by_user_id,
@@ -115,7 +118,7 @@ pub(in super::super) fn register(desk: &mut Desk<'_>, draft: &AgentDraft, addres
 
 /// The agent of this id, revoked ones included.
 pub(super) fn read(desk: &Desk<'_>, agent_id: AgentId) -> Step<AgentForm> {
-    let row = desk.sql.first(READ, params![agent_id.to_string()])?.ok_or(Refusal::NotFound(Thing::Agent))?;
+    let row = desk.sql.first(READ, params![agent_id.to_string(), desk.now.as_ms()])?.ok_or(Refusal::NotFound(Thing::Agent))?;
     Ok(read_form(desk, &row)?)
 }
 
@@ -132,7 +135,7 @@ pub(super) fn meet(desk: &mut Desk<'_>, agent_id: AgentId) -> Step<AgentForm> {
 pub(super) fn list(desk: &Desk<'_>, filter: &AgentFilter, limit: u64, offset: u64) -> Step<(Vec<AgentForm>, u64)> {
     let kind = filter.agent_type.map(AgentType::as_str);
     let (status, level) = (filter.status.map(AgentStatus::as_str), filter.trust_level.map(TrustLevel::as_str));
-    let rows = desk.sql.run(LIST, params![kind, status, level, limit, offset])?;
+    let rows = desk.sql.run(LIST, params![kind, status, level, limit, offset, desk.now.as_ms()])?;
     let total = desk.sql.first(COUNT, params![kind, status, level])?.ok_or(SqlError::Shape("no count"))?.unsigned(0)?;
     Ok((rows.iter().map(|row| read_form(desk, row)).collect::<Result<_, SqlError>>()?, total))
 }
@@ -154,6 +157,7 @@ fn read_form(desk: &Desk<'_>, row: &Row) -> Result<AgentForm, SqlError> {
     let (suspended_at, revoked_at) = (column.time_or_null()?, column.time_or_null()?);
     let (status_reason, compromised_at) = (column.text_or_null()?, column.time_or_null()?);
     let keys = read_keys(column.json()?, desk.now)?;
+    let session_count = column.number()?;
     let signing = keys.first();
     Ok(AgentForm {
         id: spell_uuid(agt_id),
@@ -174,6 +178,7 @@ fn read_form(desk: &Desk<'_>, row: &Row) -> Result<AgentForm, SqlError> {
         keys,
         scopes,
         metadata,
+        session_count,
         delegation_depth,
         parent_agent_id: parent.map(|id| spell_maip(id, tenant)),
         created_by_user_id: created_by.as_deref().and_then(Uuid::parse),
@@ -264,8 +269,10 @@ fn turn(desk: &mut Desk<'_>, mut form: AgentForm, status: AgentStatus, reason: O
 fn end(desk: &mut Desk<'_>, mut form: AgentForm, at: Timestamp, reason: Option<&str>) -> Step<AgentForm> {
     form.status_reason = reason.map(str::to_owned);
     form.revoked_at = Some(at);
+    form.session_count = 0;
     write_status(desk, &mut form, AgentStatus::Revoked, Action::AgentRevoked)?;
     money::end_agent(desk, form.agt_id)?;
+    session::end_those_of_agent(desk, form.agt_id)?;
     Ok(form)
 }
 

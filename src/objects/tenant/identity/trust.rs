@@ -2,6 +2,7 @@
 
 use super::super::desk::{Desk, Step};
 use super::super::money::column::Columns;
+use super::super::proof;
 use super::super::refusal::{Refusal, Thing};
 use super::outcome::{Trust, TrustComputed};
 use super::record;
@@ -10,12 +11,9 @@ use crate::domain::event::Action;
 use crate::domain::form::agent::AgentForm;
 use crate::domain::id::{AgentId, PaymentId, ReservationId};
 use crate::domain::time::Timestamp;
-use crate::domain::trust::{Evidence, Factors, TRUST_WINDOW_MS, Thousandths};
+use crate::domain::trust::{Evidence, Factors, RECEIPTS_FULL, TRUST_WINDOW_MS, Thousandths};
 use crate::objects::sql::{Row, SqlError};
 use crate::{params, statements};
-
-/// How many of the latest entries of the audit chain are looked through for receipts.
-const ENTRIES_LOOKED_THROUGH: u64 = 10_000;
 
 statements! {
     READ = "SELECT trust_thousandths, trust_level FROM agent WHERE id = ?1";
@@ -34,7 +32,6 @@ statements! {
         (SELECT count(*) FROM reservation WHERE agent_id = ?1 AND id >= ?4),
         (SELECT count(*) FROM payment WHERE agent_id = ?1 AND id >= ?5 AND reservation_id IS NULL)";
     SUM_PAUSES = "SELECT coalesce(sum(until_ms - max(from_ms, ?2)), 0) FROM agent_pause WHERE agent_id = ?1 AND until_ms > ?2";
-    COUNT_RECEIPTS = "SELECT count(*) FROM audit WHERE seq > ?2 AND at_ms >= ?3 AND action = 'receipt.issued' AND actor = ?1";
 }
 
 /// The score as it stands.
@@ -84,15 +81,8 @@ fn gather(desk: &Desk<'_>, form: &AgentForm) -> Step<Evidence> {
         span_ms: ended.since_ms(began),
         suspended_ms: paused + lasting,
         depth: form.delegation_depth,
-        receipts: count_receipts(desk, agent_id, since)?,
+        receipts: proof::count_latest_receipts(desk, agent_id, since, RECEIPTS_FULL)?,
     })
-}
-
-/// Receipts the agent has issued.
-fn count_receipts(desk: &Desk<'_>, agent_id: AgentId, since: Timestamp) -> Step<u64> {
-    let first = desk.head.seq.saturating_sub(ENTRIES_LOOKED_THROUGH);
-    let row = desk.sql.first(COUNT_RECEIPTS, params![agent_id.to_string(), first, since.as_ms()])?;
-    Ok(row.ok_or(SqlError::Shape("no count"))?.unsigned(0)?)
 }
 
 /// Scores computed in a time, oldest first, and how many there are of them.
