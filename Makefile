@@ -1,6 +1,6 @@
 # The commands of the house. `make help` lists them. Each installs what it lacks and says how long that took.
 .DEFAULT_GOAL := help
-.PHONY: help setup build dev demo check test sim documents soak bench operator deploy clean
+.PHONY: help setup build dev demo check test sim fuzz documents soak bench operator deploy clean
 MAKEFLAGS += --no-print-directory
 
 help: ## List the commands.
@@ -30,14 +30,21 @@ sim: ## The simulation alone. SIM_SEEDS, SIM_OPS make it longer; SIM_SEED replay
 	@scripts/setup.sh
 	cargo test --locked --test sim -- --nocapture
 
+fuzz: build ## Call all that /openapi.json shows, each check held. CASES=5000 SEED=1 ONLY=createWallet
+	@scripts/setup.sh test
+	@scripts/node.sh tests/fuzz/fuzz.ts
+
 documents: ## Make the documents anew that are kept in the tree but made from the source.
 	@scripts/setup.sh
 	WRITE_DOCUMENTS=1 cargo test --locked --test house -- --nocapture
 
-soak: build ## The long simulation, storms, kill -9 of workerd under load. SIM_SEEDS=10000 ROUNDS=20 KILLS=50 SEED=1
+soak: build ## The long simulation, storms, kill -9 under load, the API fuzzed, a flood of webhooks. SIM_SEEDS=10000 ROUNDS=20 KILLS=50 EVENTS=10000 CASES=5000 SEED=1
+	@scripts/setup.sh test
 	SIM_SEEDS=$(or $(SIM_SEEDS),10000) cargo test --locked --test sim -- --nocapture
 	@scripts/node.sh tests/soak/storm.ts
 	@scripts/node.sh tests/soak/kill.ts
+	@scripts/node.sh tests/soak/webhook.ts
+	@scripts/node.sh tests/fuzz/fuzz.ts
 
 bench: build ## Measure the built Worker against its peer and the bare runtime; prints a table.
 	@scripts/bench.sh

@@ -1,4 +1,6 @@
-// An agent with nothing but a key pair: it reads the prices, signs in, signs up, remembers, and pays for its first query.
+// Two journeys. An agent with nothing but a key pair reads the prices, signs in, signs up, remembers, and pays for its
+// first query. A company registers an agent, gives it a mandate and a token, and lets it pay and reserve; then it proves
+// where every cent went.
 //   node scripts/demo.ts [http://127.0.0.1:8787]
 // Prints every request and its answer; long secrets are shortened. Stops at the first answer that is not the expected one.
 
@@ -54,7 +56,8 @@ function text(reply: Json, field: string): string {
   return typeof value === "string" ? value : fail(`The answer has no ${field}.`);
 }
 
-async function main(): Promise<void> {
+/** From a wallet to a query that is paid for. */
+async function walkAsAgent(): Promise<void> {
   const account = privateKeyToAccount(generatePrivateKey());
   const tenantId = `demo-${randomBytes(5).toString("hex")}`;
   console.log(`The agent has a key pair and nothing else: ${account.address}`);
@@ -91,4 +94,47 @@ async function main(): Promise<void> {
   console.log(`\nThe query cost ${JSON.stringify(query["cost"])} and left ${String(query["balance"])}.`);
 }
 
-await main();
+const once = (): { "idempotency-key": string } => ({ "idempotency-key": randomBytes(8).toString("hex") });
+
+/** From a password to a payment that was captured, and to books that are equal. */
+async function walkAsCompany(): Promise<void> {
+  console.log("\nA company lets an agent spend, under rules.");
+  const person = { email: `demo-${randomBytes(6).toString("hex")}@example.com`, password: randomBytes(12).toString("hex") };
+  await call(200, "POST", "/api/register", { body: person });
+  const signedIn = await call(200, "POST", "/api/auth/token", { body: person });
+  const key = await call(201, "POST", "/v1/api-keys", { headers: { authorization: `Bearer ${text(signedIn, "token")}` }, body: { label: "demo" } });
+  const headers = { "x-api-key": text(key, "key") };
+
+  const agent = await call(201, "POST", "/v1/agents", { headers, body: { display_name: "Buyer", agent_type: "bot" } });
+  const agentId = text(agent, "agt_id");
+  const wallets = await call(200, "GET", "/v1/wallets", { headers });
+  const [wallet] = wallets["data"] as Json[];
+  const walletId = text(wallet ?? {}, "id");
+  await call(201, "POST", `/v1/wallets/${walletId}/fund`, { headers: { ...headers, ...once() }, body: { amount: 10_000 } });
+  const rules = { per_transaction_limit: 5_000, daily_limit: 8_000, allowed_merchants: ["OpenAI"] };
+  const mandate = await call(201, "POST", "/v1/mandates", { headers, body: { agent_id: agentId, ...rules } });
+  const mandateId = text(mandate, "id");
+  const grant = async (action: string, audience: string): Promise<Record<string, string>> => {
+    const body = { mandate_id: mandateId, action, audience };
+    const granted = await call(201, "POST", `/v1/agents/${agentId}/execution-tokens`, { headers, body });
+    return { authorization: `Bearer ${text(granted, "execution_token")}` };
+  };
+
+  const toPay = await grant("payment:execute", "spendguard-payments");
+  await call(201, "POST", "/v1/payments", {
+    headers: { ...toPay, ...once() },
+    body: { amount: 4_900, currency: "usd", merchant: "OpenAI", description: "tokens for July" },
+  });
+  const toSpend = await grant("tool:spend", "spendguard-actions");
+  const held = await call(201, "POST", "/v1/spend-guard/reservations", {
+    headers: { ...toSpend, ...once() },
+    body: { kind: "tool", quantity: 250, unit_price: "0.0123", resource: "ocr" },
+  });
+  await call(200, "POST", `/v1/spend-guard/reservations/${text(held, "id")}/capture`, { headers: toSpend, body: { amount: 200 } });
+  await call(200, "GET", `/v1/mandates/${mandateId}`, { headers });
+  const books = await call(200, "GET", "/v1/ledger/reconciliation", { headers });
+  console.log(`\nThe company spent 51.00 of its 101.00 dollars; its books are ${books["equal"] === true ? "equal" : "not equal"}.`);
+}
+
+await walkAsAgent();
+await walkAsCompany();

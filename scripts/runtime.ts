@@ -180,7 +180,7 @@ export class Runtime {
   /** Changes what an object has stored behind its back, as a fault or an intruder would. */
   async editObject(objectClass: ObjectClass, ref: ObjectRef, sql: string, ...params: SQLInputValue[]): Promise<void> {
     await this.evictObject(objectClass, ref);
-    const file = new DatabaseSync(await this.#objectFile(objectClass, ref));
+    const file = new DatabaseSync(await this.#objectFile(objectClass, ref), { timeout: 2_000 });
     try {
       file.prepare(sql).run(...params);
     } finally {

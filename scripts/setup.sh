@@ -86,6 +86,21 @@ install_packages() {
   as_root apt-get update && as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends "$@"
 }
 
+# Python's own installer of packages is a package of its own on Debian.
+can_make_venv() { python3 -c 'import ensurepip, venv' >/dev/null 2>&1; }
+python_stamp() { checksum_of tests/fuzz/requirements.txt; }
+has_python_packages() {
+  [ -x .venv/bin/python ] && [ -x .venv/bin/schemathesis ] && [ "$(cat .venv/.stamp 2>/dev/null)" = "$(python_stamp)" ]
+}
+install_python_packages() {
+  python3 -m venv --clear .venv &&
+    .venv/bin/python -m pip install --no-input --disable-pip-version-check --requirement tests/fuzz/requirements.txt &&
+    python_stamp >.venv/.stamp
+}
+check_python() {
+  python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))' || fail "$(python3 --version) is too old: the tests need Python 3.11 or newer."
+}
+
 check_machine
 has_rust_target || step "add the wasm32 target to Rust" rustup target add wasm32-unknown-unknown
 has_tool wasm-bindgen "$WASM_BINDGEN_VERSION" ||
@@ -105,5 +120,10 @@ if [ "$PURPOSE" = test ]; then
   command -v chromium >/dev/null 2>&1 || [ -n "${CHROMIUM_BIN:-}" ] ||
     step "install Chromium for the browser tests" install_packages chromium fonts-dejavu-core
   command -v curl >/dev/null 2>&1 || step "install curl for the calls of the documents" install_packages curl
+  if ! has_python_packages; then
+    can_make_venv || step "install Python for the fuzzing of the API" install_packages python3 python3-venv
+    check_python
+    step "install Schemathesis and the webhook verifiers into .venv" install_python_packages
+  fi
 fi
 printf '  %-62s %s\n' "everything that is needed is in place" "$(seconds_since "$SETUP_STARTED")"

@@ -28,6 +28,10 @@ pub struct Settings {
     pub query_price_micros: u64,
     /// Addresses that are operators once verified by a mailed link.
     pub admin_emails: Vec<String>,
+    /// Whether requests that others name may go to this machine, and by plain http: local development only.
+    pub allow_loopback_targets: bool,
+    /// Where names of targets are looked up before they are called (DNS over HTTPS, JSON), beside the runtime's own rule.
+    pub doh_url: Option<String>,
     pub secrets: Rc<Secrets>,
 }
 
@@ -90,6 +94,8 @@ impl Settings {
             admin_emails: variable(env, "ADMIN_EMAILS")
                 .map(|list| list.split(',').map(|mail| mail.trim().to_ascii_lowercase()).filter(|mail| !mail.is_empty()).collect())
                 .unwrap_or_default(),
+            allow_loopback_targets: variable(env, "ALLOW_LOOPBACK_TARGETS").is_some_and(|value| value == "true"),
+            doh_url: variable(env, "DOH_URL"),
             secrets: Rc::new(Secrets {
                 token_signing_seed: seed(env, "TOKEN_SIGNING_SEED")?,
                 challenge_secret: seed(env, "CHALLENGE_SECRET")?,

@@ -7,6 +7,7 @@ use wasm_bindgen::prelude::*;
 use worker::web_sys::{Request, Response, ResponseInit};
 use worker::{Context, Env, MessageBatch, MessageExt, QueueRetryOptionsBuilder, ScheduleContext, ScheduledEvent, event};
 
+use crate::objects::message::Message;
 use crate::{api, edge, http, jobs, objects};
 
 thread_local! {
@@ -68,11 +69,16 @@ const RETRY_DELAY_S: u32 = 1;
 
 /// Each message is acknowledged or retried by itself; one bad body does not hold up its neighbours.
 #[event(queue)]
-async fn queue(batch: MessageBatch<String>, env: Env, _context: Context) -> worker::Result<()> {
+async fn queue(batch: MessageBatch<String>, env: Env, context: Context) -> worker::Result<()> {
     let edge = edge::Edge::new(env).ok();
     for message in batch.raw_iter() {
         let body = message.body().as_string().and_then(|text| serde_json::from_str(&text).ok());
         let verdict = match (&edge, body) {
+            (Some(edge), Some(Message::WebhookAttempt(attempt))) => {
+                // On its own, and not waited for: see there.
+                context.wait_until(jobs::delivery::attempt(edge.clone(), attempt));
+                jobs::projection::Verdict::Acknowledge
+            }
             (Some(edge), Some(body)) => jobs::projection::consume(edge, body).await,
             _ => jobs::projection::Verdict::Retry,
         };

@@ -67,7 +67,8 @@ CREATE TABLE lease (
   CHECK (captured_micros + reserved_micros + leased_micros + returned_micros <= amount_micros)
 ) STRICT, WITHOUT ROWID;
 
-CREATE INDEX lease_active_by_parent ON lease (parent_id) WHERE status = 'active';
+-- Those below a lease that it takes along when it ends: active ones, and ended ones that wait for something yet.
+CREATE INDEX lease_open_by_parent ON lease (parent_id) WHERE status = 'active' OR reserved_micros > 0 OR leased_micros > 0;
 
 CREATE INDEX lease_active_by_mandate ON lease (mandate_id) WHERE status = 'active';
 

@@ -79,6 +79,11 @@ fn hmac_sha256(key: &[u8; HASH_BYTES]) -> Hmac<Sha256> {
     <Hmac<Sha256> as Mac>::new(&block.into())
 }
 
+/// HMAC-SHA256 of a message as it is: for formats that are not ours, which name their use themselves.
+pub fn hmac(key: &[u8; HASH_BYTES], message: &[u8]) -> [u8; HASH_BYTES] {
+    hmac_sha256(key).chain_update(message).finalize().into_bytes().into()
+}
+
 /// HKDF-SHA256 (RFC 5869) with 32 bytes of output, which are its first block.
 pub fn hkdf_sha256(salt: &[u8; HASH_BYTES], material: &[u8], info: &[u8]) -> [u8; HASH_BYTES] {
     let extracted = hmac_sha256(salt).chain_update(material).finalize().into_bytes().into();
@@ -93,6 +98,11 @@ pub fn sha256(bytes: &[u8]) -> [u8; HASH_BYTES] {
 /// Whether two byte strings are equal, in a time that depends on their lengths only.
 pub fn equal(left: &[u8], right: &[u8]) -> bool {
     left.ct_eq(right).into()
+}
+
+/// Base64 with padding (RFC 4648 section 4).
+pub fn to_base64(bytes: &[u8]) -> String {
+    STANDARD.encode(bytes)
 }
 
 /// Base64url without padding (RFC 4648 section 5).

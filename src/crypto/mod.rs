@@ -19,3 +19,4 @@ pub mod token;
 pub mod uri;
 pub mod vault;
 pub mod wallet;
+pub mod webhook;

@@ -131,6 +131,11 @@ pub fn read_any_agent_id(text: &str) -> Option<(AgentId, Option<String>)> {
         Some(rest) => rest.split_once(':').map_or((None, ""), |(tenant8, ulid)| (Some(tenant8.to_owned()), ulid)),
         None => (None, ["agt_", "ext_", "maip-agent:"].into_iter().find_map(|prefix| text.strip_prefix(prefix)).unwrap_or(&text)),
     };
+    // In what was published some tenants' eight are no hex: they name none of ours, and are ids all the same.
+    let tenant8 = match tenant8 {
+        Some(tenant8) if tenant8.is_empty() => return None,
+        tenant8 => tenant8,
+    };
     Some((AgentId::parse(&format!("{}{ulid}", AgentId::PREFIX)).ok()?, tenant8))
 }
 

@@ -77,6 +77,14 @@ actions! {
     PacketUpdated = "tenant.packet_updated";
     TenantStopped = "tenant.stopped";
     TenantResumed = "tenant.resumed";
+    WebhookCreated = "webhook.created";
+    WebhookUpdated = "webhook.updated";
+    WebhookDeleted = "webhook.deleted";
+    WebhookSecretRotated = "webhook.secret_rotated";
+    /// Events missed were asked for again.
+    WebhookReplayed = "webhook.replayed";
+    WebhookTest = "webhook.test";
+    WebhookDisabled = "webhook.disabled";
     AgentUpdated = "agent.updated";
     AgentKeyRotated = "agent.key_rotated";
     /// An agent's trust was computed; what it comes to stands in its own history.
@@ -90,6 +98,50 @@ actions! {
     ReceiptIssued = "receipt.issued";
 }
 
+/// The events a tenant is told of, by webhook and feed (contract identity-and-money 13, atelier); all others stay inside.
+pub const PUBLIC_EVENTS: [&str; 40] = [
+    "agent.registered",
+    "agent.suspended",
+    "agent.activated",
+    "agent.revoked",
+    "agent.key_rotated",
+    "mandate.created",
+    "mandate.updated",
+    "mandate.exhausted",
+    "mandate.expired",
+    "mandate.revoked",
+    "payment.succeeded",
+    "payment.denied",
+    "payment.pending_approval",
+    "payment.expired",
+    "payment.failed",
+    "approval.requested",
+    "approval.approved",
+    "approval.denied",
+    "approval.expired",
+    "reservation.created",
+    "reservation.captured",
+    "reservation.released",
+    "reservation.expired",
+    "lease.created",
+    "lease.released",
+    "lease.revoked",
+    "lease.expired",
+    "lease.exhausted",
+    "wallet.funded",
+    "order.created",
+    "order.quoted",
+    "order.paid",
+    "order.in_progress",
+    "order.delivered",
+    "order.completed",
+    "order.cancelled",
+    "order.disputed",
+    "order.message",
+    "webhook.test",
+    "webhook.disabled",
+];
+
 impl Action {
     /// Whether the action leaves an event in the outbox.
     pub const fn is_announced(self) -> bool {
@@ -99,6 +151,11 @@ impl Action {
                 | Self::QueryRemainderFreed
                 | Self::ReservationRemainderFreed
                 | Self::TokenGranted
+                | Self::WebhookCreated
+                | Self::WebhookUpdated
+                | Self::WebhookDeleted
+                | Self::WebhookSecretRotated
+                | Self::WebhookReplayed
                 | Self::TrustComputed
                 | Self::SessionOpened
                 | Self::SessionRefreshed
@@ -107,6 +164,11 @@ impl Action {
                 | Self::DelegationAccepted
                 | Self::ReceiptIssued
         )
+    }
+
+    /// Whether its event is one a tenant is told of.
+    pub fn is_public(self) -> bool {
+        self.is_announced() && PUBLIC_EVENTS.contains(&self.as_str())
     }
 }
 
@@ -118,5 +180,15 @@ mod tests {
     fn no_two_actions_share_a_name() {
         let names: std::collections::BTreeSet<_> = Action::ALL.iter().map(|action| action.as_str()).collect();
         assert_eq!(names.len(), Action::ALL.len());
+        let public: std::collections::BTreeSet<_> = PUBLIC_EVENTS.into_iter().collect();
+        assert_eq!(public.len(), PUBLIC_EVENTS.len());
+    }
+
+    #[test]
+    fn what_concerns_only_the_house_is_told_to_nobody() {
+        for inside in [Action::TenantCreated, Action::KeyMinted, Action::OwnerInvited, Action::QueryCharged, Action::WebhookCreated] {
+            assert!(!inside.is_public(), "{inside:?}");
+        }
+        assert!(Action::AgentRegistered.is_public() && Action::WalletFunded.is_public() && Action::WebhookTest.is_public());
     }
 }

@@ -37,6 +37,17 @@ fn parse_ulid(text: &str) -> Option<Ulid> {
     Ulid::from_string(&text.to_ascii_uppercase()).ok().filter(|_| canonical)
 }
 
+/// Whether `text` is `prefix` and a ULID.
+pub fn is_id(text: &str, prefix: &str) -> bool {
+    text.strip_prefix(prefix).and_then(parse_ulid).is_some()
+}
+
+/// What [`is_id`] takes, as a regular expression.
+#[cfg(not(target_arch = "wasm32"))]
+pub fn id_pattern(prefix: &str) -> String {
+    format!("^{prefix}[0-7][0-9A-HJKMNP-TV-Za-hjkmnp-tv-z]{{25}}$")
+}
+
 macro_rules! ids {
     ($($(#[$doc:meta])* $name:ident = $prefix:literal;)*) => {$(
         $(#[$doc])*
@@ -94,7 +105,7 @@ macro_rules! ids {
             }
 
             fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
-                schemars::json_schema!({ "type": "string", "pattern": concat!("^", $prefix, "[0-7][0-9A-HJKMNP-TV-Z]{25}$") })
+                schemars::json_schema!({"type": "string", "pattern": id_pattern($prefix)})
             }
         }
 
@@ -144,10 +155,31 @@ ids! {
     LeaseId = "lse_";
     /// A question to a human.
     ApprovalId = "apr_";
+    /// An endpoint that events are sent to.
+    WebhookId = "whk_";
+    /// One event on its way to one endpoint.
+    DeliveryId = "dlv_";
     /// What an agent has signed that it did.
     ReceiptId = "rct_";
     /// Scopes one agent offers another.
     DelegationId = "dlg_";
+}
+
+/// The part of an event's ULID that is its sequence.
+const EVENT_SEQ_BITS: u32 = 53;
+
+impl EventId {
+    /// The id of the event of that sequence: its last 53 bits are the sequence, so that an id is found without an index.
+    pub fn of_seq(seq: u64, now: Timestamp, entropy: &mut dyn Entropy) -> Self {
+        let drawn = u128::from(new_ulid(now, entropy));
+        Self(Ulid::from(drawn >> EVENT_SEQ_BITS << EVENT_SEQ_BITS | u128::from(seq) & ((1 << EVENT_SEQ_BITS) - 1)))
+    }
+
+    /// The sequence of the event, if it is one of ours.
+    #[allow(clippy::cast_possible_truncation)]
+    pub fn seq(self) -> u64 {
+        (u128::from(self.0) & ((1 << EVENT_SEQ_BITS) - 1)) as u64
+    }
 }
 
 /// A version 4 UUID, written in lower case with hyphens: tenants and users.
@@ -214,6 +246,21 @@ impl Serialize for Uuid {
     }
 }
 
+#[cfg(not(target_arch = "wasm32"))]
+impl schemars::JsonSchema for Uuid {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Uuid".into()
+    }
+
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({"type": "string", "format": "uuid"})
+    }
+}
+
 impl<'de> Deserialize<'de> for Uuid {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         if !deserializer.is_human_readable() {
@@ -226,6 +273,15 @@ impl<'de> Deserialize<'de> for Uuid {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_id_of_an_event_tells_its_time_and_sequence() {
+        let now = Timestamp::from_ms(1_770_000_000_123);
+        let id = EventId::of_seq((1 << 53) - 1, now, &mut Counting(7));
+        assert_eq!((id.seq(), id.ulid().timestamp_ms()), ((1 << 53) - 1, now.as_ms()));
+        assert_ne!(EventId::of_seq(5, now, &mut Counting(7)), EventId::of_seq(5, now, &mut Counting(90)));
+        assert_eq!(EventId::parse(&EventId::of_seq(5, now, &mut Counting(7)).to_string()).unwrap().seq(), 5);
+    }
 
     struct Counting(u8);
     impl Entropy for Counting {

@@ -205,8 +205,8 @@ impl Lease {
         Ok(())
     }
 
-    /// Whether nothing is left and nothing can come back.
-    pub fn is_spent(&self, has_active_children: bool) -> bool {
-        self.status == LeaseStatus::Active && self.remaining.is_zero() && self.reserved.is_zero() && !has_active_children
+    /// Whether nothing of it is left or held here.
+    pub const fn is_spent(&self) -> bool {
+        self.remaining.is_zero() && self.reserved.is_zero()
     }
 }

@@ -48,6 +48,21 @@ impl ReferralCode {
     }
 }
 
+#[cfg(not(target_arch = "wasm32"))]
+impl schemars::JsonSchema for ReferralCode {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "ReferralCode".into()
+    }
+
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({"type": "string", "pattern": "^[A-Za-z0-9-]{1,20}$"})
+    }
+}
+
 impl<'de> Deserialize<'de> for ReferralCode {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         Self::parse(&String::deserialize(deserializer)?).map_err(serde::de::Error::custom)

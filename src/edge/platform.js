@@ -72,6 +72,52 @@ export function callObject(objects, name, call, slot) {
   ask(slot, () => objects.getByName(name).serve(call.slice()));
 }
 
+/** Lets so many milliseconds pass. */
+export function pause(waitMs, slot) {
+  ask(slot, () => scheduler.wait(waitMs));
+}
+
+/**
+ * Sends a POST and hands over status, `Retry-After` and the beginning of what came back. Redirects are not followed, and all
+ * of it has to be over in time.
+ */
+export function post(url, head, body, limitMs, bytesMax, slot) {
+  ask(slot, async () => {
+    const lines = head.split("\n");
+    const headers = {};
+    for (let at = 0; at + 1 < lines.length; at += 2) headers[lines[at]] = lines[at + 1];
+    const signal = AbortSignal.timeout(limitMs);
+    const response = await fetch(url, { method: "POST", headers, body, redirect: "manual", signal });
+    return [response.status, response.headers.get("Retry-After") ?? "", await readBeginning(response, bytesMax)];
+  });
+}
+
+async function readBeginning(response, bytesMax) {
+  const parts = [];
+  let left = bytesMax;
+  const reader = response.body?.getReader();
+  while (reader && left > 0) {
+    const { done, value } = await reader.read();
+    if (done) break;
+    parts.push(value.subarray(0, left));
+    left -= value.length;
+  }
+  // Who sends on and on is not listened to.
+  reader?.cancel().catch(() => {});
+  const bytes = concatenate(parts);
+  return bytes === undefined ? "" : new TextDecoder().decode(bytes);
+}
+
+/** Asks for JSON; its text. */
+export function getJson(url, limitMs, bytesMax, slot) {
+  ask(slot, async () => {
+    const signal = AbortSignal.timeout(limitMs);
+    const response = await fetch(url, { headers: { Accept: "application/dns-json" }, redirect: "manual", signal });
+    if (response.status !== 200) throw new Error(`answered ${response.status}`);
+    return readBeginning(response, bytesMax);
+  });
+}
+
 /** The body of a request, whole. */
 export function readBody(request, slot) {
   ask(slot, () => request.arrayBuffer());

@@ -28,6 +28,16 @@ extern "C" {
     #[wasm_bindgen(js_name = callObject)]
     pub fn call_object(objects: &DurableObjectNamespace, name: &str, call: &[u8], slot: u32);
 
+    /// Lets time pass; then `slot` is answered with nothing.
+    pub fn pause(wait_ms: u32, slot: u32);
+
+    /// Sends a POST; status, `Retry-After` and the beginning of the answer come to `slot`, an array.
+    pub fn post(url: &str, head: &str, body: &str, limit_ms: u32, bytes_max: u32, slot: u32);
+
+    /// Asks for JSON; its text comes to `slot`.
+    #[wasm_bindgen(js_name = getJson)]
+    pub fn get_json(url: &str, limit_ms: u32, bytes_max: u32, slot: u32);
+
     /// Reads the body of a request, as an `ArrayBuffer`, into `slot`.
     #[wasm_bindgen(js_name = readBody)]
     pub fn read_body(request: &Request, slot: u32);

@@ -54,10 +54,10 @@ pub enum Body {
 /// A JSON body that was parsed.
 #[derive(Debug)]
 pub struct JsonBody {
-    /// The text, its top-level members in snake_case.
+    /// The text, its members, and those of its `items`, in snake_case.
     pub text: String,
     pub value: Value,
-    /// Members that came in another spelling: ours, and theirs.
+    /// Paths of members that came in another spelling, without the leading `$.`: ours, and theirs.
     respelled: Vec<(String, String)>,
 }
 
@@ -70,16 +70,25 @@ impl JsonBody {
     /// Parses a body strictly.
     fn parse(text: String, takes_camel_case: bool) -> Result<Self, Fault> {
         let value = json::parse(&text)?;
-        let known = match &value {
-            Value::Object(members) if takes_camel_case && members.keys().any(|name| to_snake_case(name).is_some()) => members,
-            _ => return Ok(Self { text, value, respelled: Vec::new() }),
+        // The fields of a body, and of each of those that a batch is made of.
+        let fields_of = |index: Option<usize>| match index {
+            None => value.as_object(),
+            Some(index) => value.get("items").and_then(|items| items.get(index)).and_then(Value::as_object),
         };
         let mut respelled = Vec::new();
-        let text = respell_members(&text, |name| {
-            let ours = to_snake_case(name).filter(|ours| !known.contains_key(ours))?;
-            respelled.push((ours.clone(), name.to_owned()));
+        if !takes_camel_case || !text.bytes().any(|byte| byte.is_ascii_uppercase()) {
+            return Ok(Self { text, value, respelled });
+        }
+        let spelled = respell_members(&text, |index, name| {
+            let ours = to_snake_case(name).filter(|ours| fields_of(index).is_some_and(|known| !known.contains_key(ours)))?;
+            let at = index.map_or_else(String::new, |index| format!("items[{index}]."));
+            respelled.push((format!("{at}{ours}"), format!("{at}{name}")));
             Some(ours)
         });
+        if respelled.is_empty() {
+            return Ok(Self { text, value, respelled });
+        }
+        let text = spelled;
         Ok(Self { value: json::parse(&text)?, text, respelled })
     }
 
@@ -214,6 +223,15 @@ mod tests {
         assert_eq!(body.path_as_sent("$.ttl_seconds"), None);
         let plain = JsonBody::parse(r#"{"displayName":1}"#.to_owned(), false).unwrap();
         assert_eq!(plain.text, r#"{"displayName":1}"#);
+    }
+
+    #[test]
+    fn members_of_items_are_ours_in_either_spelling_too() {
+        let body =
+            JsonBody::parse(r#"{"items":[7,{"agentId":1,"metadata":{"aB":2}},{"agentId":3,"agent_id":4}]}"#.to_owned(), true).unwrap();
+        assert_eq!(body.text, r#"{"items":[7,{"agent_id":1,"metadata":{"aB":2}},{"agentId":3,"agent_id":4}]}"#);
+        assert_eq!(body.path_as_sent("$.items[1].agent_id").as_deref(), Some("$.items[1].agentId"));
+        assert_eq!(body.path_as_sent("$.items[2].agent_id"), None);
     }
 
     #[test]

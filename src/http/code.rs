@@ -128,6 +128,10 @@ codes! {
 
     /// A key where only a signed-in human will do.
     SessionRequired = 403, "SESSION_REQUIRED", "session_required", "SESSION_REQUIRED";
+
+    WebhookLimit = 409, "webhook_limit", "webhook_limit", "webhook_limit";
+    /// A disabled endpoint is sent nothing.
+    WebhookDisabled = 409, "webhook_disabled", "webhook_disabled", "webhook_disabled";
     /// An agent has had as many keys as one may.
     KeyLimit = 409, "key_limit", "key_limit", "key_limit";
     /// More was asked for than the agent holds.

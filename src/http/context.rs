@@ -170,7 +170,7 @@ impl Ctx {
     /// The caller's `Idempotency-Key`, if it sent one with a JSON POST; to any other request it is nothing (contract
     /// README 7). At `/v1` the body may hold it too; then both are equal.
     pub fn idempotency_key(&self) -> Result<Option<String>, Fault> {
-        if self.route.body != BodyKind::Json {
+        if self.route.body != BodyKind::Json || self.route.method != worker::Method::Post {
             return Ok(None);
         }
         let header = idempotency::read_key(self.incoming.header("Idempotency-Key"))?;

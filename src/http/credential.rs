@@ -113,8 +113,9 @@ pub async fn check(ctx: &Ctx, access: Access) -> Result<(), Fault> {
             Presented::Nothing => return Err(missing("send Authorization: Bearer with an execution token for spendguard-payments")),
             Presented::Execution(execution) => Credential::Execution(execution),
             presented => {
-                take_management(ctx, presented).await?;
-                return Err(execution_token_required());
+                // Told only to who manages: whether a key is good, its tenant says.
+                ctx.set_credential(take_management(ctx, presented).await?);
+                return Err(execution_token_required().in_body());
             }
         },
         Access::Human => match present_bearer(ctx)? {

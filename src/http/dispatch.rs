@@ -15,7 +15,7 @@ use super::fault::Fault;
 use super::reply::{Body, Reply};
 use super::request::Incoming;
 use super::root::Root;
-use super::route::{Map, Matched, Route};
+use super::route::{Map, Matched, Need, Route};
 use crate::domain::id::RequestId;
 use crate::domain::key::KeyKind;
 use crate::domain::limit::LimitScope;
@@ -68,8 +68,15 @@ async fn run(ctx: &Ctx, route: &'static Route) -> Result<Reply, Fault> {
     if let Some(class) = route.class.filter(|class| class.scope() == LimitScope::Ip) {
         ctx.count_address(class).await?;
     }
-    credential::check(ctx, route.access).await?;
-    match (route.handler)(ctx).await {
+    let checked = match credential::check(ctx, route.access).await {
+        Ok(()) => check_declared(ctx, route),
+        Err(fault) => Err(fault),
+    };
+    let outcome = match checked {
+        Ok(()) => (route.handler)(ctx).await,
+        Err(fault) => Err(fault),
+    };
+    match outcome {
         Err(fault) if fault.in_body => {
             ctx.admit_before_refusal().await?;
             Err(fault)
@@ -77,6 +84,14 @@ async fn run(ctx: &Ctx, route: &'static Route) -> Result<Reply, Fault> {
         outcome => outcome,
     }
     .map_err(|fault| ctx.incoming.spell_as_sent(fault))
+}
+
+/// What the table declares of a request and needs no handler to tell: the key it cannot do without, and its query.
+fn check_declared(ctx: &Ctx, route: &Route) -> Result<(), Fault> {
+    if route.needs.contains(&Need::IdempotencyKey) && ctx.idempotency_key()?.is_none() {
+        return Err(Fault::new(Code::IdempotencyKeyRequired, "send an Idempotency-Key, so that a repeat has no second effect").in_body());
+    }
+    ctx.check_query()
 }
 
 /// The path with every key in it cut to its prefix, for the log and for problems: an invitation stands in its link, also
@@ -170,7 +185,7 @@ fn render_fault(fault: Fault, asked: &Asked<'_>, ctx: Option<&Ctx>, fault_page: 
 }
 
 /// The title of a problem: the status in the words of RFC 9110.
-fn title(status: u16) -> &'static str {
+pub(super) fn title(status: u16) -> &'static str {
     match status {
         400 => "Bad Request",
         401 => "Unauthorized",
@@ -179,9 +194,11 @@ fn title(status: u16) -> &'static str {
         404 => "Not Found",
         405 => "Method Not Allowed",
         409 => "Conflict",
+        412 => "Precondition Failed",
         413 => "Content Too Large",
         415 => "Unsupported Media Type",
         422 => "Unprocessable Content",
+        428 => "Precondition Required",
         429 => "Too Many Requests",
         502 => "Bad Gateway",
         503 => "Service Unavailable",

@@ -1,7 +1,10 @@
 //! Field types that requests are read into: parsed once, at the border, with a text that says what is allowed.
 
 use std::fmt;
+use std::marker::PhantomData;
 
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
 
@@ -109,6 +112,31 @@ impl<'de, const BYTES: usize> Deserialize<'de> for Metadata<BYTES> {
         } else {
             Err(serde::de::Error::custom(format!("must be an object of at most {BYTES} bytes of compact JSON")))
         }
+    }
+}
+
+/// An object that stands within a body. A list is none: what serde derives would read it as the fields in their order.
+#[derive(Debug, Clone)]
+#[cfg_attr(not(target_arch = "wasm32"), derive(schemars::JsonSchema), schemars(transparent))]
+pub struct Record<T>(pub T);
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Record<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(RecordVisitor(PhantomData)).map(Self)
+    }
+}
+
+struct RecordVisitor<T>(PhantomData<T>);
+
+impl<'de, T: Deserialize<'de>> Visitor<'de> for RecordVisitor<T> {
+    type Value = T;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, access: A) -> Result<T, A::Error> {
+        T::deserialize(MapAccessDeserializer::new(access))
     }
 }
 

@@ -44,15 +44,18 @@ pub fn find_refused(text: &str, refuses: &dyn Fn(&str) -> bool) -> String {
     path
 }
 
-/// The text with top-level members renamed as `respell` says. `text` must be valid JSON, and so must the new names in
-/// quotes.
-pub fn respell_members(text: &str, mut respell: impl FnMut(&str) -> Option<String>) -> String {
+/// The text with members renamed as `respell` says: those of the document itself and, given their index, those of the
+/// objects in its `items`. `text` must be valid JSON, and so must the new names in quotes.
+pub fn respell_members(text: &str, mut respell: impl FnMut(Option<usize>, &str) -> Option<String>) -> String {
     let mut renamed = Vec::new();
     walk(text, &mut |at, place, steps| {
         let Place::Name(name) = place else { return };
-        if steps.is_empty() {
-            renamed.extend(respell(name).map(|ours| (at - 1 - name.len()..at - 1, ours)));
-        }
+        let index = match steps {
+            [] => None,
+            [Step::Name("items"), Step::Index(index)] => Some(*index),
+            _ => return,
+        };
+        renamed.extend(respell(index, name).map(|ours| (at - 1 - name.len()..at - 1, ours)));
     });
     let mut spelled = text.to_owned();
     for (range, name) in renamed.into_iter().rev() {

@@ -23,6 +23,7 @@ pub mod money;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod openapi;
 pub mod page;
+pub mod query;
 pub mod refusal;
 pub mod reply;
 pub mod request;
@@ -32,3 +33,4 @@ pub mod route;
 mod schema;
 pub mod session;
 pub mod tenant;
+pub mod webhook;

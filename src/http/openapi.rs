@@ -1,10 +1,18 @@
 //! The OpenAPI 3.1 document, made from the route table. The Worker does not make it: a house test does, and keeps it in
 //! `src/api/house/openapi.json`: what draws schemas has no work at the edge, and would be carried there for nothing.
+//!
+//! What a row of the table says is all a route has to say: types give the schemas of bodies, the path names what an id
+//! must look like ([`parameter`]), and access, class, body and path give the statuses it can end in ([`answer`]).
+
+mod answer;
+mod parameter;
+mod refinement;
 
 use schemars::SchemaGenerator;
-use schemars::generate::SchemaSettings;
+use schemars::generate::{Contract, SchemaSettings};
 use serde_json::{Map, Value, json};
 
+use super::body::BodyKind;
 use super::route::{Access, Route};
 
 /// How a caller may prove itself at a route, as names of `components.securitySchemes`.
@@ -23,25 +31,46 @@ fn security(access: Access) -> Value {
     }
 }
 
+/// What types look like as they come in and as they go out: a member that may be left out of a request always stands in
+/// an answer.
+struct Schemas {
+    requests: SchemaGenerator,
+    answers: SchemaGenerator,
+}
+
+impl Schemas {
+    fn new() -> Self {
+        let generator = |contract, folder: &str| {
+            let settings = SchemaSettings::draft2020_12().with(|settings| {
+                settings.definitions_path = format!("/components/schemas/{folder}").into();
+                settings.contract = contract;
+            });
+            settings.into_generator()
+        };
+        Self { requests: generator(Contract::Deserialize, "request"), answers: generator(Contract::Serialize, "answer") }
+    }
+}
+
 /// The document over every route of the table that is documented.
 pub fn document(table: &[&'static [Route]], origin: &str, version: &str) -> Value {
-    let mut generator =
-        SchemaSettings::draft2020_12().with(|settings| settings.definitions_path = "/components/schemas".into()).into_generator();
+    let mut schemas = Schemas::new();
     let mut paths: Map<String, Value> = Map::new();
     for route in table.iter().copied().flatten().filter(|route| route.documented) {
         let item = paths.entry(route.documented_path()).or_insert_with(|| json!({}));
         if let Value::Object(item) = item {
-            item.insert(route.method.to_string().to_ascii_lowercase(), operation(route, &mut generator));
+            item.insert(route.method.to_string().to_ascii_lowercase(), operation(route, &mut schemas));
         }
     }
-    let schemas = generator.take_definitions(true);
-    json!({
+    let (request, answer) = (schemas.requests.take_definitions(true), schemas.answers.take_definitions(true));
+    let mut document = json!({
         "openapi": "3.1.0",
         "info": {"title": "Guildhall", "version": version, "description": "The back office for autonomous agents.", "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"}},
         "servers": [{"url": origin}],
         "paths": paths,
         "components": {
-            "schemas": schemas,
+            "schemas": refinement::merge(request, answer),
+            "headers": answer::headers(),
+            "responses": answer::refusals(),
             "securitySchemes": {
                 "bearer": {"type": "http", "scheme": "bearer"},
                 "apiKey": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
@@ -49,28 +78,35 @@ pub fn document(table: &[&'static [Route]], origin: &str, version: &str) -> Valu
                 "cookie": {"type": "apiKey", "in": "cookie", "name": "next-auth.session-token"},
             },
         },
-    })
+    });
+    refinement::name_schemas(&mut document);
+    refinement::refine(&mut document);
+    document
 }
 
-fn operation(route: &Route, generator: &mut SchemaGenerator) -> Value {
-    let parameters: Vec<Value> = route
-        .path
-        .split('{')
-        .skip(1)
-        .filter_map(|rest| rest.split_once('}'))
-        .map(|(name, _)| json!({"name": name.trim_start_matches('*'), "in": "path", "required": true, "schema": {"type": "string"}}))
-        .collect();
-    let success = match route.response {
-        None => json!({"description": "Done"}),
-        Some(schema) => json!({"description": "Done", "content": {"application/json": {"schema": schema(generator)}}}),
-    };
-    let fault = json!({"description": "Refused; the code says why", "content": {"application/json": {"schema": {"type": "object"}}, "application/problem+json": {"schema": {"type": "object"}}}});
+fn operation(route: &Route, schemas: &mut Schemas) -> Value {
     let mut operation = json!({
-        "operationId": route.name, "summary": route.summary, "security": security(route.access), "parameters": parameters,
-        "responses": {route.status.to_string(): success, "4XX": fault, "5XX": fault},
+        "operationId": route.name, "summary": route.summary, "security": security(route.access),
+        "parameters": parameter::all(route), "responses": answer::all(route, &mut schemas.answers),
     });
-    if let (Some(schema), Value::Object(operation)) = (route.request, &mut operation) {
-        operation.insert("requestBody".to_owned(), json!({"content": {"application/json": {"schema": schema(generator)}}}));
+    if let (Some(body), Value::Object(operation)) = (request_body(route, &mut schemas.requests), &mut operation) {
+        operation.insert("requestBody".to_owned(), body);
     }
     operation
+}
+
+/// The body a route takes. An empty one counts as `{}`, so it is required only where a member is.
+fn request_body(route: &Route, generator: &mut SchemaGenerator) -> Option<Value> {
+    let schema = route.request?(generator);
+    let media: &[&str] = match route.body {
+        BodyKind::None => return None,
+        BodyKind::Json => &["application/json"],
+        BodyKind::Form => &["application/x-www-form-urlencoded"],
+        BodyKind::JsonOrForm => &["application/json", "application/x-www-form-urlencoded"],
+    };
+    let content: Map<String, Value> = media.iter().map(|media| ((*media).to_owned(), json!({"schema": schema}))).collect();
+    let name = schema.get("$ref").and_then(Value::as_str).and_then(|reference| reference.rsplit('/').next());
+    let whole = name.and_then(|name| generator.definitions().get(name));
+    let is_required = whole.and_then(|whole| whole.get("required")).and_then(Value::as_array).is_some_and(|names| !names.is_empty());
+    Some(json!({"required": is_required, "content": content}))
 }

@@ -4,9 +4,9 @@ use serde::Serialize;
 
 use super::context::Ctx;
 use super::fault::Fault;
+use super::query::{Query, QueryKind};
 use crate::crypto::mac;
 use crate::domain::id::NotAnId;
-use crate::domain::time::Timestamp;
 use crate::objects::tenant::money::command::PageOf;
 
 /// A page of a list.
@@ -27,37 +27,30 @@ pub struct OffsetPage {
 
 const LIMIT_MAX: u64 = 100;
 const LIMIT_DEFAULT: u64 = 20;
-const OFFSET_LIMIT_MAX: u64 = 200;
 const OFFSET_LIMIT_DEFAULT: u64 = 50;
-/// The largest number a double holds exactly.
-pub const OFFSET_MAX: u64 = 9_007_199_254_740_991;
+
+/// How many items a page may have: a route whose list is read by pages declares it, and [`CURSOR`].
+pub const LIMIT: Query = Query::whole("limit", 1, LIMIT_MAX);
+/// Where a page begins.
+pub const CURSOR: Query = Query { name: "cursor", kind: QueryKind::Cursor };
+/// How many items a page by number may have: its route declares it, and [`OFFSET`].
+pub const OFFSET_LIMIT: Query = Query::whole("limit", 1, 200);
+/// How many items stand before it; the largest number a double holds exactly.
+pub const OFFSET: Query = Query::whole("offset", 0, 9_007_199_254_740_991);
 
 impl Ctx {
+    /// The page by number that is asked for.
+    pub fn offset_page(&self) -> OffsetPage {
+        OffsetPage {
+            limit: self.query_whole(OFFSET_LIMIT.name).unwrap_or(OFFSET_LIMIT_DEFAULT),
+            offset: self.query_whole(OFFSET.name).unwrap_or(0),
+        }
+    }
+
     /// The `limit` of the query, 1..100.
     pub fn page_limit(&self) -> Result<u64, Fault> {
-        Ok(self.whole_in_query("limit", 1, LIMIT_MAX)?.unwrap_or(LIMIT_DEFAULT))
-    }
-
-    /// The `limit`, 1..200, and `offset` of the query.
-    pub fn offset_page(&self) -> Result<OffsetPage, Fault> {
-        Ok(OffsetPage {
-            limit: self.whole_in_query("limit", 1, OFFSET_LIMIT_MAX)?.unwrap_or(OFFSET_LIMIT_DEFAULT),
-            offset: self.whole_in_query("offset", 0, OFFSET_MAX)?.unwrap_or(0),
-        })
-    }
-
-    /// A whole number of the query in that range.
-    pub fn whole_in_query(&self, name: &str, min: u64, max: u64) -> Result<Option<u64>, Fault> {
-        let Some(text) = self.incoming.query_value(name) else { return Ok(None) };
-        let is_plain = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
-        let number = text.parse().ok().filter(|number| is_plain && (min..=max).contains(number));
-        number.map(Some).ok_or_else(|| Fault::field(name, &format!("must be a whole number from {min} to {max}")))
-    }
-
-    /// A moment of the query.
-    pub fn time_in_query(&self, name: &str) -> Result<Option<Timestamp>, Fault> {
-        let read = |text| Timestamp::parse(text).map_err(|error| Fault::field(name, &error.to_string()));
-        self.incoming.query_value(name).map(read).transpose()
+        self.check_value(&LIMIT)?;
+        Ok(self.query_whole(LIMIT.name).unwrap_or(LIMIT_DEFAULT))
     }
 
     /// The page asked for: its length, and what to ask an object for, which is one more.

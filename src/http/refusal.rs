@@ -65,6 +65,10 @@ pub fn fault_of(refusal: Refusal, root: Root) -> Fault {
         Refusal::AgentRevoked => Fault::new(Code::Conflict, "the state does not allow that any more"),
         Refusal::Unsettled { cause } => Fault::busy(cause),
         Refusal::WalletLimit => Fault::new(Code::WalletLimit, "a tenant has at most 100 wallets"),
+        Refusal::WebhookLimit => Fault::new(Code::WebhookLimit, "a tenant has at most 20 webhook endpoints; delete one"),
+        Refusal::WebhookDisabled => {
+            Fault::new(Code::WebhookDisabled, "this endpoint is disabled; enable it with PATCH and status enabled, then ask again")
+        }
         Refusal::WalletCap => Fault::new(Code::WalletCap, "a wallet holds at most 100,000,000 minor units"),
         Refusal::FundingSourceNotAllowed => Fault::new(Code::FundingSourceNotAllowed, "this wallet does not take money from that source"),
         Refusal::GoNoGoIncomplete => {

@@ -11,6 +11,7 @@ use worker::Method;
 use super::body::BodyKind;
 use super::context::Ctx;
 use super::fault::Fault;
+use super::query::Query;
 use super::reply::Reply;
 use super::request::decode_percent;
 use crate::domain::limit::LimitClass;
@@ -44,6 +45,15 @@ pub enum Access {
     OperatorConsole,
 }
 
+/// A header a route cannot do without.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Need {
+    /// `Idempotency-Key`, or the same in the body: without it 400 before the handler runs.
+    IdempotencyKey,
+    /// `If-Match`, or the version in the body: the handler reads it, since what it says depends on the thing.
+    IfMatch,
+}
+
 /// What a handler gives back.
 pub type Answer<'a> = Pin<Box<dyn Future<Output = Result<Reply, Fault>> + 'a>>;
 /// A handler: it translates, and lets the objects and the domain decide.
@@ -74,6 +84,13 @@ pub struct Route {
     pub status: u16,
     #[cfg(not(target_arch = "wasm32"))]
     pub response: Option<SchemaOf>,
+    /// What it reads from the query, checked before the handler runs.
+    pub query: &'static [Query],
+    pub needs: &'static [Need],
+    /// Statuses it can end in beside `status` and those that follow from its path, access, class and body: see
+    /// [`super::openapi`].
+    #[cfg(not(target_arch = "wasm32"))]
+    pub also: &'static [u16],
     pub handler: Handler,
 }
 
@@ -177,12 +194,14 @@ fn read_params(route: &'static Route, params: &matchit::Params<'_, '_>) -> Optio
         .collect()
 }
 
-/// Declares a table of routes.
+/// Declares a table of routes. What stands last may be left out: `query` (what is read from it), `needs` (headers it cannot
+/// do without) and `also` (statuses nothing else in the row tells of).
 #[macro_export]
 macro_rules! routes {
     ($($method:ident $path:literal => $handler:path {
         name: $name:literal, summary: $summary:literal, access: $access:ident, class: $class:expr, body: $body:ident
-        $(, documented: $documented:literal)? $(, metered: $metered:literal)? $(, request: $request:ty)? , status: $status:literal $(, response: $response:ty)? $(,)?
+        $(, documented: $documented:literal)? $(, metered: $metered:literal)? $(, request: $request:ty)? , status: $status:literal $(, response: $response:ty)?
+        $(, query: [$($query:expr),* $(,)?])? $(, needs: [$($need:ident),*])? $(, also: [$($also:literal),*])? $(,)?
     })*) => {
         &[$($crate::http::route::Route {
             method: worker::Method::$method,
@@ -199,6 +218,10 @@ macro_rules! routes {
             status: $status,
             #[cfg(not(target_arch = "wasm32"))]
             response: $crate::routes!(@schema $($response)?),
+            query: &[$($($query),*)?],
+            needs: &[$($($crate::http::route::Need::$need),*)?],
+            #[cfg(not(target_arch = "wasm32"))]
+            also: &[$($($also),*)?],
             handler: |ctx| Box::pin($handler(ctx)),
         }),*]
     };

@@ -44,7 +44,7 @@ impl<const BYTES: usize> JsonSchema for Metadata<BYTES> {
     }
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({"type": "object"})
+        json_schema!({"type": "object", "description": format!("At most {BYTES} bytes of compact JSON.")})
     }
 }
 
@@ -58,7 +58,7 @@ impl JsonSchema for Time {
     }
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({"type": "string", "format": "date-time"})
+        json_schema!({"type": "string", "format": "date-time", "description": "With an offset, from 1970 to 9999."})
     }
 }
 
@@ -72,7 +72,10 @@ impl JsonSchema for Email {
     }
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({"type": "string", "format": "email", "maxLength": 254})
+        json_schema!({
+            "type": "string", "format": "email", "maxLength": 254,
+            "description": "1 to 64 letters, digits and !#$%&'*+/=?^_`{|}~.- before the @, a name of two labels or more behind it.",
+        })
     }
 }
 

@@ -155,7 +155,11 @@ impl Ctx {
                     let proof = if human.is_admin { Proof::Operator { user_id } } else { Proof::User { user_id } };
                     Ok(Seat { tenant, proof, named: None })
                 }
-                None => self.only_tenant_of(human.user_id).await,
+                None => {
+                    let only = self.only_tenant_of(human.user_id).await?;
+                    let user_id = human.user_id;
+                    Ok(if human.is_admin { Seat { proof: Proof::Operator { user_id }, ..only } } else { only })
+                }
             },
             Credential::None | Credential::Wallet(_) | Credential::Execution(_) | Credential::Session(_) => {
                 Err(credential::bad_credential())
@@ -293,7 +297,7 @@ impl Ctx {
     pub fn mint_key(&self, kind: KeyKind, tenant: TenantUuid) -> Result<(String, NewSecret), Fault> {
         let key = ApiKey::mint(kind, tenant, &mut PlatformEntropy);
         let text = key.reveal();
-        let sealed = self.seal_once(&text)?;
+        let sealed = self.seal_for_repeat(&text, SEALED_KEY_PLACE)?;
         let secret = NewSecret {
             number: key.number(),
             secret_hash: Digest::from_bytes(*key.secret_hash().as_bytes()),
@@ -303,24 +307,28 @@ impl Ctx {
         Ok((text, secret))
     }
 
-    /// A secret that is shown once, sealed so that only a repeat with this request's Idempotency-Key opens it; `None` without
-    /// such a key.
-    pub fn seal_once(&self, secret: &str) -> Result<Option<String>, Fault> {
-        let Some(idempotency_key) = self.idempotency_key()? else { return Ok(None) };
-        let seal = self.keys()?.reply_seal(&idempotency_key);
-        let sealed = seal.seal(secret.as_bytes(), SEALED_KEY_PLACE, &mut PlatformEntropy);
-        sealed.map(|sealed| Some(hex::encode(sealed))).map_err(|error| Fault::internal(error.to_string()))
+    /// The text of the key an outcome speaks of: the one just minted, or on a replay the one sealed then.
+    pub fn reveal_key(&self, minted: String, sealed: Option<&str>) -> Result<String, Fault> {
+        self.reveal(minted, sealed, SEALED_KEY_PLACE)
     }
 
-    /// The secret an outcome speaks of: the one just minted, or on a replay the one sealed then.
-    pub fn reveal_key(&self, minted: String, sealed: Option<&str>) -> Result<String, Fault> {
+    /// A text that is shown once, sealed so that only a repeat with the caller's Idempotency-Key opens it; none without one.
+    pub fn seal_for_repeat(&self, text: &str, place: &[u8]) -> Result<Option<String>, Fault> {
+        let Some(idempotency_key) = self.idempotency_key()? else { return Ok(None) };
+        let seal = self.keys()?.reply_seal(&idempotency_key);
+        let sealed = seal.seal(text.as_bytes(), place, &mut PlatformEntropy).map_err(|error| Fault::internal(error.to_string()))?;
+        Ok(Some(hex::encode(sealed)))
+    }
+
+    /// The text an outcome speaks of: the one just made, or on a replay the one sealed then.
+    pub fn reveal(&self, made: String, sealed: Option<&str>, place: &[u8]) -> Result<String, Fault> {
         if !self.is_replayed() {
-            return Ok(minted);
+            return Ok(made);
         }
-        let damaged = || Fault::internal("a sealed key does not open");
+        let damaged = || Fault::internal("a sealed text does not open");
         let idempotency_key = self.idempotency_key()?.ok_or_else(damaged)?;
         let sealed = sealed.and_then(|text| hex::decode(text).ok()).ok_or_else(damaged)?;
-        let opened = self.keys()?.reply_seal(&idempotency_key).open(&sealed, SEALED_KEY_PLACE).map_err(|_| damaged())?;
+        let opened = self.keys()?.reply_seal(&idempotency_key).open(&sealed, place).map_err(|_| damaged())?;
         String::from_utf8(opened).map_err(|_| damaged())
     }
 }

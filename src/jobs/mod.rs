@@ -1,5 +1,6 @@
 //! Queue consumers and cron: they hand what the objects decided to the book of record, and repair.
 
+pub mod delivery;
 pub mod mail;
 pub mod projection;
 pub mod repair;

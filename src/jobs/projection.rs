@@ -6,12 +6,13 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use crate::domain::event::Action;
+use crate::domain::id::MailId;
 use crate::domain::time::Timestamp;
 use crate::edge::Edge;
 use crate::objects::message::{MemoryCounts, Message, TenantEvents};
 use crate::objects::tenant::outcome::Event;
 use crate::store::projection::{Applied, Change, apply, count_memory};
-use crate::store::{Database, StoreError};
+use crate::store::{Database, StoreError, mail};
 
 /// What to do with a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,6 +27,8 @@ pub async fn consume(edge: &Edge, message: Message) -> Verdict {
     let database = Database::new(&database, &|| ());
     let result = match message {
         Message::TenantEvents(events) => project(database, events).await,
+        // Not a projection; its own consumer takes it.
+        Message::WebhookAttempt(_) => return Verdict::Retry,
         Message::MemoryCounts(MemoryCounts { tenant, observations, open_sessions, at }) => {
             count_memory(database, &tenant, observations, open_sessions, at.as_ms()).await.map(|()| Applied::Done)
         }
@@ -42,7 +45,36 @@ pub async fn consume(edge: &Edge, message: Message) -> Verdict {
 
 async fn project(database: Database<'_>, message: TenantEvents) -> Result<Applied, StoreError> {
     let Some(upto_seq) = message.events.last().map(|event| event.seq) else { return Ok(Applied::Done) };
-    apply(database, &message.tenant, message.after_seq, upto_seq, changes_of(&message.events)).await
+    let applied = apply(database, &message.tenant, message.after_seq, upto_seq, changes_of(&message.events)).await?;
+    if applied == Applied::Done {
+        for event in &message.events {
+            tell_owners(database, &message.tenant, event).await?;
+        }
+    }
+    Ok(applied)
+}
+
+/// Mails the owners of a tenant that one of its webhooks was given up. A message that comes again finds the mail queued.
+async fn tell_owners(database: Database<'_>, tenant: &str, event: &Event) -> Result<(), StoreError> {
+    let is_given_up = event.kind == Action::WebhookDisabled.as_str() && text(&event.data, "disabled_reason").as_deref() == Some("failing");
+    if !is_given_up {
+        return Ok(());
+    }
+    let (webhook_id, url) = (text(&event.data, "id").unwrap_or_default(), text(&event.data, "url").unwrap_or_default());
+    let body = format!(
+        "Your webhook {webhook_id} ({url}) has failed at every attempt for five days, so it was disabled.\n\nOnce it answers again, \
+         enable it and replay what it has missed: the events of the last 30 days are kept.\n"
+    );
+    for (number, recipient) in mail::list_owners(database, tenant).await?.into_iter().enumerate() {
+        let ulid = u128::from(event.event_id.ulid()).wrapping_add(number as u128);
+        let topic = format!("webhook:{webhook_id}:{}:{recipient}", event.event_id);
+        let mail = mail::NewMail { recipient: &recipient, subject: "A webhook of yours was disabled", body: &body, topic: &topic };
+        match mail::queue(database, MailId::from_ulid(ulid.into()), &mail, event.at_ms).await {
+            Ok(()) | Err(StoreError::Taken(_)) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
 }
 
 /// What the events change; queries are summed by the hour first, so that a busy tenant costs one row.
@@ -53,6 +85,7 @@ pub fn changes_of(events: &[Event]) -> Vec<Change> {
         let kind = Action::ALL.iter().find(|action| action.as_str() == event.kind);
         match kind {
             Some(Action::TenantCreated) => changes.push(Change::Tenant),
+            Some(Action::TenantUpdated) => changes.extend(tenant_change(&event.data)),
             Some(
                 action @ (Action::AgentRegistered
                 | Action::AgentUpdated
@@ -86,6 +119,10 @@ fn agent_change(action: Action, data: &Value) -> Option<Change> {
         is_new: action == Action::AgentRegistered,
         is_revoked: action == Action::AgentRevoked,
     })
+}
+
+fn tenant_change(data: &Value) -> Option<Change> {
+    Some(Change::TenantProfile { name: text(data, "name")?, plan: text(data, "plan")? })
 }
 
 fn member_change(data: &Value) -> Option<Change> {

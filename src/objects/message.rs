@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::tenant::outcome::Event;
+use super::tenant::webhook::command::Attempt;
 use crate::domain::time::Timestamp;
 
 /// A message of the queue. Delivered at least once and in no order: consumers go by sequence or by absolute figures.
@@ -11,6 +12,7 @@ use crate::domain::time::Timestamp;
 pub enum Message {
     TenantEvents(TenantEvents),
     MemoryCounts(MemoryCounts),
+    WebhookAttempt(Attempt),
 }
 
 impl Message {

@@ -10,6 +10,7 @@ use crate::{binds, statements};
 statements! {
     VOID_TOPIC = "UPDATE mails SET state = 'void', body = '' WHERE topic = ?1 AND state = 'queued'";
     QUEUE = "INSERT INTO mails (mail_id, recipient, subject, body, topic, created_at_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
+    LIST_OWNERS = "SELECT u.email FROM memberships m JOIN users u USING (user_id) WHERE m.tenant_uuid = ?1 AND m.role = 'owner' ORDER BY u.email";
     LIST_QUEUED = "SELECT mail_id, recipient, subject, body, attempts, created_at_ms FROM mails WHERE state = 'queued' ORDER BY created_at_ms, mail_id LIMIT ?1";
     MARK_SENT = "UPDATE mails SET state = 'sent', attempts = attempts + 1, sent_at_ms = ?2, body = '' WHERE mail_id = ?1 AND state = 'queued'";
     MARK_TRIED = "UPDATE mails SET attempts = attempts + 1, state = CASE WHEN attempts + 1 >= 20 THEN 'failed' ELSE state END WHERE mail_id = ?1 AND state = 'queued'";
@@ -50,6 +51,15 @@ pub fn topic_of_invitation(tenant: TenantUuid) -> String {
 /// Makes the queued mails of a topic void: what they are about is settled.
 pub async fn void_topic(database: Database<'_>, topic: &str) -> Result<(), StoreError> {
     database.write(VOID_TOPIC, binds![topic]).await.map(drop)
+}
+
+/// The addresses of a tenant's owners.
+pub async fn list_owners(database: Database<'_>, tenant: &str) -> Result<Vec<String>, StoreError> {
+    #[derive(Deserialize)]
+    struct Row {
+        email: String,
+    }
+    Ok(database.rows::<Row>(LIST_OWNERS, binds![tenant]).await?.into_iter().map(|row| row.email).collect())
 }
 
 /// The oldest mails that wait.

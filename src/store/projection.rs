@@ -17,6 +17,7 @@ statements! {
     COUNT_QUERIES = "INSERT INTO query_hours (hour, queries) SELECT ?3, ?4 WHERE EXISTS (SELECT 1 FROM tenants WHERE tenant_uuid = ?1 AND projected_seq = ?2) ON CONFLICT (hour) DO UPDATE SET queries = queries + excluded.queries";
     PUT_MEMBER = "INSERT INTO memberships (user_id, tenant_uuid, role, created_at_ms) SELECT ?3, ?1, ?4, ?5 WHERE EXISTS (SELECT 1 FROM tenants WHERE tenant_uuid = ?1 AND projected_seq = ?2) ON CONFLICT (user_id, tenant_uuid) DO UPDATE SET role = excluded.role";
     DROP_MEMBER = "DELETE FROM memberships WHERE user_id = ?3 AND tenant_uuid = ?1 AND EXISTS (SELECT 1 FROM tenants WHERE tenant_uuid = ?1 AND projected_seq = ?2)";
+    SET_PROFILE = "UPDATE tenants SET name = ?3, plan = ?4 WHERE tenant_uuid = ?1 AND projected_seq = ?2";
     MOVE_SEQ = "UPDATE tenants SET projected_seq = ?3 WHERE tenant_uuid = ?1 AND projected_seq = ?2";
     COUNT_ALL_MEMORY = "UPDATE totals SET observations = observations + (?2 - (SELECT observations FROM tenants WHERE tenant_uuid = ?1)), open_sessions = open_sessions + (?3 - (SELECT open_sessions FROM tenants WHERE tenant_uuid = ?1)) WHERE EXISTS (SELECT 1 FROM tenants WHERE tenant_uuid = ?1 AND counted_at_ms < ?4)";
     COUNT_MEMORY = "UPDATE tenants SET observations = ?2, open_sessions = ?3, counted_at_ms = ?4 WHERE tenant_uuid = ?1 AND counted_at_ms < ?4";
@@ -26,6 +27,10 @@ statements! {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Change {
     Tenant,
+    TenantProfile {
+        name: String,
+        plan: String,
+    },
     Agent {
         agent_id: String,
         label: String,
@@ -91,6 +96,7 @@ fn statements_of(change: Change, tenant: &str, after_seq: u64) -> Vec<Bound> {
     };
     match change {
         Change::Tenant => vec![(COUNT_TENANT, guarded(Vec::new()))],
+        Change::TenantProfile { name, plan } => vec![(SET_PROFILE, guarded(binds![name, plan]))],
         Change::Agent { agent_id, label, wallet_address, status, created_at_ms, is_new, is_revoked } => {
             let mut statements = vec![(PUT_AGENT, guarded(binds![agent_id, label, wallet_address, status, created_at_ms]))];
             if is_new || is_revoked {

@@ -6,7 +6,9 @@ import { signIn } from "./support/agent.ts";
 import { prepareAsk, type Ask } from "./support/ask.ts";
 import type { Client, Reply } from "./support/client.ts";
 import { newHousehold, newOperator, type Household } from "./support/household.ts";
+import { openSession } from "./support/company.ts";
 import { newPerson, type Person } from "./support/person.ts";
+import { deskOf, officeOf, type Desk } from "./support/spender.ts";
 import { ROUTES, rootOf, type Access, type Route } from "./support/route.ts";
 import { useServer } from "./support/server.ts";
 
@@ -22,6 +24,12 @@ type Verdict =
   | "bad"
   /** 403. */
   | "forbidden"
+  /** 403: the token is for something else. */
+  | "mismatch"
+  /** 403: management where an agent's token is due. */
+  | "no token"
+  /** 404: not within the token's reach. */
+  | "out of reach"
   /** 403: our own page did not send it. */
   | "cross-site"
   /** 303 to the way in. */
@@ -44,6 +52,12 @@ const KEYS = [
   "an API key as bearer",
   "a revoked API key",
   "an enrollment token",
+  "a token for tools",
+  "a token for lending",
+  "a token for paying",
+  "a token of a revoked mandate",
+  "an agent's session",
+  "an ended session",
   "a human's token",
   "a human's token of before the sign-out",
   "an operator's token",
@@ -97,7 +111,10 @@ async function makeCallers(gone: Person): Promise<Record<Key, Client>> {
   const everywhere = (text: string): Client =>
     nobody.with({ authorization: `Bearer ${text}`, "x-tenant-token": text, "x-api-key": text });
   const byCookie = (cookie: string, origin = server.current.url): Client => nobody.with({ cookie, origin });
-  const revoked = await revokedKeys();
+  const [revoked, desk] = [await revokedKeys(), await deskOf(house)];
+  const [session, ended] = await Promise.all([1, 2].map(() => openSession(desk.office, agent.agentId)));
+  assert.ok(session && ended);
+  assert.equal((await desk.office.delete(`/v1/agent-sessions/${ended["id"]}`)).status, 200);
   const off = (key: string): string => key.slice(0, -1) + (key.endsWith("0") ? "1" : "0");
   return {
     nothing: nobody,
@@ -113,6 +130,12 @@ async function makeCallers(gone: Person): Promise<Record<Key, Client>> {
     "an API key as bearer": nobody.bearer(apiKey),
     "a revoked API key": byApiKey(revoked.apiKey),
     "an enrollment token": everywhere(enrollmentToken),
+    "a token for tools": desk.tools,
+    "a token for lending": desk.lender,
+    "a token for paying": desk.payer,
+    "a token of a revoked mandate": desk.revoked,
+    "an agent's session": nobody.bearer(session["token"]),
+    "an ended session": nobody.bearer(ended["token"]),
     "a human's token": nobody.bearer(owner.token),
     "a human's token of before the sign-out": nobody.bearer(gone.token),
     "an operator's token": nobody.bearer(operator.token),
@@ -128,7 +151,8 @@ async function makeCallers(gone: Person): Promise<Record<Key, Client>> {
 const BEARER_KEYS: Key[] = [
   ...(["nonsense", "another scheme", "a key cut short", "a wallet session", "an agent's key as bearer"] as const),
   ...(["an API key as bearer", "an enrollment token", "a human's token"] as const),
-  ...(["a human's token of before the sign-out", "an operator's token"] as const),
+  ...(["a token for tools", "a token for lending", "a token for paying", "a token of a revoked mandate"] as const),
+  ...(["an agent's session", "an ended session", "a human's token of before the sign-out", "an operator's token"] as const),
 ];
 const TENANT_TOKEN_KEYS: Key[] = ["a key one character off", "an agent's key", "a revoked agent's key"];
 const API_KEY_KEYS: Key[] = ["a key one character off", "an API key", "a revoked API key"];
@@ -152,6 +176,21 @@ const WITHOUT_COOKIE: Verdicts = {
   "a cookie nobody was given": "sign in",
 };
 
+/** Who manages. */
+const MANAGERS: Verdicts = { "an API key": "in", "an API key as bearer": "in", "a human's token": "in", "an operator's token": "in" };
+/** The tokens that are good somewhere. */
+const TOKENS = (verdict: Verdict): Verdicts => ({ "a token for tools": verdict, "a token for lending": verdict, "a token for paying": verdict });
+/** A token is good for its own action; what was made under another is not within its reach. */
+const SPENDERS: Record<"tools" | "tools' own" | "lending" | "any", Verdicts> = {
+  tools: { ...TOKENS("mismatch"), "a token for tools": "in" },
+  "tools' own": { "a token for tools": "in", "a token for lending": "out of reach", "a token for paying": "mismatch" },
+  lending: { ...TOKENS("mismatch"), "a token for lending": "in" },
+  any: TOKENS("in"),
+};
+const SPENDING: Record<string, keyof typeof SPENDERS> = {
+  captureReservation: "tools' own", releaseReservation: "tools' own", createBudgetLease: "lending", getPayment: "any", listEvents: "any",
+};
+
 /** Every access there is. A route of another one has no case here, and fails. */
 const CASES: Record<Access, (route: Route) => Verdicts> = {
   // What nobody asks for does no harm.
@@ -164,11 +203,23 @@ const CASES: Record<Access, (route: Route) => Verdicts> = {
       "an agent's key as bearer": "in",
     }),
   Management: () =>
+    // Whatever became of the token: it manages nothing.
+    verdicts([...BEARER_KEYS, ...API_KEY_KEYS], "nobody", { ...MANAGERS, ...TOKENS("forbidden"), "a token of a revoked mandate": "forbidden" }),
+  Spend: (route) => verdicts([...BEARER_KEYS, ...API_KEY_KEYS], "nobody", { ...MANAGERS, ...SPENDERS[SPENDING[route.name] ?? "tools"] }),
+  SessionOrManagement: () =>
     verdicts([...BEARER_KEYS, ...API_KEY_KEYS], "nobody", {
-      "an API key": "in",
-      "an API key as bearer": "in",
-      "a human's token": "in",
-      "an operator's token": "in",
+      ...MANAGERS, ...TOKENS("forbidden"), "a token of a revoked mandate": "forbidden", "an agent's session": "in",
+    }),
+  Agent: () => verdicts([...BEARER_KEYS, ...API_KEY_KEYS], "nobody", { ...MANAGERS, ...SPENDERS.any, "an agent's session": "in" }),
+  // Management is told what to bring instead.
+  Execution: () =>
+    verdicts([...BEARER_KEYS, ...API_KEY_KEYS], "nobody", {
+      ...TOKENS("mismatch"),
+      "a token for paying": "in",
+      "an API key": "no token",
+      "an API key as bearer": "no token",
+      "a human's token": "no token",
+      "an operator's token": "no token",
     }),
   // A cookie is not enough for a write that another site could have made.
   Human: (route) =>
@@ -217,6 +268,8 @@ const NO_CREDENTIAL = { v1: "UNAUTHORIZED", v2: "invalid_credentials", api: "AUT
 const BAD_CREDENTIAL = { ...NO_CREDENTIAL, api: "TOKEN_INVALID" };
 const FORBIDDEN = { v1: "FORBIDDEN", v2: "forbidden", api: "ADMIN_REQUIRED" };
 const CROSS_SITE = { v1: "CSRF_INVALID", v2: "csrf_invalid", api: "CSRF_INVALID" };
+const TOKEN_MISMATCH = { v1: "token_scope_mismatch", v2: "", api: "" };
+const NO_TOKEN = { v1: "execution_token_required", v2: "", api: "" };
 const MISMATCH = { v1: "FORBIDDEN", v2: "tenant_mismatch", api: "FORBIDDEN" };
 const NOT_FOUND = { v1: "NOT_FOUND", v2: "not_found", api: "NOT_FOUND" };
 
@@ -240,6 +293,12 @@ function expectVerdict(reply: Reply, route: Route, verdict: Verdict, told: strin
       return expectFault(reply, route, 401, BAD_CREDENTIAL, told);
     case "forbidden":
       return expectFault(reply, route, 403, FORBIDDEN, told);
+    case "mismatch":
+      return expectFault(reply, route, 403, TOKEN_MISMATCH, told);
+    case "no token":
+      return expectFault(reply, route, 403, NO_TOKEN, told);
+    case "out of reach":
+      return expectFault(reply, route, 404, NOT_FOUND, told);
     case "cross-site":
       return expectFault(reply, route, 403, CROSS_SITE, told);
   }
@@ -288,7 +347,7 @@ test("the table has every access there is a case for", () => {
 });
 
 /** The other household's ways to a route that this one's request is made for. */
-function strangersAt(route: Route): Client[] {
+function strangersAt(route: Route, tokensOf: Desk, session: Client): Client[] {
   const named = server.client().with({ "x-tenant-id": house.tenantId });
   const cookie = other.owner.browser;
   switch (route.access as Access) {
@@ -298,6 +357,18 @@ function strangersAt(route: Route): Client[] {
       return [named.bearer(other.agent.sessionToken), named.with({ "x-tenant-token": other.agent.agentKey })];
     case "Management":
       return [named.bearer(other.owner.token), named.with({ "x-api-key": other.apiKey })];
+    case "SessionOrManagement":
+      return [named.bearer(other.owner.token), named.with({ "x-api-key": other.apiKey }), session.with(named.headers)];
+    case "Agent": {
+      const tokens = [tokensOf.tools, session];
+      return [named.bearer(other.owner.token), named.with({ "x-api-key": other.apiKey }), ...tokens.map((token) => token.with(named.headers))];
+    }
+    case "Spend": {
+      const tokens = [tokensOf.tools, tokensOf.lender];
+      return [named.bearer(other.owner.token), named.with({ "x-api-key": other.apiKey }), ...tokens.map((token) => token.with(named.headers))];
+    }
+    case "Execution":
+      return [named.bearer(other.owner.token), named.with({ "x-api-key": other.apiKey }), tokensOf.payer.with(named.headers)];
     case "Human":
       return [named.bearer(other.owner.token), cookie];
     case "Console":
@@ -311,22 +382,25 @@ function strangersAt(route: Route): Client[] {
 
 test("a good credential of another tenant is refused wherever this one is named", async () => {
   await setUp();
+  const desk = await deskOf(other);
+  const { client: session } = await openSession(officeOf(other), other.agent.agentId);
+  const tenantIsNamed = (route: Route): boolean => ["Runtime", "Management", "Spend", "SessionOrManagement", "Agent", "Execution"].includes(route.access);
   const refusals = await Promise.all(
     ROUTES.map(async (route) => {
       const ask = await prepareAsk(server.current, house, route, other.owner.csrf);
-      const names = route.access === "Runtime" || route.access === "Management" || `${ask.path} ${ask.sent.body ?? ""}`.includes(house.tenantId);
+      const names = tenantIsNamed(route) || `${ask.path} ${ask.sent.body ?? ""}`.includes(house.tenantId);
       if (!names) return 0;
-      const callers = strangersAt(route);
+      const callers = strangersAt(route, desk, session);
       for (const caller of callers) {
         const reply = await caller.send(ask.method, ask.path, ask.sent);
         const told = `${route.method} ${route.path}: ${reply.status} ${reply.text.slice(0, 300)}`;
-        const mismatch = route.access === "Runtime" || route.access === "Management";
+        const mismatch = tenantIsNamed(route);
         expectFault(reply, route, mismatch ? 403 : 404, mismatch ? MISMATCH : NOT_FOUND, told);
       }
       return callers.length;
     }),
   );
-  assert.equal(refusals.filter((count) => count > 0).length, 34, "routes that name a tenant");
+  assert.equal(refusals.filter((count) => count > 0).length, 91, "routes that name a tenant");
 });
 
 test("a credential that has run out is a bad one", async () => {

@@ -9,6 +9,7 @@ import { newHousehold, newOperator, type Household } from "./support/household.t
 import type { Person } from "./support/person.ts";
 import { ROUTES, type Route } from "./support/route.ts";
 import { useServer } from "./support/server.ts";
+import { deskOf, freshPayer } from "./support/spender.ts";
 
 const server = useServer({ vars: { RATE_LIMIT_SCALE: "1000" } });
 
@@ -31,7 +32,7 @@ const BUDGET: Record<string, Cost> = {
   advanceTestClock: [0, 0, 0],
 
   // Accounts. A registration bears a tenant: its objects make their tables.
-  register: [5, 57, 5],
+  register: [5, 107, 5],
   signIn: [2, 2, 2],
   createToken: [2, 2, 1],
   showCsrf: [1, 1, 0],
@@ -41,7 +42,7 @@ const BUDGET: Record<string, Cost> = {
   // Wallets.
   createChallenge: [1, 1, 0],
   createWalletSession: [2, 3, 0],
-  signUpAgent: [5, 52, 3],
+  signUpAgent: [5, 103, 3],
   enrollAgent: [3, 11, 0],
   bootstrapOwner: [2, 9, 1],
 
@@ -56,7 +57,7 @@ const BUDGET: Record<string, Cost> = {
   finalizeSession: [2, 7, 0],
 
   // A human's token costs the query that asks whether it still holds.
-  createTenant: [5, 47, 5],
+  createTenant: [5, 97, 5],
   listTenants: [1, 1, 2],
   createEnrollmentToken: [1, 5, 1],
   listEnrollmentTokens: [1, 3, 1],
@@ -75,20 +76,81 @@ const BUDGET: Record<string, Cost> = {
   createApiKey: [1, 5, 0],
   listApiKeys: [1, 3, 0],
   revokeApiKey: [1, 6, 0],
+  createWebhook: [1, 6, 0],
+  listWebhooks: [1, 3, 0],
+  getWebhook: [1, 3, 0],
+  updateWebhook: [1, 5, 0],
+  deleteWebhook: [1, 6, 0],
+  rotateWebhookSecret: [1, 8, 0],
+  testWebhook: [1, 8, 0],
+  listWebhookDeliveries: [1, 4, 0],
+  replayWebhookDelivery: [1, 8, 0],
+  replayWebhook: [1, 7, 0],
+  listEvents: [1, 4, 0],
+  getTenant: [1, 4, 0],
+  updateTenant: [1, 7, 1],
+  listAudit: [1, 3, 0],
+  verifyAudit: [1, 3, 0],
+
+  // So is all of governed money, a payment too; who looks has swept first. Only an operator's token asks D1.
+  registerAgent: [1, 6, 0],
+  listAgents: [1, 5, 0],
+  getAgent: [1, 3, 0],
+  updateAgent: [1, 6, 0],
+  suspendAgent: [1, 6, 0],
+  revokeAgent: [1, 10, 0],
+  deleteAgent: [1, 10, 0],
+  listAgentSigningKeys: [1, 4, 0],
+  rotateAgentSigningKey: [1, 10, 0],
+  agentJwks: [2, 4, 1],
+  getTrustScore: [1, 4, 0],
+  computeTrustScore: [1, 9, 0],
+  listTrustHistory: [1, 5, 0],
+  explainScope: [1, 3, 0],
+  createExecutionToken: [1, 5, 0],
+  createMandate: [1, 7, 0],
+  listMandates: [1, 8, 0],
+  getMandate: [1, 8, 0],
+  replaceMandate: [1, 7, 0],
+  createPayment: [1, 16, 0],
+  listPayments: [1, 8, 0],
+  getPayment: [1, 8, 0],
+  estimateSpend: [1, 2, 0],
+  authorizeSpend: [1, 10, 0],
+  createReservation: [1, 8, 0],
+  createReservations: [1, 11, 0],
+  listReservations: [1, 8, 0],
+  getReservation: [1, 8, 0],
+  captureReservation: [1, 8, 0],
+  releaseReservation: [1, 8, 0],
+  createBudgetLease: [1, 13, 0],
+  listBudgetLeases: [1, 8, 0],
+  getBudgetLease: [1, 8, 0],
+  releaseBudgetLease: [1, 12, 0],
+  revokeBudgetLease: [1, 15, 0],
+  listApprovals: [1, 8, 0],
+  getApproval: [1, 8, 0],
+  approve: [1, 10, 0],
+  deny: [1, 14, 0],
+  summarizeUsage: [1, 10, 0],
+  reconcileLedger: [1, 5, 0],
+  getGoNoGo: [1, 3, 0],
+  replaceGoNoGo: [1, 6, 1],
+  setKillSwitch: [1, 3, 0],
 
   // The console: the address, the cookie, the tenants, and what the page shows.
   account: [1, 1, 0],
   accountSignIn: [3, 13, 2],
   accountSignOut: [1, 1, 0],
   accountRegistration: [1, 1, 0],
-  accountRegister: [5, 57, 6],
+  accountRegister: [5, 107, 6],
   accountInvitation: [2, 4, 0],
   accountAcceptInvitation: [2, 8, 3],
   accountTenants: [1, 1, 2],
-  accountCreateTenant: [5, 47, 5],
+  accountCreateTenant: [5, 97, 5],
   accountAgents: [2, 9, 2],
   accountKeys: [2, 9, 2],
-  accountMintAgentKey: [2, 9, 1],
+  accountMintAgentKey: [2, 10, 1],
   accountMintApiKey: [2, 5, 1],
   accountEnrollment: [3, 11, 2],
   accountMintToken: [2, 5, 1],
@@ -128,7 +190,7 @@ async function costOf(reply: Reply): Promise<Cost> {
 
 async function measure(route: Route, { house, operator }: World): Promise<Cost> {
   const ask = await prepareAsk(server.current, house, route);
-  const reply = await (ask.by ?? callerAt(route, house, operator)).send(ask.method, ask.path, ask.sent);
+  const reply = await (ask.by ?? (await callerAt(route, house, operator))).send(ask.method, ask.path, ask.sent);
   assert.equal(reply.status, route.status, `${route.name}: ${reply.text.slice(0, 300)}`);
   return costOf(reply);
 }
@@ -146,6 +208,31 @@ test("every route keeps to its budget of hops, statements and queries", async ()
   assert.deepEqual(astray.flat(), []);
   const known = new Set(ROUTES.map((route) => route.name));
   assert.deepEqual(Object.keys(BUDGET).filter((name) => !known.has(name)), [], "a budget of a route that is gone");
+});
+
+test("an agent with a token touches no D1, and its one hop proves, counts, judges, holds and announces", async () => {
+  const { house } = await setUp();
+  const desk = await deskOf(house);
+  const once = (): { "idempotency-key": string } => ({ "idempotency-key": crypto.randomUUID() });
+  const spend = { kind: "tool", amount: 1 };
+  const reserve = (headers = {}): Promise<Reply> => desk.tools.post("/v1/spend-guard/reservations", spend, headers);
+  const [plain, keyed, settled, estimated, authorized] = [
+    await reserve(), await reserve(once()), await reserve(), await desk.tools.post("/v1/spend-guard/estimate", spend), await desk.tools.post("/v1/spend-guard/authorize", spend),
+  ];
+  const of = (reply: Reply): string => `/v1/spend-guard/reservations/${reply.json.id}`;
+  const captured = await desk.tools.post(`${of(plain)}/capture`, {});
+  const released = await desk.tools.post(`${of(settled)}/release`, {});
+  const batch = await desk.tools.post("/v1/spend-guard/reservations/batch", { items: Array(100).fill(spend) });
+  const lent = await desk.lender.post("/v1/spend-guard/budget-leases", { child_agent_id: desk.childId, mandate_id: desk.mandate.id, amount: 1 });
+  const paid = await (await freshPayer(desk)).post("/v1/payments", { amount: 1, currency: "usd", merchant: "Ada" }, once());
+  const denied = await desk.tools.post("/v1/spend-guard/reservations", { kind: "tool", amount: 900_000_000 });
+  const replies = [plain, keyed, settled, estimated, authorized, captured, released, batch, lent, paid, denied];
+  assert.deepEqual(replies.map((reply) => reply.status), [201, 201, 201, 200, 200, 200, 200, 200, 201, 201, 402]);
+  const costs = await Promise.all(replies.map(costOf));
+  assert.deepEqual(costs.map(([hops, , queries]) => [hops, queries]), replies.map(() => [1, 0]));
+  const [[, one], [, withKey]] = [costs[0]!, costs[1]!];
+  assert.deepEqual([one, withKey - one], [6, 1], "what a reservation runs, and the record of its key");
+  assert.ok(costs[7]![1] < 100 * 4, `a batch reads its books once: ${costs[7]![1]}`);
 });
 
 test("a metered query is one hop to its tenant, which asks the memory and settles; a repeat asks no memory", async () => {

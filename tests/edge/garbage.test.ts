@@ -12,6 +12,7 @@ import { once } from "./support/once.ts";
 import { fillPath, ROUTES, rootOf } from "./support/route.ts";
 import { randomFrom } from "../support/random.ts";
 import { useServer } from "./support/server.ts";
+import { deskOf } from "./support/spender.ts";
 import { stateOfBook, stateOfTenant } from "./support/state.ts";
 
 const server = useServer({ vars: { RATE_LIMIT_SCALE: "1000" } });
@@ -21,6 +22,8 @@ const BODIES = Number(process.env["BODIES"] ?? 15);
 
 const world = once(async () => {
   const [house, operator] = await Promise.all([newHousehold(server.current), newOperator(server.current)]);
+  // Before any agent that comes by chance fills the plan.
+  await deskOf(house);
   return { house, operator };
 });
 
@@ -54,7 +57,7 @@ const NIL_ULID = "01J8ZZZZZZZZZZZZZZZZZZZZZZ";
 const GARBAGE_IDS = [
   "x", "-1", "null", "{id}", "%27%20OR%20%271%27=%271", "%00", "a%00b", "%0d%0aX:%20y", "%2f..%2f..", "%5c", "%zz", "%", "%ff", "%c3%28", "%e2%80%ae", "é",
   "a%20b", "%2525", ";a=b", "<script>", "a".repeat(6_000), "%41".repeat(2_000), "wal_", `wal_${NIL_ULID}`, `key_${NIL_ULID}`, "wal_8ZZZZZZZZZZZZZZZZZZZZZZZZZ",
-  NIL_ULID, "00000000-0000-0000-0000-000000000000", `maip:00000000:${NIL_ULID}`, `inv_${"0".repeat(96)}`,
+  NIL_ULID, "00000000-0000-0000-0000-000000000000", `maip:00000000:${NIL_ULID}`, `maip%3A00000000%3A${NIL_ULID}`, ...["agt", "mdt", "pay", "rsv", "lse", "apr"].map((kind) => `${kind}_${NIL_ULID}`), `inv_${"0".repeat(96)}`,
 ];
 
 test("an id of no known spelling, or of nothing there, is refused, and nothing is done", async () => {
@@ -70,10 +73,10 @@ test("an id of no known spelling, or of nothing there, is refused, and nothing i
   });
   const form = new URLSearchParams({ csrf: house.owner.csrf, tenant: house.tenantId }).toString();
   const bodies: Record<string, Sent> = {
-    Json: { json: { label: "x", amount: 1 } }, Form: { body: form, headers: { "content-type": "application/x-www-form-urlencoded" } }, None: {},
+    Json: { json: { label: "x", amount: 1, version: 1, total_limit: 1, mandate_id: `mdt_${NIL_ULID}`, action: "tool:spend", audience: "spendguard-actions" } }, Form: { body: form, headers: { "content-type": "application/x-www-form-urlencoded" } }, None: {},
   };
   await eachOf(cases, async ({ route, path }) => {
-    const reply = await callerAt(route, house, operator).send(route.method, path, bodies[route.body] ?? {});
+    const reply = await (await callerAt(route, house, operator)).send(route.method, path, bodies[route.body] ?? {});
     const told = `${route.method} ${path.slice(0, 200)}`;
     expectShape(reply, route.path, told);
     assert.ok([400, 403, 404].includes(reply.status), `${told}: ${reply.status} ${reply.text.slice(0, 200)}`);
@@ -83,9 +86,10 @@ test("an id of no known spelling, or of nothing there, is refused, and nothing i
 
 test("a list's limit and cursor are refused by name when they are none", async () => {
   const { house, operator } = await world();
-  for (const name of ["listWallets", "listApiKeys"]) {
+  for (const name of ["listWallets", "listApiKeys", "listMandates", "listPayments", "listReservations", "listBudgetLeases", "listApprovals"]) {
     const route = ROUTES.find((route) => route.name === name)!;
-    const get = (query: string): Promise<Reply> => callerAt(route, house, operator).get(`${route.path}?${query}`);
+    const caller = await callerAt(route, house, operator);
+    const get = (query: string): Promise<Reply> => caller.get(`${route.path}?${query}`);
     for (const limit of ["", "0", "101", "-1", "+1", "1.0", "1e1", "x", "%20", "%201", "1%00", "%D9%A1", "99999999999999999999", "0x10", "null"]) {
       const reply = await get(`limit=${limit}`);
       assert.deepEqual([reply.status, reply.json.code, reply.json.details?.path], [400, "INVALID_INPUT", "limit"], `${name} limit=${limit}: ${reply.text}`);
@@ -107,7 +111,7 @@ test("the console's pages stand whatever their address says", async () => {
     "page=-1", "before=x", "cursor=x", "notice=<b>", "%zz", "&=&", "?",
   ];
   await eachOf(pages.flatMap((route) => queries.map((query) => ({ route, query }))), async ({ route, query }) => {
-    const reply = await callerAt(route, house, operator).get(`${route.path}?${query}`);
+    const reply = await (await callerAt(route, house, operator)).get(`${route.path}?${query}`);
     expectShape(reply, route.path, `${route.path}?${query}`);
     assert.ok(!reply.text.includes("<script>") && !reply.text.includes("<b>"), `${route.path}?${query} stands in the page as it came`);
     assert.ok(!(reply.headers.get("location") ?? "").includes("evil"), `${route.path}?${query} leads away`);
@@ -120,7 +124,7 @@ test("a form with a field that nobody fills in so is refused or taken, and never
   assert.ok(forms.length >= 12);
   await eachOf(forms, async (route) => {
     const ask = await prepareAsk(server.current, house, route);
-    const caller: Client = ask.by ?? callerAt(route, house, operator);
+    const caller: Client = ask.by ?? (await callerAt(route, house, operator));
     const good = new URLSearchParams(String(ask.sent.body));
     const headers = ask.sent.headers ?? {};
     const bodies: string[] = ["", "&&&", "=", "%zz", "csrf", `csrf=${house.owner.csrf}`, "a".repeat(10_000), "csrf=%00&csrf=x"];
@@ -202,6 +206,8 @@ const NAMES = [
   "tenant_id session_id content query_text task_description limit token_budget agent_id metadata tags importance_score source_id idempotency_key observations",
   "summary min_sequence smart_consolidation working_memory_budget_tokens wallet_address chain_id challenge_id signature owner_email enrollment_token label name",
   "ttl_seconds expires_at currency mode amount source environment email password referralCode",
+  "mandate_id lease_id parent_lease_id child_agent_id kind quantity unit_price merchant resource description action audience items atomic version status",
+  "per_transaction_limit daily_limit monthly_limit total_limit allowed_merchants allowed_actions approval_threshold wallet_id on reason",
 ].flatMap((line) => line.split(" "));
 
 test("a body by chance is answered, whatever stands in it", async () => {
@@ -217,7 +223,7 @@ test("a body by chance is answered, whatever stands in it", async () => {
     const path = fillPath(route, { tenant_id: house.tenantId, id: house.walletId, session_id: house.sessionId });
     const headers: HeaderMap = { "content-type": "application/json" };
     if (route.name === "fundWallet") headers["idempotency-key"] = body.slice(0, 200).replaceAll(/[^!-~]/g, "_");
-    const reply = await callerAt(route, house, operator).send("POST", path, { body, headers });
+    const reply = await (await callerAt(route, house, operator)).send(route.method, path, { body, headers });
     expectShape(reply, path, `SEED=${SEED} ${route.name} ${body.slice(0, 300)}`);
   });
 });

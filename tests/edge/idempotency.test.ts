@@ -6,12 +6,14 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { newSlug, signIn, signUp } from "./support/agent.ts";
-import type { Client, Reply } from "./support/client.ts";
+import { Client, type Reply, type Sent } from "./support/client.ts";
 import { expectFault, type FaultRoot } from "./support/fault.ts";
-import { newManager, type Manager } from "./support/human.ts";
+import { NOBODY_LISTENS } from "./support/household.ts";
+import { newAgentKey, newManager, type Manager } from "./support/human.ts";
 import { once } from "./support/once.ts";
 import { ROUTES } from "./support/route.ts";
 import { useServer } from "./support/server.ts";
+import { newMandate, newToken } from "./support/spender.ts";
 import { stateOfBook, stateOfTenant, uuidOfTenant } from "./support/state.ts";
 
 const server = useServer({ vars: { RATE_LIMIT_SCALE: "1000" } });
@@ -32,6 +34,37 @@ type Deed = {
   /** The member of the answer that holds a secret. */
   secret?: string;
 };
+
+/** An agent that pays: a token serves one payment, so that each merchant, who is paid once here, has a token of its own. */
+class Payer extends Client {
+  readonly #token: () => Promise<string>;
+  readonly #tokens: Map<string, string>;
+
+  constructor(url: string, token: () => Promise<string>, tokens = new Map<string, string>()) {
+    super(url);
+    this.#token = token;
+    this.#tokens = tokens;
+  }
+
+  /** A merchant nobody has paid. */
+  async merchant(): Promise<string> {
+    const merchant = fresh();
+    this.#tokens.set(merchant, await this.#token());
+    return merchant;
+  }
+
+  /** The same agent when its tokens have run out: who repeats needs another. */
+  async renewed(): Promise<Payer> {
+    const tokens = [...this.#tokens.keys()].map(async (merchant) => [merchant, await this.#token()] as const);
+    return new Payer(this.url, this.#token, new Map(await Promise.all(tokens)));
+  }
+
+  override async send(method: string, path: string, sent: Sent = {}): Promise<Reply> {
+    const { merchant } = (sent.json ?? JSON.parse(String(sent.body))) as Json;
+    const headers = { ...sent.headers, authorization: `Bearer ${this.#tokens.get(String(merchant))}` };
+    return super.send(method, path, { ...sent, headers });
+  }
+}
 
 const people = once(async () => {
   const [agent, manager, wallet] = await Promise.all([signUp(server.client()), newManager(server.client()), signIn(server.client())]);
@@ -61,12 +94,44 @@ function fresh(): string {
   return `n${count}`;
 }
 
+/** What a manager lets agents spend, and ways to new things of each kind. */
+const spenders = once(async () => {
+  const { manager } = await people();
+  const { management, walletId } = manager;
+  const [{ agentId }, { agentId: childId }] = [await newAgentKey(manager), await newAgentKey(manager, "child")];
+  const funded = await management.post(`/v1/wallets/${walletId}/fund`, { amount: 100_000 }, { "idempotency-key": "capital" });
+  assert.equal(funded.status, 201, funded.text);
+  const mandate = await newMandate(management, agentId);
+  const strict = await newMandate(management, agentId, { total_limit: 1_000_000, approval_threshold: 0 });
+  const payer = new Payer(server.current.url, () => newToken(management, agentId, { mandate_id: mandate.id, ttl_seconds: 900 }));
+  const spend = { kind: "tool", amount: 2, agent_id: agentId, mandate_id: mandate.id };
+  const lease = { child_agent_id: childId, mandate_id: mandate.id, amount: 2 };
+  const make = async (path: string, body: Json): Promise<any> => {
+    const made = await management.post(`/v1/spend-guard/${path}`, body);
+    assert.ok(made.status < 300, made.text);
+    return made.json;
+  };
+  return {
+    agentId, mandate, payer, spend, lease,
+    reservation: async () => (await make("reservations", { ...spend, ttl_seconds: 86_400 })).id,
+    approval: async () => (await make("reservations", { ...spend, mandate_id: strict.id })).approval_id,
+    lent: async () => (await make("budget-leases", lease)).id,
+  };
+});
+
 /** The deed at the route of this name; `path` fills the route's parameters. */
 function deedAt(name: string, client: Client, path: string, body: Deed["body"], other: (body: Json) => Json, secret?: string): Deed {
   const route = ROUTES.find((route) => route.name === name);
   assert.ok(route, name);
   const root = path.startsWith("/v1/") ? "v1" : "v2";
   return { name, root, client, path, status: route.status, body, other, ...(secret === undefined ? {} : { secret }) };
+}
+
+/** A URL nobody listens at; of the twenty endpoints a tenant has, old ones make room. */
+async function webhookUrl(manager: Manager): Promise<string> {
+  const { data } = (await manager.management.get("/v1/webhooks?limit=20")).json;
+  for (const { id, url } of data.slice(10)) if (url !== NOBODY_LISTENS) await manager.management.delete(`/v1/webhooks/${id}`);
+  return `${NOBODY_LISTENS}${fresh()}`;
 }
 
 const deeds = once(async (): Promise<Deed[]> => {
@@ -78,6 +143,24 @@ const deeds = once(async (): Promise<Deed[]> => {
   const token = async (): Promise<Json> => ({ enrollment_token: await mintToken(manager) });
   const status = `/v2/session/${await openSession(runtime)}/status`;
   const label = (): Json => ({ label: fresh() });
+  const made = await manager.management.post("/v1/webhooks", { url: NOBODY_LISTENS, events: ["order.message"] });
+  assert.equal(made.status, 201, made.text);
+  const hook = `/v1/webhooks/${made.json.id}`;
+  const delivery = (await manager.management.post(`${hook}/test`, {})).json;
+  const { agentId, mandate, payer, spend, lease, reservation, approval, lent } = await spenders();
+  /** `about` is no field of any route: it says in the path what the deed is about. */
+  const about = (make: () => Promise<string>) => async (): Promise<Json> => ({ about: await make() });
+  const guard = "/v1/spend-guard";
+  const post = async (path: string, body: Json): Promise<any> => {
+    const made = await manager.management.post(path, body);
+    assert.equal(made.status, 201, made.text);
+    return made.json;
+  };
+  const ofAgent = (): Json => ({ agent_id: agentId, metadata: { note: fresh() } });
+  const session = () => post("/v1/agent-sessions", { agent_id: agentId, ttl_seconds: 86_400 });
+  const [giver, receiver] = [await post("/v1/agents", { name: "giver", scopes: ["data:*"] }), await post("/v1/agents", { name: "receiver" })];
+  const offer = { from_agent_id: giver.agt_id, to_agent_id: receiver.agt_id, scopes: ["data:read"] };
+  const rights = { mandate_id: mandate.id, action: "tool:spend", audience: "spendguard-actions" };
   return [
     deedAt("query", runtime, "/v2/query", () => ({ query_text: fresh() }), but({ limit: 2 })),
     deedAt("primeContext", runtime, "/v2/prime-context", () => ({ task_description: fresh() }), but({ token_budget: 9 })),
@@ -96,6 +179,33 @@ const deeds = once(async (): Promise<Deed[]> => {
     deedAt("createWallet", manager.management, "/v1/wallets", () => ({ currency: "usd", name: fresh() }), but({ name: "other" })),
     deedAt("fundWallet", manager.management, `/v1/wallets/${manager.walletId}/fund`, () => ({ amount: (count += 1) }), but({ amount: 999_999 })),
     deedAt("createApiKey", manager.management, "/v1/api-keys", label, but({ label: "other" }), "key"),
+    deedAt("createWebhook", manager.management, "/v1/webhooks", async () => ({ url: await webhookUrl(manager), events: ["order.message"] }), but({ description: "other" }), "secret"),
+    deedAt("rotateWebhookSecret", manager.management, `${hook}/rotate-secret`, () => ({}), but({ other: 1 }), "secret"),
+    deedAt("testWebhook", manager.management, `${hook}/test`, () => ({}), but({ other: 1 })),
+    deedAt("replayWebhook", manager.management, `${hook}/replay`, () => ({ since: "2026-01-01T00:00:00Z" }), but({ since: "2026-01-02T00:00:00Z" })),
+    deedAt("replayWebhookDelivery", manager.management, `${hook}/deliveries/${delivery.id}/replay`, () => ({}), but({ other: 1 })),
+    deedAt("createAgentSession", manager.management, "/v1/agent-sessions", ofAgent, but({ ttl_minutes: 1 }), "token"),
+    deedAt("createSession", manager.management, "/v1/sessions", ofAgent, but({ ttl_minutes: 1 }), "refresh_token"),
+    deedAt("refreshAgentSession", server.client(), "/v1/agent-sessions/refresh", async () => ({ refresh_token: (await session()).refresh_token }), but({ note: 1 }), "token"),
+    deedAt("terminateSession", manager.management, "/v1/sessions/{about}/terminate", about(async () => (await session()).id), but({ reason: "other" })),
+    deedAt("offerDelegation", manager.management, "/v1/delegations", () => ({ ...offer, note: fresh() }), but({ ttl_seconds: 9 })),
+    deedAt("acceptDelegation", manager.management, "/v1/delegations/{about}/accept", about(async () => (await post("/v1/delegations", offer)).id), but({ note: 1 })),
+    deedAt("checkGuardrails", manager.management, "/v1/guardrails/check", () => ({ agent_id: agentId, action: "data:read", context: { note: fresh() } }), but({ context: {} })),
+    deedAt("createAgentReceipt", manager.management, "/v1/agent-receipts", () => ({ agent_id: agentId, action: fresh() }), but({ action: "other" })),
+    deedAt("createMandate", manager.management, "/v1/mandates", () => ({ agent_id: agentId, total_limit: 5, name: fresh() }), but({ name: "other" })),
+    deedAt("createExecutionToken", manager.management, `/v1/agents/${agentId}/execution-tokens`, () => ({ ...rights, note: fresh() }), but({ ttl_seconds: 30 })),
+    deedAt("createPayment", payer, "/v1/payments", async () => ({ amount: 1, currency: "usd", merchant: await payer.merchant() }), but({ amount: 2 })),
+    deedAt("estimateSpend", manager.management, `${guard}/estimate`, () => ({ kind: "tool", amount: 1, resource: fresh() }), but({ amount: 2 })),
+    deedAt("authorizeSpend", manager.management, `${guard}/authorize`, () => ({ ...spend, resource: fresh() }), but({ amount: 3 })),
+    deedAt("createReservation", manager.management, `${guard}/reservations`, () => ({ ...spend, resource: fresh() }), but({ amount: 3 })),
+    deedAt("createReservations", manager.management, `${guard}/reservations/batch`, () => ({ items: [{ ...spend, resource: fresh() }] }), but({ atomic: true })),
+    deedAt("captureReservation", manager.management, `${guard}/reservations/{about}/capture`, about(reservation), but({ amount: 1 })),
+    deedAt("releaseReservation", manager.management, `${guard}/reservations/{about}/release`, about(reservation), but({ reason: "other" })),
+    deedAt("createBudgetLease", manager.management, `${guard}/budget-leases`, () => ({ ...lease, note: fresh() }), but({ amount: 1 })),
+    deedAt("releaseBudgetLease", manager.management, `${guard}/budget-leases/{about}/release`, about(lent), but({ note: "other" })),
+    deedAt("revokeBudgetLease", manager.management, `${guard}/budget-leases/{about}/revoke`, about(lent), but({ note: "other" })),
+    deedAt("approve", manager.management, "/v1/approvals/{about}/approve", about(approval), but({ reason: "other" })),
+    deedAt("deny", manager.management, "/v1/approvals/{about}/deny", about(approval), but({ reason: "other" })),
   ];
 });
 
@@ -103,7 +213,11 @@ const deeds = once(async (): Promise<Deed[]> => {
 const ANONYMOUS = new Set(["createChallenge", "createWalletSession", "advanceTestClock"]);
 
 function ask(deed: Deed, body: Json, key: string, client = deed.client): Promise<Reply> {
-  return client.post(deed.path, body, { "idempotency-key": key });
+  return client.post(pathOf(deed, body), body, { "idempotency-key": key });
+}
+
+function pathOf(deed: Deed, body: Json): string {
+  return deed.path.replace("{about}", String(body["about"]));
 }
 
 function isReplay(reply: Reply): boolean {
@@ -152,9 +266,9 @@ test("a repeat is answered with the same status and body, secrets too, whatever 
       if (first.headers.has("cache-control")) assert.equal(again.headers.get("cache-control"), "no-store");
     }
     const headers = { "content-type": "application/json", "idempotency-key": "repeat" };
-    const again = await deed.client.send("POST", deed.path, { body: respelled(body), headers });
+    const again = await deed.client.send("POST", pathOf(deed, body), { body: respelled(body), headers });
     assert.deepEqual([again.status, again.text, isReplay(again)], [first.status, first.text, true], deed.name);
-    if (deed.secret !== undefined) assert.match(first.json[deed.secret], /[0-9a-f]{96}$/);
+    if (deed.secret !== undefined) assert.match(first.json[deed.secret], /([0-9a-f]{64}|whsec_[A-Za-z0-9+/]{43}=)$/);
   }));
   assert.deepEqual(await stateOfAll(), before, "a repeat has no effect");
 });
@@ -236,10 +350,9 @@ test("a key is its caller's, its route's and its path's own", async () => {
 });
 
 test("a key is 1 to 255 visible ASCII characters; with another nothing is done", async () => {
+  const asked = await Promise.all((await deeds()).map(async (deed) => ({ deed, body: await deed.body() })));
   const before = await stateOfAll();
-  await Promise.all((await deeds()).map(async (deed) => {
-    const harmless: Json = { session_id: "none", content: "x", enrollment_token: `mten_${"0".repeat(96)}` };
-    const body = /\/(session|enroll)/.test(deed.path) ? harmless : await deed.body();
+  await Promise.all(asked.map(async ({ deed, body }) => {
     for (const key of ["", " ", '""', "a b", "é", "\u00a0", "a\tb", "x".repeat(256), `"${"x".repeat(256)}"`]) {
       expectFault(await ask(deed, body, key), deed.root, 400, deed.root === "v1" ? "INVALID_INPUT" : "invalid_request", { path: "Idempotency-Key" });
     }
@@ -253,6 +366,21 @@ test("a key is 1 to 255 visible ASCII characters; with another nothing is done",
   }
 });
 
+test("a key that a route cannot do without is asked for after the credential and the body's form, and before its fields", async () => {
+  const { manager } = await people();
+  const fund = `/v1/wallets/${manager.walletId}/fund`;
+  const funds = async (): Promise<number> => (await manager.management.get(`/v1/wallets/${manager.walletId}/balance`)).json.total;
+  const before = await funds();
+  for (const body of [{ amount: 1 }, { amount: "x" }, {}, { amount: 1, idempotency_key: null }]) {
+    expectFault(await manager.management.post(fund, body), "v1", 400, "idempotency_key_required");
+  }
+  expectFault(await manager.management.post("/v1/wallets/x/fund", { amount: 1 }), "v1", 400, "idempotency_key_required");
+  expectFault(await server.client().post(fund, { amount: 1 }), "v1", 401, "UNAUTHORIZED");
+  expectFault(await manager.management.send("POST", fund, { body: "{", headers: { "content-type": "application/json" } }), "v1", 400, "INVALID_REQUEST", { path: "$", line: 1, column: 1 });
+  expectFault(await manager.management.send("POST", fund, { body: "{}", headers: { "content-type": "text/plain" } }), "v1", 415, "UNSUPPORTED_MEDIA_TYPE");
+  assert.equal(await funds(), before);
+});
+
 test("a repeat is answered after the process was killed, and neither key nor secret stands on the disk", async () => {
   const key = "a-key-that-is-kept-only-hashed";
   const told = await doAll(key);
@@ -262,7 +390,7 @@ test("a repeat is answered after the process was killed, and neither key nor sec
     assert.deepEqual([again.status, again.text, isReplay(again)], [first.status, first.text, true], deed.name);
   }
   const secrets = told.flatMap(({ deed, first }) => (deed.secret === undefined ? [] : [first.json[deed.secret].slice(-48)]));
-  assert.equal(secrets.length, 5);
+  assert.equal(secrets.length, 10);
   const folder = server.current.persist;
   const files = readdirSync(folder, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile());
   assert.ok(files.length > 5);
@@ -277,6 +405,7 @@ test("a key is good for 24 hours, and then for a new request", async () => {
   const { wallet, agent } = await people();
   const kept = await doAll("day");
   const renewed = async ({ client }: Deed): Promise<Client> => {
+    if (client instanceof Payer) return client.renewed();
     const owner = [wallet, agent].find((each) => each.client === client);
     return owner === undefined ? client : (await signIn(server.client(), owner.account)).client;
   };
@@ -290,7 +419,7 @@ test("a key is good for 24 hours, and then for a new request", async () => {
     const anew = await ask(deed, body, "day", await renewed(deed));
     assert.ok(!isReplay(anew), `${deed.name}: ${anew.text}`);
     // What was used up or taken is so still; all else is done again, and kept anew.
-    const spent: Json = { signUpAgent: "tenant_exists", createTenant: "tenant_exists", enrollAgent: "invalid_enrollment_token", finalizeSession: "session_closed" };
+    const spent: Json = { signUpAgent: "tenant_exists", createTenant: "tenant_exists", enrollAgent: "invalid_enrollment_token", finalizeSession: "session_closed", captureReservation: "reservation_resolved", refreshAgentSession: "UNAUTHORIZED" };
     assert.equal(anew.status < 300 ? undefined : anew.json.code, spent[deed.name], `${deed.name}: ${anew.text}`);
     if (anew.status < 300) assert.equal((await ask(deed, deed.other(body), "day", await renewed(deed))).status, 422, deed.name);
   }

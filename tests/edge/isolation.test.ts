@@ -5,19 +5,40 @@ import { randomBytes, randomUUID } from "node:crypto";
 import { test } from "node:test";
 import { newSlug, newWallet, signIn, signUp } from "./support/agent.ts";
 import type { Client, HeaderMap, Reply, Sent } from "./support/client.ts";
+import { openSession, register } from "./support/company.ts";
 import { newHousehold, type Household } from "./support/household.ts";
 import { ROUTES, fillPath, type Route } from "./support/route.ts";
 import { useServer } from "./support/server.ts";
+import { ACTIONS, booksOf, deskOf, newLease, newReservation, type Desk } from "./support/spender.ts";
 
 const server = useServer({ vars: { RATE_LIMIT_SCALE: "1000" } });
 
-type Pair = { mine: Household; theirs: Household };
+/** What is theirs to spend, and must stand as it stood. */
+async function keysOf(house: Household): Promise<string[]> {
+  const keys = await house.owner.client.get(`/v2/tenants/${house.tenantId}/agent-keys`);
+  return keys.json.keys.map((key: { key_id: string }) => key.key_id);
+}
+
+type Money = { desk: Desk; reservation: string; pending: Record<string, any>; lease: string; session: string; delegation: string; receipt: string; books: Record<string, number>; keys: string[] };
+type Pair = { mine: Household; theirs: Household; myDesk: Desk; money: Money };
 let ready: Promise<Pair> | undefined;
 const setUp = (): Promise<Pair> => (ready ??= makePair());
 
+async function newThing(desk: Desk, path: string, body: object): Promise<Record<string, any>> {
+  const made = await desk.office.post(`/v1/${path}`, body);
+  assert.equal(made.status, 201, made.text);
+  return made.json;
+}
+
 async function makePair(): Promise<Pair> {
   const [mine, theirs] = await Promise.all([newHousehold(server.current), newHousehold(server.current)]);
-  return { mine, theirs };
+  const [myDesk, desk] = await Promise.all([deskOf(mine), deskOf(theirs)]);
+  const [reservation, pending, lease] = [await newReservation(desk), await newReservation(desk, true), await newLease(desk)];
+  const [session, receipt] = [await openSession(desk.office, desk.agentId), await newThing(desk, "agent-receipts", { agent_id: desk.agentId, action: "x" })];
+  const [from_agent_id, to_agent_id] = [await register(desk.office), desk.agentId];
+  const delegation = await newThing(desk, "delegations", { from_agent_id, to_agent_id, scopes: ["data:read"] });
+  const proofs = { session: session["id"], delegation: delegation["id"], receipt: receipt["receipt_id"] };
+  return { mine, theirs, myDesk, money: { ...proofs, desk, reservation: reservation["id"], pending, lease: lease["id"], books: await booksOf(desk.office), keys: await keysOf(theirs) } };
 }
 
 /** An id of the same kind that nobody has. */
@@ -25,6 +46,7 @@ function inventId(known: string): string {
   const ulid = /^([a-z]+_)[0-9A-Z]{26}$/.exec(known);
   if (ulid) return `${ulid[1]}01${randomBytes(12).toString("hex").toUpperCase()}`;
   if (/^[0-9a-f]{8}-/.test(known)) return randomUUID();
+  if (known.startsWith("maip-sess:")) return `${known.slice(0, 19)}${randomBytes(8).toString("hex")}`;
   const key = /^(inv_[0-9a-f]{48})[0-9a-f]{48}$/.exec(known);
   if (key) return key[1] + randomBytes(24).toString("hex");
   return newSlug("nobody");
@@ -46,13 +68,21 @@ function formOf(mine: Household, fields: Record<string, string>): Sent {
 }
 
 /** By parameter: the other's id in it. */
-function foreignIds(theirs: Household, route: Route): Record<string, string> {
+function foreignIds({ theirs, money }: Pair, route: Route): Record<string, string> {
   const isKey = route.path.includes("key");
+  const byNoun: [string, string][] = [
+    ["sessions/{id}", money.session], ["delegations", money.delegation], ["receipts/agent/", theirs.agent.agentId], ["receipts", money.receipt],
+    ["wallets", theirs.walletId], ["/v1/agents", theirs.agent.agentId], ["mandates", money.desk.mandate.id], ["payments", money.desk.paymentId],
+    ["reservations", money.reservation], ["leases", money.lease], ["approvals", money.pending["approval_id"]],
+  ];
+  const ofMoney = byNoun.find(([noun]) => route.path.includes(noun))?.[1];
   const all: Record<string, string> = {
     tenant_id: theirs.tenantId,
     key_id: theirs.agentKeyId,
-    id: route.path.includes("wallets") ? theirs.walletId : isKey ? theirs.apiKeyId : theirs.enrollmentId,
+    delivery_id: theirs.deliveryId,
+    id: ofMoney ?? (route.path.includes("webhooks") ? theirs.webhookId : isKey ? theirs.apiKeyId : theirs.enrollmentId),
     session_id: theirs.sessionId,
+    agent_id: theirs.agent.agentId,
   };
   const names = [...route.path.matchAll(/\{\*?(\w+)\}/g)].map(([, name = ""]) => name);
   return Object.fromEntries(names.map((name) => [name, all[name] ?? assert.fail(`${route.path}: no id for ${name}`)]));
@@ -61,23 +91,35 @@ function foreignIds(theirs: Household, route: Route): Record<string, string> {
 const BODIES: Record<string, object> = {
   createAgentKey: { label: "x" },
   fundWallet: { amount: 1 },
+  updateWebhook: { description: "x" },
+  replayWebhook: { since: "2026-01-01T00:00:00Z" },
+  createExecutionToken: { mandate_id: "mdt_01J8ZZZZZZZZZZZZZZZZZZZZZZ", action: "tool:spend", audience: "spendguard-actions" },
+  updateAgent: { display_name: "x" },
+  replaceMandate: { version: 1, total_limit: 1 },
 };
 
+/** What a route needs in its query before it looks at an id. */
+const QUERIES: Record<string, string> = { explainScope: "?action=data:read" };
+
 /** Every way the other's ids are tried at a route. */
-function trialsAt(route: Route, { mine, theirs }: Pair): Trial[] {
-  const ids = foreignIds(theirs, route);
+function trialsAt(route: Route, pair: Pair): Trial[] {
+  const { mine, theirs, myDesk } = pair;
+  const ids = foreignIds(pair, route);
   const json = route.body === "Json" ? { json: BODIES[route.name] ?? {} } : {};
   const headers = { "idempotency-key": newSlug("once") };
   const send = (caller: Client) => (ids: Record<string, string>): Attempt => {
-    return { caller, method: route.method, path: fillPath(route, ids), sent: { ...json, headers } };
+    return { caller, method: route.method, path: `${fillPath(route, ids)}${QUERIES[route.name] ?? ""}`, sent: { ...json, headers } };
   };
   switch (route.access) {
     case "Runtime":
       return [{ ids, attempt: send(mine.agent.runtime) }, { ids, attempt: send(mine.agent.client.with({ "x-tenant-id": mine.tenantId })) }];
+    case "Spend":
+    case "Agent":
     case "Management": {
+      const tokens = route.access === "Management" ? [] : [myDesk.tools];
       const byKey = mine.stranger.with({ "x-api-key": mine.apiKey });
       const byToken = mine.owner.client.with({ "x-tenant-id": mine.tenantId });
-      return [byKey, byToken].map((caller) => ({ ids, attempt: send(caller) }));
+      return [byKey, byToken, ...tokens].map((caller) => ({ ids, attempt: send(caller) }));
     }
     case "Human": {
       const { tenant_id: _, ...rest } = ids;
@@ -113,7 +155,8 @@ function looksOf(reply: Reply): unknown {
 const send = ({ caller, method, path, sent }: Attempt): Promise<Reply> => caller.send(method, path, sent);
 
 // The token of an invitation is what lets somebody in, whoever they are: it is no id of a tenant's thing.
-const WITH_ID = ROUTES.filter((route) => /\{/.test(route.path) && !route.path.includes("{token}"));
+// What is open to anyone is nobody's alone.
+const WITH_ID = ROUTES.filter((route) => /\{/.test(route.path) && !route.path.includes("{token}") && route.access !== "Public");
 
 test("an id of another tenant looks like one that nobody has, at every route with an id", async () => {
   const pair = await setUp();
@@ -132,13 +175,19 @@ test("an id of another tenant looks like one that nobody has, at every route wit
     }),
   );
   assert.ok(counts.length >= 14, `${counts.length} routes have an id`);
-  await expectUntouched(pair.theirs);
+  await expectUntouched(pair);
 });
 
 test("an id of another tenant in a body or query looks like one that nobody has", async () => {
   const pair = await setUp();
-  const { mine, theirs } = pair;
+  const { mine, theirs, myDesk, money } = pair;
   const owner = mine.owner.client;
+  const { office } = myDesk;
+  const [reservations, leases, tokens] = ["/v1/spend-guard/reservations", "/v1/spend-guard/budget-leases", `/v1/agents/${myDesk.agentId}/execution-tokens`];
+  const token = { action: "tool:spend", ...ACTIONS };
+  const spend = { kind: "tool", amount: 1, agent_id: myDesk.agentId, mandate_id: myDesk.mandate.id };
+  const payment = { amount: 1, currency: "usd", merchant: "x" };
+  const lease = { child_agent_id: myDesk.childId, mandate_id: myDesk.mandate.id, amount: 1 };
   const keys = `/v2/tenants/${mine.tenantId}/agent-keys`;
   const runtime = { ...mine.agent.runtime.headers };
   const nameless = mine.agent.runtime.with({});
@@ -160,6 +209,25 @@ test("an id of another tenant in a body or query looks like one that nobody has"
     ["invite an owner of theirs", 403, theirs.tenantId, (tenant_id) => wallet.post("/v2/agents/owner-bootstrap", { tenant_id, owner_email: "x@example.org" })],
     ["fund their wallet at the console", 404, theirs.walletId, (id) => mine.owner.browser.send("POST", "/account/billing/fund", funding(id))],
     ["a page of theirs", 404, theirs.tenantId, (id) => mine.owner.browser.get(`/account/billing?tenant=${id}`)],
+    ["a mandate for their agent", 404, theirs.agent.agentId, (agent_id) => office.post("/v1/mandates", { agent_id, total_limit: 1 })],
+    ["a mandate on their wallet", 404, theirs.walletId, (wallet_id) => office.post("/v1/mandates", { agent_id: myDesk.agentId, total_limit: 1, wallet_id })],
+    ["a mandate of mine moved to their wallet", 404, theirs.walletId, (wallet_id) => office.put(`/v1/mandates/${myDesk.mandate.id}`, { version: 1, total_limit: 1_000_000, wallet_id })],
+    ["a token under their mandate", 404, money.desk.mandate.id, (mandate_id) => office.post(tokens, { ...token, mandate_id })],
+    ["a token under their lease", 404, money.lease, (lease_id) => office.post(tokens, { ...token, mandate_id: myDesk.mandate.id, lease_id })],
+    ["their agent's reservation", 404, theirs.agent.agentId, (agent_id) => office.post(reservations, { ...spend, agent_id })],
+    ["a reservation under their mandate", 404, money.desk.mandate.id, (mandate_id) => office.post(reservations, { ...spend, mandate_id })],
+    ["a reservation under their lease", 404, money.lease, (lease_id) => office.post(reservations, { ...spend, lease_id })],
+    ["to authorize under their mandate", 404, money.desk.mandate.id, (mandate_id) => office.post("/v1/spend-guard/authorize", { ...spend, mandate_id })],
+    ["their mandate, with my token", 403, money.desk.mandate.id, (mandate_id) => myDesk.tools.post(reservations, { kind: "tool", amount: 1, mandate_id })],
+    ["to pay under their mandate", 403, money.desk.mandate.id, (mandate_id) => myDesk.payer.post("/v1/payments", { ...payment, mandate_id }, { "idempotency-key": newSlug("k") })],
+    ["a lease to their agent", 404, theirs.agent.agentId, (child_agent_id) => office.post(leases, { ...lease, child_agent_id })],
+    ["a lease of their mandate", 404, money.desk.mandate.id, (mandate_id) => office.post(leases, { ...lease, mandate_id })],
+    ["a lease of their lease", 404, money.lease, (parent_lease_id) => office.post(leases, { child_agent_id: myDesk.childId, amount: 1, parent_lease_id })],
+    ["their mandates, by agent", 200, theirs.agent.agentId, (id) => office.get(`/v1/mandates?agent_id=${id}`)],
+    ["their payments, by agent", 200, theirs.agent.agentId, (id) => office.get(`/v1/payments?agent_id=${id}`)],
+    ["their payments, by mandate", 200, money.desk.mandate.id, (id) => office.get(`/v1/payments?mandate_id=${id}`)],
+    ["their reservations, by lease", 200, money.lease, (id) => office.get(`${reservations}?lease_id=${id}`)],
+    ["their leases, by child", 200, money.desk.childId, (id) => office.get(`${leases}?child_agent_id=${id}`)],
     ["mint at theirs, at the console", 404, theirs.tenantId, (tenant) => mine.owner.browser.send("POST", "/account/keys/agent", formOf(mine, { tenant, label: "x" }))],
   ];
   assert.ok(runtime["x-tenant-id"], "the household's own caller still names its tenant");
@@ -168,22 +236,31 @@ test("an id of another tenant in a body or query looks like one that nobody has"
     assert.equal(foreign.status, status, `${what}: ${foreign.text.slice(0, 300)}`);
     assert.deepEqual(looksOf(foreign), looksOf(invented), what);
   }
-  await expectUntouched(theirs);
+  await expectUntouched(pair);
 });
 
 /** Nothing that was tried has moved anything. */
-async function expectUntouched(theirs: Household): Promise<void> {
+async function expectUntouched({ theirs, money }: Pair): Promise<void> {
   const found = await theirs.agent.runtime.post("/v2/query", { query_text: "silver" });
   assert.deepEqual(found.json.results.map((result: { content: string }) => result.content), [theirs.observation]);
   const status = await theirs.agent.runtime.post(`/v2/session/${theirs.sessionId}/status`);
   assert.deepEqual([status.json.status, status.json.sequence], ["open", 1]);
   const named = { "x-api-key": theirs.apiKey };
+  // Their query has just been paid for; what is held and lent has not moved.
+  const { [theirs.walletId]: _1, revenue: _2, ...held } = await booksOf(money.desk.office);
+  const { [theirs.walletId]: _3, revenue: _4, ...before } = money.books;
+  assert.deepEqual(held, before);
+  const shown = await Promise.all([
+    money.desk.office.get(`/v1/spend-guard/reservations/${money.reservation}`), money.desk.office.get(`/v1/approvals/${money.pending["approval_id"]}`),
+    money.desk.office.get(`/v1/spend-guard/budget-leases/${money.lease}`), money.desk.office.get(`/v1/mandates/${money.desk.mandate.id}`),
+  ]);
+  assert.deepEqual(shown.map(({ json }) => json.status), ["reserved", "pending", "active", "active"]);
+  assert.equal(shown[3]?.json.version, 1);
   const wallets = await theirs.stranger.get("/v1/wallets", named);
   assert.deepEqual(wallets.json.data.map((wallet: { id: string }) => wallet.id), [theirs.walletId]);
   const tokens = await theirs.owner.client.get(`/v2/tenants/${theirs.tenantId}/enrollment-tokens`);
   assert.deepEqual(tokens.json.tokens.map((token: { status: string }) => token.status), ["unused"]);
-  const keys = await theirs.owner.client.get(`/v2/tenants/${theirs.tenantId}/agent-keys`);
-  assert.deepEqual(keys.json.keys.map((key: { key_id: string }) => key.key_id), [theirs.agentKeyId]);
+  assert.deepEqual(await keysOf(theirs), money.keys);
 }
 
 test("what one tenant remembers is not found, primed or counted for the other", async () => {
@@ -277,5 +354,34 @@ test("a revocation holds from the next request on, in the midst of a crowd of th
     const after = await Promise.all(Array.from({ length: 8 }, use));
     assert.deepEqual(new Set(after.map((reply) => reply.status)), new Set([401]), what);
     for (const reply of await Promise.all(crowd)) assert.ok(statuses.includes(reply.status), `${what}: ${reply.text}`);
+  }
+});
+
+test("an agent is ours in every spelling, and with another tenant's mark, or another's ULID, there is none", async () => {
+  const { mine, theirs, myDesk } = await setUp();
+  const { office, agentId, mandate } = myDesk;
+  const spellings = (id: string, tenantUuid: string): string[] => {
+    const ulid = id.slice(4);
+    const hex = BigInt([...ulid].reduce((sum, letter) => sum * 32n + BigInt("0123456789ABCDEFGHJKMNPQRSTVWXYZ".indexOf(letter)), 0n)).toString(16).padStart(32, "0");
+    const uuid = [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20)].join("-");
+    const maip = `maip:${tenantUuid.slice(0, 8)}:${ulid}`;
+    return [id, ulid, ulid.toLowerCase(), `ext_${ulid}`, `maip-agent:${ulid}`, maip, maip.toUpperCase(), uuid, uuid.toUpperCase(), `AGT_${ulid}`];
+  };
+  const attempt = async (id: string): Promise<number[]> => {
+    const [inPath, unescaped, inBody, inQuery] = [
+      await office.post(`/v1/agents/${encodeURIComponent(id)}/execution-tokens`, { mandate_id: mandate.id, action: "tool:spend", ...ACTIONS }),
+      await office.post(`/v1/agents/${id}/execution-tokens`, { mandate_id: mandate.id, action: "tool:spend", ...ACTIONS }),
+      await office.post("/v1/spend-guard/reservations", { kind: "tool", amount: 1, agentId: id, mandateId: mandate.id }),
+      await office.get(`/v1/mandates?agent_id=${encodeURIComponent(id)}`),
+    ];
+    if (inQuery.status === 200) assert.equal(inQuery.json.data.some((one: { id: string }) => one.id === mandate.id), inPath.status === 201, id);
+    return [inPath, unescaped, inBody].map((reply) => {
+      if (reply.status === 201) assert.equal(reply.json.agent_id, agentId);
+      return reply.status;
+    });
+  };
+  for (const id of spellings(agentId, mine.tenantUuid)) assert.deepEqual(await attempt(id), [201, 201, 201], id);
+  for (const id of [...spellings(theirs.agent.agentId, theirs.tenantUuid), ...spellings(agentId, theirs.tenantUuid).filter((id) => /^maip:/i.test(id))]) {
+    assert.deepEqual(await attempt(id), [404, 404, 404], id);
   }
 });

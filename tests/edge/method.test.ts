@@ -89,7 +89,7 @@ test("HEAD is answered as GET, without the body", async () => {
   await Promise.all(
     ROUTES.filter((route) => route.method === "GET").map(async (route) => {
       const ask = await prepareAsk(server.current, house, route);
-      const caller = ask.by ?? callerAt(route, house, operator);
+      const caller = ask.by ?? (await callerAt(route, house, operator));
       const [get, head] = [await caller.send("GET", ask.path, ask.sent), await caller.send("HEAD", ask.path, ask.sent)];
       assert.equal(get.status, route.status, `${route.path}: ${get.text.slice(0, 200)}`);
       assert.deepEqual([head.status, head.text], [get.status, ""], route.path);
@@ -103,10 +103,10 @@ test("an Idempotency-Key is nothing to what is no JSON POST: it is done again, e
   const [house, operator] = await Promise.all([newHousehold(server.current), newOperator(server.current)]);
   const once = { "idempotency-key": "once" };
   await Promise.all(
-    ROUTES.filter((route) => route.body !== "Json").map(async (route) => {
+    ROUTES.filter((route) => route.body !== "Json" || route.method !== "POST").map(async (route) => {
       for (const _ of ["once", "again"]) {
         const ask = await prepareAsk(server.current, house, route);
-        const caller = (ask.by ?? callerAt(route, house, operator)).with(once);
+        const caller = (ask.by ?? (await callerAt(route, house, operator))).with(once);
         const reply = await caller.send(ask.method, ask.path, ask.sent);
         assert.equal(reply.status, route.status, `${route.method} ${route.path}: ${reply.text.slice(0, 200)}`);
         assert.equal(reply.headers.get("idempotent-replayed"), null, route.path);

@@ -14,5 +14,6 @@ mod memory;
 mod scope;
 #[path = "../support/sqlite.rs"]
 mod sqlite;
+mod target;
 #[path = "../support/vectors/mod.rs"]
 mod vectors;

@@ -1,6 +1,7 @@
 //! Callers: what they ask for, in which order, and how they come back after a reply that never arrived.
 
 mod command;
+mod money;
 
 use guildhall::domain::address::LoginAddress;
 use guildhall::domain::agent::AgentStatus;
@@ -8,19 +9,21 @@ use guildhall::domain::digest::Digest;
 use guildhall::domain::id::{AgentId, RequestId, ReservationId, UserId, Uuid};
 use guildhall::domain::idempotency::Claim;
 use guildhall::domain::key::{KeyKind, KeyNumber, NewSecret};
+use guildhall::domain::lease::LeaseStatus;
 use guildhall::domain::limit::LimitClass;
 use guildhall::domain::money::Micros;
 use guildhall::domain::scope::Scope;
 use guildhall::domain::slug::Slug;
-use guildhall::domain::time::Timestamp;
+use guildhall::domain::time::{DAY_MS, Timestamp};
 use guildhall::objects::tenant::call::{Proof, TenantCall, TenantReply};
 use guildhall::objects::tenant::command::{
     Command, Controller, FirstAgent, Invitation, MeterCapture, MeterRelease, MintEnrollment, MintKey, RedeemEnrollment,
 };
+use guildhall::objects::tenant::money::command::MoneyCommand;
 use guildhall::objects::tenant::outcome::Outcome;
 
 use crate::metering::answered;
-use crate::model::{Key, Model, State, Status, command_name};
+use crate::model::{Key, Model, State, command_name};
 use crate::random::Random;
 
 /// A metered request whose second half is still to come, or may come again.
@@ -39,6 +42,8 @@ pub struct Generator {
     slug: Slug,
     controller: Controller,
     secrets: u64,
+    /// How much of what is asked for is governed money, of 100.
+    money_percent: u64,
     flights: Vec<Flight>,
     landed: Vec<Flight>,
     /// Calls whose reply was lost, or which are sent again out of nervousness.
@@ -62,13 +67,25 @@ fn micros(amount: u64) -> Micros {
     Micros::new(amount).expect("in range")
 }
 
+/// The end of the day, or so many milliseconds before it.
+fn next_midnight(now: Timestamp, early_ms: u64) -> Timestamp {
+    Timestamp::from_ms((now.utc_day() + 1) * DAY_MS).minus_ms(early_ms).max(now)
+}
+
+fn next_month(now: Timestamp, early_ms: u64) -> Timestamp {
+    let days = (1..=31).map(|days| Timestamp::from_ms((now.utc_day() + days) * DAY_MS));
+    let first = days.into_iter().find(|day| day.utc_month() != now.utc_month());
+    first.map_or(now, |first| first.minus_ms(early_ms).max(now))
+}
+
 impl Generator {
     pub fn new(seed: u64) -> Self {
         let mut random = Random::new(seed.rotate_left(32));
         let uuid = Uuid::new(&mut random);
         let controller = if random.percent(75) { Controller::Wallet(address(0)) } else { Controller::User(user(0)) };
         let slug = Slug::parse("agent-alpha").expect("a slug");
-        Self { random, uuid, slug, controller, secrets: 0, flights: Vec::new(), landed: Vec::new(), again: Vec::new() }
+        let money_percent = if random.percent(40) { 78 } else { 8 };
+        Self { random, uuid, slug, controller, secrets: 0, money_percent, flights: Vec::new(), landed: Vec::new(), again: Vec::new() }
     }
 
     fn new_secret(&mut self) -> NewSecret {
@@ -90,7 +107,9 @@ impl Generator {
             500..750 => now.plus_ms(random.below(50)),
             750..900 => now.plus_ms(random.below(3_000)),
             900..985 => self.some_deadline(now, model),
-            985..995 => now.plus_ms(random.below(3_600_000)),
+            985..990 => now.plus_ms(random.below(3_600_000)),
+            990..993 => next_midnight(now, random.below(2)),
+            993..995 => next_month(now, random.below(2)),
             995..999 => now.plus_ms(random.below(26 * 3_600_000)),
             _ => now.plus_ms(random.below(32 * 86_400_000)),
         }
@@ -98,8 +117,11 @@ impl Generator {
 
     fn some_deadline(&mut self, now: Timestamp, model: &Model) -> Timestamp {
         let Some(state) = &model.state else { return now };
-        let open: Vec<_> = state.reservations.values().filter(|r| r.status == Status::Reserved && r.expires_at > now).collect();
-        let deadline = self.random.pick(&open).map(|reservation| reservation.expires_at);
+        let holds = state.reservations.values().filter(|one| one.status.is_open()).map(|one| one.expires_at);
+        let leases = state.leases.values().filter(|one| one.status == LeaseStatus::Active).filter_map(|one| one.terms.expires_at);
+        let mandates = state.mandates.values().filter(|one| one.can_expire()).filter_map(|one| one.terms.expires_at);
+        let open: Vec<_> = holds.chain(leases).chain(mandates).filter(|at| *at > now).collect();
+        let deadline = self.random.pick(&open).copied();
         let early = if self.random.percent(30) { 1 } else { 0 };
         deadline.map_or(now, |at| at.minus_ms(early).max(now))
     }
@@ -129,8 +151,15 @@ impl Generator {
         {
             return self.land(flight);
         }
-        let command = self.command(now, Some(state));
-        let caller = self.proof(&command, now, state);
+        let (command, token) = if self.money_percent > 50 && self.random.percent(7) {
+            (self.provide(state), None)
+        } else if self.random.percent(self.money_percent) {
+            let (command, token) = self.money(now, state);
+            (Command::Money(command), token)
+        } else {
+            (self.command(now, Some(state)), None)
+        };
+        let caller = token.unwrap_or_else(|| self.proof(&command, now, state));
         let mut call = TenantCall::new(self.request_id(now), caller, command);
         self.dress(&mut call, state);
         call
@@ -211,7 +240,7 @@ impl Generator {
         if !self.random.percent(percent) {
             return None;
         }
-        let keys = if matches!(command, Command::MeterReserve(_)) { 24 } else { 3 };
+        let keys = if matches!(command, Command::MeterReserve(_) | Command::Money(_)) { 24 } else { 3 };
         let key = self.random.below(keys).to_be_bytes();
         let body = [self.random.percent(15).into()];
         let scope_hash = Digest::of(&[b"scope", command_name(command).as_bytes(), &key]);
@@ -260,9 +289,10 @@ impl Generator {
                 | Command::ShowInvitation { .. }
                 | Command::Overview { .. }
                 | Command::Profile
-        );
+        ) && !matches!(&call.command, Command::Money(command) if command.looks() || matches!(command, MoneyCommand::GetPacket | MoneyCommand::PutPacket { .. }));
         if repeatable {
-            call.idempotency = self.claim(45, &call.command);
+            let percent = if matches!(call.command, Command::Money(_)) { 20 } else { 45 };
+            call.idempotency = self.claim(percent, &call.command);
         }
     }
 
@@ -329,6 +359,7 @@ impl Generator {
             | Command::OutboxAck { .. } => Proof::House,
             Command::Invite(_) => Proof::Wallet { address: address(0) },
             Command::Admit | Command::MeterReserve(_) => self.agent_proof(now, state),
+            Command::Money(MoneyCommand::PutPacket { .. }) => Proof::Operator { user_id: user(9) },
             _ if self.random.percent(50) => Proof::Operator { user_id: user(9) },
             _ if self.random.percent(50) => {
                 let members: Vec<UserId> = state.members.keys().copied().collect();

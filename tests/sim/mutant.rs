@@ -50,10 +50,36 @@ pub enum Mutant {
     AcknowledgesTooMuch,
     /// Housekeeping deletes records before their time.
     PurgesTooEarly,
+    /// What is held today is not written down.
+    ForgetsDayWindow,
+    /// A mandate's month has no limit.
+    OverlooksMonth,
+    /// What is spent under a lease counts twice.
+    CountsLeaseTwice,
+    /// What a lease gives back goes to the wallet, though its parent is active.
+    SkipsParentLease,
+    /// No lease ever looks expired to who meets it.
+    ForgivesLeaseExpiry,
+    /// Children outlive a lease that is revoked.
+    LeavesChildren,
+    /// The holds of a revoked mandate stay.
+    LeavesHolds,
+    /// A token's id is not remembered.
+    ForgetsTokenUse,
+    /// A released hold stays open, so that it can be released again.
+    ReleasesTwice,
+    /// A mandate whose total is spent stays active.
+    ForgetsExhaustion,
+    /// A decision is not written down.
+    ForgetsDecision,
+    /// The kill switch stops nothing.
+    IgnoresKillSwitch,
+    /// A human who agrees does not make the hold run from then on.
+    KeepsDeadline,
 }
 
 impl Mutant {
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 33] = [
         Self::DropsExpiryCheck,
         Self::CapturesTwice,
         Self::ForgetsOutbox,
@@ -74,6 +100,19 @@ impl Mutant {
         Self::CommitsWhenKilled,
         Self::AcknowledgesTooMuch,
         Self::PurgesTooEarly,
+        Self::ForgetsDayWindow,
+        Self::OverlooksMonth,
+        Self::CountsLeaseTwice,
+        Self::SkipsParentLease,
+        Self::ForgivesLeaseExpiry,
+        Self::LeavesChildren,
+        Self::LeavesHolds,
+        Self::ForgetsTokenUse,
+        Self::ReleasesTwice,
+        Self::ForgetsExhaustion,
+        Self::ForgetsDecision,
+        Self::IgnoresKillSwitch,
+        Self::KeepsDeadline,
     ];
 }
 
@@ -121,7 +160,7 @@ impl MutantSql<'_> {
         let is = |at: usize, text: &str| matches!(params.get(at), Some(Value::Text(param)) if param == text);
         let bug = match self.mutant {
             Mutant::None | Mutant::CommitsWhenKilled => return None,
-            Mutant::DropsExpiryCheck if starts("SELECT id, wallet_id") && statement.ends_with("WHERE id = ?1") => {
+            Mutant::DropsExpiryCheck if starts("SELECT id, wallet_id") && statement.contains("WHERE id = ?1") => {
                 Bug::Column("expires_at_ms", far_future)
             }
             Mutant::CapturesTwice if starts("UPDATE reservation") && is(1, "captured") => Bug::Drop,
@@ -141,7 +180,9 @@ impl MutantSql<'_> {
             Mutant::SkipsSweep if starts("SELECT id, wallet_id") && statement.contains("LIMIT +?2") && params.len() == 2 => Bug::Drop,
             Mutant::SweepsBackwards if starts("SELECT id, wallet_id") && statement.contains("LIMIT +?2") => Bug::Reverse,
             Mutant::ReadsTooMuch if starts("SELECT t.uuid") => Bug::Column("balance_micros", five_more),
-            Mutant::ForgivesRevokedKeys if starts("SELECT t.uuid") => Bug::Column("revoked_at_ms", null),
+            Mutant::ForgivesRevokedKeys if starts("SELECT t.uuid") && statement.contains("revoked_at_ms") => {
+                Bug::Column("revoked_at_ms", null)
+            }
             Mutant::IgnoresPlan if starts("SELECT count(*) FROM agent") => Bug::Column("count(*)", zero),
             Mutant::ReusesTokens if starts("UPDATE enrollment_token SET used_by") => Bug::Drop,
             Mutant::KeepsOldInvitations if starts("UPDATE invitation SET voided") => Bug::Drop,
@@ -153,6 +194,33 @@ impl MutantSql<'_> {
                 Some(Value::Integer(now)) => Bug::Param(0, Value::Integer(now + 72_000_000)),
                 _ => return None,
             },
+            mutant => return self.money_bug(mutant, statement, params),
+        };
+        Some(bug)
+    }
+
+    fn money_bug(&self, mutant: Mutant, statement: &str, params: &[Value]) -> Option<Bug> {
+        let starts = |prefix: &str| statement.starts_with(prefix);
+        let is = |at: usize, text: &str| matches!(params.get(at), Some(Value::Text(param)) if param == text);
+        let bug = match mutant {
+            Mutant::ForgetsDayWindow if starts("UPDATE mandate SET status = ?2, day") => Bug::Param(3, Value::Integer(0)),
+            Mutant::OverlooksMonth if starts("SELECT m.id") => Bug::Column("monthly_micros", null),
+            Mutant::CountsLeaseTwice if starts("UPDATE lease SET status") => match params.get(2) {
+                Some(Value::Integer(captured)) => Bug::Param(2, Value::Integer(captured * 2)),
+                _ => return None,
+            },
+            Mutant::SkipsParentLease if starts("SELECT l.id, l.parent_id, l.parent_agent_id") => Bug::Column("parent_id", null),
+            Mutant::ForgivesLeaseExpiry if starts("SELECT l.id, l.parent_id, l.parent_agent_id") => Bug::Column("expires_at_ms", null),
+            Mutant::LeavesChildren if starts("SELECT id FROM lease WHERE parent_id = +?1 AND status") => Bug::Drop,
+            Mutant::LeavesHolds if starts("UPDATE reservation SET expires_at_ms = min") && statement.contains("mandate_id") => Bug::Drop,
+            Mutant::ForgetsTokenUse if starts("INSERT INTO token_use") => Bug::Drop,
+            Mutant::ReleasesTwice if starts("UPDATE reservation") && is(1, "released") => Bug::Drop,
+            Mutant::ForgetsExhaustion if starts("UPDATE mandate SET status = ?2, day") && is(1, "exhausted") => {
+                Bug::Param(1, Value::Text("active".to_owned()))
+            }
+            Mutant::ForgetsDecision if starts("UPDATE approval") => Bug::Drop,
+            Mutant::IgnoresKillSwitch if starts("SELECT t.uuid") => Bug::Column("(SELECT stopped FROM control)", zero),
+            Mutant::KeepsDeadline if starts("UPDATE reservation SET status = 'reserved'") => Bug::Drop,
             _ => return None,
         };
         Some(bug)

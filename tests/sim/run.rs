@@ -9,7 +9,7 @@ use guildhall::objects::tenant::command::Command;
 
 use crate::generator::Generator;
 use crate::invariant::{self, Checkpoint};
-use crate::model::{Checked, Model, Status, ensure};
+use crate::model::{Checked, Model, ensure};
 use crate::mutant::Mutant;
 use crate::object::{Crash, Fate, Object};
 use crate::random::Random;
@@ -115,7 +115,7 @@ impl World {
 
     fn crash(&mut self) -> Crash {
         match self.weather.below(100) {
-            0..7 => Crash::BeforeStatement(self.weather.below(12)),
+            0..7 => Crash::BeforeStatement(self.weather.below(16)),
             7..9 => Crash::BeforeCommit,
             9..12 => Crash::AfterCommit,
             _ => Crash::Never,
@@ -207,7 +207,7 @@ impl World {
             ensure!(alarms < 2_000, "the alarm never comes to rest");
         }
         let state = self.model.state.as_ref().ok_or("not born")?;
-        let open = state.reservations.values().filter(|reservation| reservation.status == Status::Reserved).count();
+        let open = state.reservations.values().filter(|reservation| reservation.status.is_open()).count();
         ensure!(open == 0, "{open} reservations are left open");
         invariant::check_rest(&self.object)?;
         invariant::check_plans(&self.object)?;

@@ -1,8 +1,11 @@
 //! The tenant's rules as small stories, each with the contract's words for a title.
 
+mod lease;
+mod money;
 mod owner;
 mod query;
 mod wallet;
+mod webhook;
 
 use guildhall::domain::address::LoginAddress;
 use guildhall::domain::digest::Digest;

@@ -17,7 +17,7 @@ use crate::routes;
 pub static ROUTES: &[Route] = routes! {
     Post "/api/register" => register {
         name: "register", summary: "Open an account", access: Public, class: Some(LimitClass::AbRegister), body: Json,
-        documented: true, request: RegisterRequest, status: 200, response: RegisterReply,
+        documented: true, request: RegisterRequest, status: 200, response: RegisterReply, also: [409],
     }
 };
 
@@ -28,14 +28,12 @@ struct RegisterRequest {
     email: Email,
     password: NewPassword,
     name: Option<Text<1, 128>>,
-    #[cfg_attr(not(target_arch = "wasm32"), schemars(with = "Option<String>"))]
     referral_code: Option<ReferralCode>,
 }
 
 #[derive(Serialize)]
 #[cfg_attr(not(target_arch = "wasm32"), derive(schemars::JsonSchema))]
 struct RegisterReply {
-    #[cfg_attr(not(target_arch = "wasm32"), schemars(with = "String"))]
     id: UserId,
     email: String,
     name: String,

@@ -1,7 +1,6 @@
 //! Signing in and out with a password: cookies for browsers, bearer tokens for programs.
 
 use serde::{Deserialize, Serialize};
-use serde_json::json;
 
 use crate::domain::id::UserId;
 use crate::domain::limit::LimitClass;
@@ -20,11 +19,11 @@ use crate::store::user;
 pub static ROUTES: &[Route] = routes! {
     Post "/api/auth/callback/credentials" => sign_in {
         name: "signIn", summary: "Sign in with a password; sets the session cookie", access: Public, class: Some(LimitClass::AbLogin), body: JsonOrForm,
-        documented: true, request: Credentials, status: 200, response: SignInReply,
+        documented: true, request: Credentials, status: 200, response: SignInReply, also: [302, 401, 403],
     }
     Post "/api/auth/token" => create_token {
         name: "createToken", summary: "A bearer token for a password or a session cookie", access: Public, class: Some(LimitClass::AbLogin), body: Json,
-        documented: true, request: TokenRequest, status: 200, response: TokenReply,
+        documented: true, request: TokenRequest, status: 200, response: TokenReply, also: [401, 403],
     }
     Get "/api/auth/csrf" => show_csrf {
         name: "showCsrf", summary: "The token for writes that ride on the cookie", access: Public, class: Some(LimitClass::Public), body: None,
@@ -36,7 +35,7 @@ pub static ROUTES: &[Route] = routes! {
     }
     Post "/api/auth/signout" => sign_out {
         name: "signOut", summary: "End this session", access: Public, class: Some(LimitClass::Public), body: JsonOrForm,
-        documented: true, status: 200, response: SignOutReply,
+        documented: true, status: 200, response: SignOutReply, also: [403],
     }
 };
 
@@ -54,11 +53,19 @@ struct SignInReply {
     url: String,
 }
 
+/// Both, or neither for who has a session cookie.
 #[derive(Deserialize)]
-#[cfg_attr(not(target_arch = "wasm32"), derive(schemars::JsonSchema))]
+#[cfg_attr(not(target_arch = "wasm32"), derive(schemars::JsonSchema), schemars(extend("anyOf" = both_or_neither())))]
 struct TokenRequest {
     email: Option<Email>,
     password: Option<Password>,
+}
+
+/// What the schema of a [`TokenRequest`] says beside its members.
+#[cfg(not(target_arch = "wasm32"))]
+fn both_or_neither() -> serde_json::Value {
+    let members = |kind: &str| serde_json::json!({"email": {"type": kind}, "password": {"type": kind}});
+    serde_json::json!([{"required": ["email", "password"], "properties": members("string")}, {"properties": members("null")}])
 }
 
 #[derive(Serialize)]
@@ -76,17 +83,19 @@ struct CsrfReply {
     csrf_token: String,
 }
 
-#[derive(Serialize)]
+/// An empty object for nobody.
+#[derive(Serialize, Default)]
 #[cfg_attr(not(target_arch = "wasm32"), derive(schemars::JsonSchema))]
 struct SessionReply {
-    user: SessionUser,
-    expires: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    user: Option<SessionUser>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    expires: Option<String>,
 }
 
 #[derive(Serialize)]
 #[cfg_attr(not(target_arch = "wasm32"), derive(schemars::JsonSchema))]
 struct SessionUser {
-    #[cfg_attr(not(target_arch = "wasm32"), schemars(with = "String"))]
     id: UserId,
     email: String,
     name: String,
@@ -161,12 +170,12 @@ async fn show_csrf(ctx: &Ctx) -> Result<Reply, Fault> {
 
 /// 1. Whose cookie it is: 200, an empty object for nobody's.
 async fn show_session(ctx: &Ctx) -> Result<Reply, Fault> {
-    let nobody = || Reply::json(200, &json!({})).map(Reply::no_store);
+    let nobody = || Reply::json(200, &SessionReply::default()).map(Reply::no_store);
     let Some(human) = cookie_human(ctx).await? else { return nobody() };
     let account = ctx.with_database(async |database| user::find_by_id(database, human.user_id).await).await?;
     let (Some(account), Some(expires_at)) = (account, session::find_expiry(ctx, &human).await?) else { return nobody() };
     let user = SessionUser { id: account.user_id, email: account.email, name: account.name };
-    Ok(Reply::json(200, &SessionReply { user, expires: expires_at.to_string() })?.no_store())
+    Ok(Reply::json(200, &SessionReply { user: Some(user), expires: Some(expires_at.to_string()) })?.no_store())
 }
 
 /// 1. A signed-in browser must ask from our own page: 403. 2. End its session: 200, also when there was none.

@@ -13,7 +13,8 @@ use crate::domain::scope::Scopes;
 use crate::http::context::Ctx;
 use crate::http::fault::Fault;
 use crate::http::field::{Metadata, Name, Text, Time};
-use crate::http::page::OffsetPage;
+use crate::http::page::{self, OffsetPage};
+use crate::http::query::Query;
 use crate::http::reply::Reply;
 use crate::http::route::Route;
 use crate::http::tenant::{Answer, Seat};
@@ -25,11 +26,12 @@ use crate::routes;
 pub static ROUTES: &[Route] = routes! {
     Post "/v1/agents" => register_agent {
         name: "registerAgent", summary: "Register an agent, with a key pair of its own", access: Management, class: Some(LimitClass::Identity),
-        body: Json, documented: true, request: AgentRequest, status: 201, response: AgentForm,
+        body: Json, documented: true, request: AgentRequest, status: 201, response: AgentForm, also: [402],
     }
     Get "/v1/agents" => list_agents {
         name: "listAgents", summary: "The tenant's agents, newest first", access: Management, class: Some(LimitClass::Identity), body: None,
         documented: true, status: 200, response: AgentList,
+        query: [page::OFFSET_LIMIT, page::OFFSET, Query::one_of("agent_type", TYPES), Query::one_of("status", STATUSES), Query::one_of("trust_level", LEVELS)],
     }
     Get "/v1/agents/{id}" => show_agent {
         name: "getAgent", summary: "One agent; its own session or execution token may ask too", access: Agent, class: Some(LimitClass::Identity), body: None,
@@ -37,21 +39,26 @@ pub static ROUTES: &[Route] = routes! {
     }
     Patch "/v1/agents/{id}" => change_agent {
         name: "updateAgent", summary: "Change an agent, or suspend or activate it", access: Management, class: Some(LimitClass::Identity),
-        body: Json, documented: true, request: AgentPatch, status: 200, response: AgentForm,
+        body: Json, documented: true, request: AgentPatch, status: 200, response: AgentForm, also: [404, 409],
     }
     Post "/v1/agents/{id}/suspend" => suspend_agent {
         name: "suspendAgent", summary: "Suspend an agent: nothing new in its name", access: Management, class: Some(LimitClass::Identity),
-        body: Json, documented: true, request: ReasonBody, status: 200, response: AgentForm,
+        body: Json, documented: true, request: ReasonBody, status: 200, response: AgentForm, also: [404, 409],
     }
     Post "/v1/agents/{id}/revoke" => revoke_agent {
         name: "revokeAgent", summary: "Revoke an agent for good, and its money with it", access: Management, class: Some(LimitClass::Identity),
-        body: Json, documented: true, request: ReasonBody, status: 200, response: AgentForm,
+        body: Json, documented: true, request: ReasonBody, status: 200, response: AgentForm, also: [404],
     }
     Delete "/v1/agents/{id}" => delete_agent {
         name: "deleteAgent", summary: "Revoke an agent; it stays readable", access: Management, class: Some(LimitClass::Identity), body: None,
         documented: true, status: 200, response: RevokedAgent,
     }
 };
+
+/// What a list can be asked for.
+const TYPES: &[&str] = &["orchestrator", "worker", "inference", "pipeline", "service", "bot", "llm"];
+const STATUSES: &[&str] = &["active", "suspended", "revoked"];
+const LEVELS: &[&str] = &["platform_root", "verified_org", "verified_individual", "authenticated", "self_asserted", "anonymous"];
 
 #[derive(Deserialize)]
 #[cfg_attr(not(target_arch = "wasm32"), derive(schemars::JsonSchema))]
@@ -195,7 +202,7 @@ async fn register_agent(ctx: &Ctx) -> Result<Reply, Fault> {
 
 /// 1. Page and filters: 400. 2. Read: 200.
 async fn list_agents(ctx: &Ctx) -> Result<Reply, Fault> {
-    let OffsetPage { limit, offset } = ctx.offset_page()?;
+    let OffsetPage { limit, offset } = ctx.offset_page();
     let filter = AgentFilter {
         agent_type: ctx.filter("agent_type", AgentType::parse)?,
         status: ctx.filter("status", AgentStatus::parse)?,

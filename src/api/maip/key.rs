@@ -11,6 +11,7 @@ use crate::http::code::Code;
 use crate::http::context::Ctx;
 use crate::http::fault::Fault;
 use crate::http::field::{Text, Whole};
+use crate::http::query::Query;
 use crate::http::reply::Reply;
 use crate::http::route::Route;
 use crate::http::tenant::Answer;
@@ -24,10 +25,11 @@ pub static ROUTES: &[Route] = routes! {
     Get "/v1/agents/{id}/keys" => list_keys {
         name: "listAgentSigningKeys", summary: "The history of an agent's keys, or the one valid at a time", access: Management,
         class: Some(LimitClass::Identity), body: None, documented: true, status: 200, response: KeyHistory,
+        query: [Query::time("at")],
     }
     Post "/v1/agents/{id}/keys/rotate" => rotate_key {
         name: "rotateAgentSigningKey", summary: "Give an agent a new key to sign with", access: Management, class: Some(LimitClass::Identity),
-        body: Json, documented: true, request: RotateRequest, status: 201, response: AgentKeyForm,
+        body: Json, documented: true, request: RotateRequest, status: 201, response: AgentKeyForm, also: [404, 409],
     }
     Get "/.well-known/agents/{agent_id}/jwks.json" => show_jwks {
         name: "agentJwks", summary: "The public halves of an agent's keys", access: Public, class: Some(LimitClass::Public), body: None, status: 200
@@ -97,7 +99,7 @@ fn keys_of(answer: Answer) -> Result<Vec<AgentKeyForm>, Fault> {
 
 /// 1. The id and the moment: 400, 404. 2. Read: 404. 3. Answer: 200.
 async fn list_keys(ctx: &Ctx) -> Result<Reply, Fault> {
-    let at = ctx.time_in_query("at")?;
+    let at = ctx.query_time("at");
     let seat = ctx.management_seat().await?;
     let agent_id = ctx.path_agent(&seat)?;
     let keys = keys_of(ctx.call_tenant(&seat, Command::Agent(AgentCommand::ListKeys { agent_id, at })).await?)?;

@@ -10,6 +10,7 @@ use crate::domain::scope::{Explanation, Scope, ScopeSource};
 use crate::domain::trust::{Factors, TRUST_WINDOW_MS, Thousandths};
 use crate::http::context::Ctx;
 use crate::http::fault::Fault;
+use crate::http::query::Query;
 use crate::http::reply::Reply;
 use crate::http::route::Route;
 use crate::http::tenant::Seat;
@@ -25,20 +26,21 @@ pub static ROUTES: &[Route] = routes! {
     }
     Post "/v1/agents/{id}/trust-score/compute" => compute_trust {
         name: "computeTrustScore", summary: "Compute an agent's trust from its last thirty days", access: Management,
-        class: Some(LimitClass::Identity), body: Json, documented: true, status: 200, response: TrustReply,
+        class: Some(LimitClass::Identity), body: Json, documented: true, status: 200, response: TrustReply, also: [404],
     }
     Get "/v1/agents/{id}/trust-history" => list_trust {
         name: "listTrustHistory", summary: "What an agent's trust came to, oldest first", access: Management, class: Some(LimitClass::Identity),
         body: None, documented: true, status: 200, response: TrustHistory,
+        query: [Query::time("from"), Query::time("to"), Query::whole("limit", 1, 1000)],
     }
     Get "/v1/agents/{id}/scopes/explain" => explain_scope {
         name: "explainScope", summary: "Whether an agent may do something, and by which entry", access: Management,
         class: Some(LimitClass::Identity), body: None, documented: true, status: 200, response: ExplainReply,
+        query: [Query::text("action", 129)],
     }
 };
 
 const HISTORY_LIMIT: u64 = 100;
-const HISTORY_LIMIT_MAX: u64 = 1000;
 
 /// What a score was computed from; all null while it is the one of its birth.
 #[derive(Default, Serialize)]
@@ -139,9 +141,9 @@ async fn compute_trust(ctx: &Ctx) -> Result<Reply, Fault> {
 
 /// 1. The id, the time and the limit: 400, 404. 2. Read: 404. 3. Answer: 200.
 async fn list_trust(ctx: &Ctx) -> Result<Reply, Fault> {
-    let limit = ctx.whole_in_query("limit", 1, HISTORY_LIMIT_MAX)?.unwrap_or(HISTORY_LIMIT);
-    let to = ctx.time_in_query("to")?.unwrap_or(ctx.now);
-    let from = ctx.time_in_query("from")?.unwrap_or_else(|| to.minus_ms(TRUST_WINDOW_MS));
+    let limit = ctx.query_whole("limit").unwrap_or(HISTORY_LIMIT);
+    let to = ctx.query_time("to").unwrap_or(ctx.now);
+    let from = ctx.query_time("from").unwrap_or_else(|| to.minus_ms(TRUST_WINDOW_MS));
     if from > to {
         return Err(Fault::field("from", "must not be later than to"));
     }

@@ -10,6 +10,7 @@ use crate::domain::memory::{
 use crate::domain::slug::Slug;
 use crate::http::context::Ctx;
 use crate::http::fault::Fault;
+use crate::http::field::Record;
 use crate::http::memory::unexpected_memory;
 use crate::http::reply::Reply;
 use crate::http::route::Route;
@@ -36,7 +37,7 @@ struct FinalizeRequest {
     summary: Option<Summary>,
     smart_consolidation: Option<bool>,
     working_memory_budget_tokens: Option<Count>,
-    observations: Option<Vec<FinalizeObservation>>,
+    observations: Option<Vec<Record<FinalizeObservation>>>,
 }
 
 #[derive(Deserialize)]
@@ -80,7 +81,8 @@ struct FinalizeReply {
 /// 4. Answer: 200.
 async fn finalize(ctx: &Ctx) -> Result<Reply, Fault> {
     let request: FinalizeRequest = ctx.incoming.body()?;
-    let observations: Vec<Draft> = request.observations.unwrap_or_default().into_iter().map(Draft::from).collect();
+    let observations: Vec<Draft> =
+        request.observations.unwrap_or_default().into_iter().map(|Record(observation)| Draft::from(observation)).collect();
     if observations.len() > FINALIZE_OBSERVATIONS_MAX {
         return Err(Fault::field("$.observations", "may have at most 100 entries"));
     }

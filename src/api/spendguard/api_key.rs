@@ -11,7 +11,7 @@ use crate::http::code::Code;
 use crate::http::context::Ctx;
 use crate::http::fault::Fault;
 use crate::http::field::{Text, Time};
-use crate::http::page::Page;
+use crate::http::page::{self, Page};
 use crate::http::reply::Reply;
 use crate::http::route::Route;
 use crate::http::tenant::unexpected;
@@ -26,7 +26,7 @@ pub static ROUTES: &[Route] = routes! {
     }
     Get "/v1/api-keys" => list_api_keys {
         name: "listApiKeys", summary: "The keys that are not revoked, newest first", access: Management, class: Some(LimitClass::Admin), body: None,
-        documented: true, status: 200, response: Page<ApiKeyView>,
+        documented: true, status: 200, response: Page<ApiKeyView>, query: [page::LIMIT, page::CURSOR],
     }
     Delete "/v1/api-keys/{id}" => revoke_api_key {
         name: "revokeApiKey", summary: "Revoke a key; it is dead from the next request on", access: Management, class: Some(LimitClass::Admin), body: None,

@@ -11,7 +11,8 @@ use crate::domain::limit::LimitClass;
 use crate::http::context::Ctx;
 use crate::http::fault::Fault;
 use crate::http::field::Text;
-use crate::http::page::Page;
+use crate::http::page::{self, Page};
+use crate::http::query::Query;
 use crate::http::reply::Reply;
 use crate::http::route::Route;
 use crate::http::tenant::unexpected;
@@ -24,7 +25,7 @@ use crate::routes;
 pub static ROUTES: &[Route] = routes! {
     Get "/v1/approvals" => list_approvals {
         name: "listApprovals", summary: "What waits for a human, and what was decided, newest first", access: Management,
-        class: Some(LimitClass::Money), body: None, documented: true, status: 200, response: Page<ApprovalForm>,
+        class: Some(LimitClass::Money), body: None, documented: true, status: 200, response: Page<ApprovalForm>, query: [page::LIMIT, page::CURSOR, Query::one_of("status", STATUSES)],
     }
     Get "/v1/approvals/{id}" => show_approval {
         name: "getApproval", summary: "One approval", access: Management, class: Some(LimitClass::Money), body: None, documented: true,
@@ -32,13 +33,16 @@ pub static ROUTES: &[Route] = routes! {
     }
     Post "/v1/approvals/{id}/approve" => approve {
         name: "approve", summary: "Let the payment or the reservation go ahead", access: Management, class: Some(LimitClass::Money), body: Json,
-        documented: true, request: DecisionBody, status: 200, response: DecisionReply,
+        documented: true, request: DecisionBody, status: 200, response: DecisionReply, also: [403, 409],
     }
     Post "/v1/approvals/{id}/deny" => deny {
         name: "deny", summary: "Give the money back", access: Management, class: Some(LimitClass::Money), body: Json, documented: true,
-        request: DecisionBody, status: 200, response: DecisionReply,
+        request: DecisionBody, status: 200, response: DecisionReply, also: [409],
     }
 };
+
+/// What a list can be asked for.
+const STATUSES: &[&str] = &["pending", "approved", "denied", "expired"];
 
 #[derive(Deserialize)]
 #[cfg_attr(not(target_arch = "wasm32"), derive(schemars::JsonSchema))]

@@ -7,7 +7,7 @@ use crate::domain::limit::LimitClass;
 use crate::domain::packet::{ItemStatus, PacketItem, PacketItems};
 use crate::http::context::Ctx;
 use crate::http::fault::Fault;
-use crate::http::field::Text;
+use crate::http::field::{Record, Text};
 use crate::http::reply::Reply;
 use crate::http::route::Route;
 use crate::http::tenant::{Answer, unexpected};
@@ -35,7 +35,7 @@ pub static ROUTES: &[Route] = routes! {
 #[derive(Deserialize)]
 #[cfg_attr(not(target_arch = "wasm32"), derive(schemars::JsonSchema))]
 struct PacketBody {
-    items: ItemsBody,
+    items: Record<ItemsBody>,
 }
 
 /// All seven, no more.
@@ -43,13 +43,13 @@ struct PacketBody {
 #[cfg_attr(not(target_arch = "wasm32"), derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 struct ItemsBody {
-    hosted_health: ItemBody,
-    hosted_activation: ItemBody,
-    provider: ItemBody,
-    webhook: ItemBody,
-    reconciliation: ItemBody,
-    support: ItemBody,
-    rollback: ItemBody,
+    hosted_health: Record<ItemBody>,
+    hosted_activation: Record<ItemBody>,
+    provider: Record<ItemBody>,
+    webhook: Record<ItemBody>,
+    reconciliation: Record<ItemBody>,
+    support: Record<ItemBody>,
+    rollback: Record<ItemBody>,
 }
 
 #[derive(Deserialize)]
@@ -60,8 +60,8 @@ struct ItemBody {
     note: Option<Text<0, 2048>>,
 }
 
-impl From<ItemBody> for PacketItem {
-    fn from(body: ItemBody) -> Self {
+impl From<Record<ItemBody>> for PacketItem {
+    fn from(Record(body): Record<ItemBody>) -> Self {
         Self { status: body.status, evidence: body.evidence.map(Text::into_string), note: body.note.map(Text::into_string) }
     }
 }
@@ -117,7 +117,7 @@ async fn show_packet(ctx: &Ctx) -> Result<Reply, Fault> {
 
 /// 1. The body: 400. 2. Replace the packet; operators only: 403. 3. Answer: 200.
 async fn put_packet(ctx: &Ctx) -> Result<Reply, Fault> {
-    let ItemsBody { hosted_health, hosted_activation, provider, webhook, reconciliation, support, rollback } =
+    let Record(ItemsBody { hosted_health, hosted_activation, provider, webhook, reconciliation, support, rollback }) =
         ctx.incoming.body::<PacketBody>()?.items;
     let items = PacketItems {
         hosted_health: hosted_health.into(),

@@ -23,11 +23,11 @@ use crate::routes;
 pub static ROUTES: &[Route] = routes! {
     Post "/v1/spend-guard/estimate" => estimate {
         name: "estimateSpend", summary: "What something would cost", access: Spend, class: Some(LimitClass::Money), body: Json,
-        documented: true, request: EstimateBody, status: 200, response: Estimate,
+        documented: true, request: EstimateBody, status: 200, response: Estimate, also: [403],
     }
     Post "/v1/spend-guard/authorize" => authorize {
         name: "authorizeSpend", summary: "Whether something would be allowed, and every reason against it", access: Spend,
-        class: Some(LimitClass::Money), body: Json, documented: true, request: SpendBody, status: 200, response: Authorization,
+        class: Some(LimitClass::Money), body: Json, documented: true, request: SpendBody, status: 200, response: Authorization, also: [403, 404, 503],
     }
 };
 
@@ -118,7 +118,7 @@ async fn estimate(ctx: &Ctx) -> Result<Reply, Fault> {
     require_usd(body.currency.as_ref(), "$")?;
     let sum = read_sum(body.amount, body.quantity, body.unit_price, "$")?;
     let seat = ctx.spend_seat().await?;
-    ctx.call_tenant_once(&seat, None, Command::Admit).await?;
+    ctx.call_tenant(&seat, Command::Admit).await?;
     let line = Line { quantity: sum.quantity, unit_price: sum.unit_price.to_fixed(6), amount_micros: sum.exact.get() };
     let reply = Estimate {
         kind: body.kind,
@@ -138,7 +138,7 @@ async fn authorize(ctx: &Ctx) -> Result<Reply, Fault> {
     require_actions_token(ctx)?;
     let seat = ctx.spend_seat().await?;
     let request = body.into_request(ctx, &seat, "$")?;
-    let answer = ctx.call_tenant_once(&seat, None, Command::Money(MoneyCommand::Authorize(request))).await?;
+    let answer = ctx.call_tenant(&seat, Command::Money(MoneyCommand::Authorize(request))).await?;
     let Outcome::Money(MoneyOutcome::Authorized(Authorized { reasons, approval_required, remaining, mandate_version })) = answer.outcome
     else {
         return Err(unexpected(&answer.outcome));

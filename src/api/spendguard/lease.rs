@@ -14,7 +14,8 @@ use crate::http::fault::Fault;
 use crate::http::field::{Text, Whole};
 use crate::http::lookup::{agent_in, id_in};
 use crate::http::money::{Amount, AnyAmount, Expiry, MerchantName, read_merchants, require_usd};
-use crate::http::page::Page;
+use crate::http::page::{self, Page};
+use crate::http::query::Query;
 use crate::http::reply::Reply;
 use crate::http::route::Route;
 use crate::http::tenant::{Answer, Seat, unexpected};
@@ -27,11 +28,14 @@ use crate::routes;
 pub static ROUTES: &[Route] = routes! {
     Post "/v1/spend-guard/budget-leases" => grant_lease {
         name: "createBudgetLease", summary: "Lend part of a budget to a child agent", access: Spend, class: Some(LimitClass::Money), body: Json,
-        documented: true, request: LeaseBody, status: 201, response: LeaseForm,
+        documented: true, request: LeaseBody, status: 201, response: LeaseForm, also: [402, 403, 404, 409, 503],
     }
     Get "/v1/spend-guard/budget-leases" => list_leases {
         name: "listBudgetLeases", summary: "Budget leases, newest first", access: Management, class: Some(LimitClass::Money), body: None,
-        documented: true, status: 200, response: Page<LeaseForm>,
+        documented: true, status: 200, response: Page<LeaseForm>, query: [
+            page::LIMIT, page::CURSOR, Query::agent("parent_agent_id"), Query::agent("child_agent_id"), Query::id("mandate_id", MandateId::PREFIX),
+            Query::one_of("status", STATUSES),
+        ], also: [404],
     }
     Get "/v1/spend-guard/budget-leases/{id}" => show_lease {
         name: "getBudgetLease", summary: "One budget lease", access: Management, class: Some(LimitClass::Money), body: None, documented: true,
@@ -39,13 +43,16 @@ pub static ROUTES: &[Route] = routes! {
     }
     Post "/v1/spend-guard/budget-leases/{id}/release" => release_lease {
         name: "releaseBudgetLease", summary: "Give back what a lease has not spent", access: Management, class: Some(LimitClass::Money),
-        body: Json, documented: true, status: 200, response: LeaseForm,
+        body: Json, documented: true, status: 200, response: LeaseForm, also: [409],
     }
     Post "/v1/spend-guard/budget-leases/{id}/revoke" => revoke_lease {
         name: "revokeBudgetLease", summary: "Take a lease back, with all below it", access: Management, class: Some(LimitClass::Money),
         body: Json, documented: true, status: 200, response: LeaseForm,
     }
 };
+
+/// What a list can be asked for.
+const STATUSES: &[&str] = &["active", "exhausted", "released", "revoked", "expired"];
 
 /// The longest a lease is asked for by seconds: ten years.
 const TTL_S_MAX: u64 = 315_360_000;

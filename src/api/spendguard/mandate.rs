@@ -13,7 +13,8 @@ use crate::http::fault::Fault;
 use crate::http::field::{Metadata, Text, Whole};
 use crate::http::lookup::{agent_in, id_in};
 use crate::http::money::{AnyAmount, Expiry, MerchantName, read_merchants, require_usd};
-use crate::http::page::Page;
+use crate::http::page::{self, Page};
+use crate::http::query::Query;
 use crate::http::reply::Reply;
 use crate::http::route::Route;
 use crate::http::tenant::{Answer, unexpected};
@@ -26,11 +27,11 @@ use crate::routes;
 pub static ROUTES: &[Route] = routes! {
     Post "/v1/mandates" => create_mandate {
         name: "createMandate", summary: "Rules under which an agent may spend", access: Management, class: Some(LimitClass::Money), body: Json,
-        documented: true, request: MandateRequest, status: 201, response: MandateForm,
+        documented: true, request: MandateRequest, status: 201, response: MandateForm, also: [404, 409],
     }
     Get "/v1/mandates" => list_mandates {
         name: "listMandates", summary: "The tenant's mandates, newest first", access: Management, class: Some(LimitClass::Money), body: None,
-        documented: true, status: 200, response: Page<MandateForm>,
+        documented: true, status: 200, response: Page<MandateForm>, query: [page::LIMIT, page::CURSOR, Query::agent("agent_id"), Query::one_of("status", STATUSES)], also: [404],
     }
     Get "/v1/mandates/{id}" => show_mandate {
         name: "getMandate", summary: "One mandate, with what is spent under it", access: Management, class: Some(LimitClass::Money), body: None,
@@ -38,9 +39,12 @@ pub static ROUTES: &[Route] = routes! {
     }
     Put "/v1/mandates/{id}" => put_mandate {
         name: "replaceMandate", summary: "Replace a mandate's rules, under the version they are based on", access: Management,
-        class: Some(LimitClass::Money), body: Json, documented: true, request: MandateChange, status: 200, response: MandateForm,
+        class: Some(LimitClass::Money), body: Json, documented: true, request: MandateChange, status: 200, response: MandateForm, needs: [IfMatch], also: [404, 409, 412, 428],
     }
 };
+
+/// What a list can be asked for.
+const STATUSES: &[&str] = &["active", "suspended", "revoked", "exhausted", "expired"];
 
 #[derive(Deserialize)]
 #[cfg_attr(not(target_arch = "wasm32"), derive(schemars::JsonSchema))]

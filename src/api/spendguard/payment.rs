@@ -8,14 +8,14 @@ use crate::domain::id::{MandateId, PaymentId};
 use crate::domain::limit::LimitClass;
 use crate::domain::payment::PaymentStatus;
 use crate::domain::time::Timestamp;
-use crate::http::code::Code;
 use crate::http::context::Ctx;
 use crate::http::credential::Credential;
 use crate::http::fault::Fault;
 use crate::http::field::{Metadata, Text};
 use crate::http::lookup::id_in;
 use crate::http::money::{Amount, MerchantName, require_usd};
-use crate::http::page::Page;
+use crate::http::page::{self, Page};
+use crate::http::query::Query;
 use crate::http::refusal::{execution_token_required, token_scope_mismatch};
 use crate::http::reply::Reply;
 use crate::http::route::Route;
@@ -29,17 +29,23 @@ use crate::routes;
 pub static ROUTES: &[Route] = routes! {
     Post "/v1/payments" => pay {
         name: "createPayment", summary: "Pay a merchant, by an execution token", access: Execution, class: Some(LimitClass::Money), body: Json,
-        documented: true, request: PaymentBody, status: 201, response: PaymentForm,
+        documented: true, request: PaymentBody, status: 201, response: PaymentForm, needs: [IdempotencyKey], also: [202, 402, 403, 404, 409, 503],
     }
     Get "/v1/payments" => list_payments {
         name: "listPayments", summary: "Payments, denied ones too, newest first", access: Management, class: Some(LimitClass::Money), body: None,
-        documented: true, status: 200, response: Page<PaymentForm>,
+        documented: true, status: 200, response: Page<PaymentForm>, query: [
+            page::LIMIT, page::CURSOR, Query::agent("agent_id"), Query::id("mandate_id", MandateId::PREFIX), Query::one_of("status", STATUSES),
+            Query::text("merchant", 128), Query::time("created_from"), Query::time("created_to"),
+        ], also: [404],
     }
     Get "/v1/payments/{id}" => show_payment {
         name: "getPayment", summary: "One payment", access: Spend, class: Some(LimitClass::Money), body: None, documented: true, status: 200,
         response: PaymentForm,
     }
 };
+
+/// What a list can be asked for.
+const STATUSES: &[&str] = &["succeeded", "denied", "pending_approval", "expired", "failed"];
 
 #[derive(Deserialize)]
 #[cfg_attr(not(target_arch = "wasm32"), derive(schemars::JsonSchema))]
@@ -52,9 +58,6 @@ struct PaymentBody {
     merchant: MerchantName,
     description: Option<Text<0, 1024>>,
     metadata: Option<Metadata<16_384>>,
-    /// Or the Idempotency-Key header: one of them is required.
-    #[allow(dead_code)]
-    idempotency_key: Option<Text<1, 255>>,
 }
 
 fn form_of(answer: Answer) -> Result<PaymentForm, Fault> {
@@ -64,15 +67,11 @@ fn form_of(answer: Answer) -> Result<PaymentForm, Fault> {
     }
 }
 
-/// 1. The body, the key, which a payment cannot do without, and the token: 400, 403. 2. Pay, once: 402, 403, 409, each
+/// 1. The body and the token: 400, 403. 2. Pay, once: 402, 403, 409, each
 /// written down. 3. Answer: 201, or 202 while a human has to decide.
 async fn pay(ctx: &Ctx) -> Result<Reply, Fault> {
     let body: PaymentBody = ctx.incoming.body()?;
     require_usd(Some(&body.currency), "$")?;
-    if ctx.idempotency_key()?.is_none() {
-        let what = "send an Idempotency-Key, so that a repeat does not pay twice";
-        return Err(Fault::new(Code::IdempotencyKeyRequired, what).in_body());
-    }
     let named = body.mandate_id.map(|id| id_in(&id, "$.mandate_id", MandateId::parse)).transpose()?;
     match &*ctx.credential() {
         Credential::Execution(execution) => {

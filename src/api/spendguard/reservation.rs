@@ -11,9 +11,10 @@ use crate::domain::reservation::ReservationStatus;
 use crate::domain::spend::SpendKind;
 use crate::http::context::Ctx;
 use crate::http::fault::Fault;
-use crate::http::field::Text;
+use crate::http::field::{Record, Text};
 use crate::http::money::Amount;
-use crate::http::page::Page;
+use crate::http::page::{self, Page};
+use crate::http::query::Query;
 use crate::http::refusal;
 use crate::http::reply::Reply;
 use crate::http::route::Route;
@@ -27,15 +28,18 @@ use crate::routes;
 pub static ROUTES: &[Route] = routes! {
     Post "/v1/spend-guard/reservations" => reserve {
         name: "createReservation", summary: "Hold money against every limit at once", access: Spend, class: Some(LimitClass::Money), body: Json,
-        documented: true, request: SpendBody, status: 201, response: ReservationForm,
+        documented: true, request: SpendBody, status: 201, response: ReservationForm, also: [202, 402, 403, 404, 503],
     }
     Post "/v1/spend-guard/reservations/batch" => reserve_batch {
         name: "createReservations", summary: "Hold money many times in one call", access: Spend, class: Some(LimitClass::Money), body: Json,
-        documented: true, request: BatchBody, status: 200, response: BatchReply,
+        documented: true, request: BatchBody, status: 200, response: BatchReply, also: [402, 403, 404, 503],
     }
     Get "/v1/spend-guard/reservations" => list_reservations {
         name: "listReservations", summary: "Reservations, newest first", access: Management, class: Some(LimitClass::Money), body: None,
-        documented: true, status: 200, response: Page<ReservationForm>,
+        documented: true, status: 200, response: Page<ReservationForm>, query: [
+            page::LIMIT, page::CURSOR, Query::agent("agent_id"), Query::id("mandate_id", MandateId::PREFIX), Query::id("lease_id", LeaseId::PREFIX),
+            Query::one_of("status", STATUSES), Query::one_of("kind", KINDS),
+        ], also: [404],
     }
     Get "/v1/spend-guard/reservations/{id}" => show_reservation {
         name: "getReservation", summary: "One reservation", access: Management, class: Some(LimitClass::Money), body: None, documented: true,
@@ -43,13 +47,19 @@ pub static ROUTES: &[Route] = routes! {
     }
     Post "/v1/spend-guard/reservations/{id}/capture" => capture {
         name: "captureReservation", summary: "Spend what is held; the rest goes back", access: Spend, class: Some(LimitClass::Money), body: Json,
-        documented: true, request: CaptureBody, status: 200, response: ReservationForm,
+        documented: true, request: CaptureBody, status: 200, response: ReservationForm, also: [403, 409],
     }
     Post "/v1/spend-guard/reservations/{id}/release" => release {
         name: "releaseReservation", summary: "Give back what is held", access: Spend, class: Some(LimitClass::Money), body: Json,
-        documented: true, request: ReleaseBody, status: 200, response: ReservationForm,
+        documented: true, request: ReleaseBody, status: 200, response: ReservationForm, also: [403, 409],
     }
 };
+
+/// What a list can be asked for.
+const STATUSES: &[&str] = &["reserved", "pending_approval", "captured", "released", "expired"];
+
+/// What money is held for.
+const KINDS: &[&str] = &["payment", "token", "tool", "delegated"];
 
 /// Reservations one call makes at most.
 const BATCH_MAX: usize = 100;
@@ -58,7 +68,7 @@ const BATCH_MAX: usize = 100;
 #[cfg_attr(not(target_arch = "wasm32"), derive(schemars::JsonSchema))]
 struct BatchBody {
     #[cfg_attr(not(target_arch = "wasm32"), schemars(length(min = 1, max = 100)))]
-    items: Vec<SpendBody>,
+    items: Vec<Record<SpendBody>>,
     /// All of them or none.
     atomic: Option<bool>,
 }
@@ -125,7 +135,7 @@ async fn reserve_batch(ctx: &Ctx) -> Result<Reply, Fault> {
         return Err(Fault::field("$.items", "must have 1 to 100 items"));
     }
     let seat = ctx.spend_seat().await?;
-    let items = body.items.into_iter().enumerate().map(|(index, item)| item.into_request(ctx, &seat, &format!("$.items[{index}]")));
+    let items = body.items.into_iter().enumerate().map(|(index, Record(item))| item.into_request(ctx, &seat, &format!("$.items[{index}]")));
     let items = items.collect::<Result<Vec<_>, Fault>>()?;
     let command = MoneyCommand::ReserveBatch { items, atomic: body.atomic.unwrap_or(false) };
     let answer = ctx.call_tenant(&seat, Command::Money(command)).await?;

@@ -22,7 +22,7 @@ use crate::routes;
 pub static ROUTES: &[Route] = routes! {
     Post "/v1/agents/{id}/execution-tokens" => create_execution_token {
         name: "createExecutionToken", summary: "A short-lived right of one agent to one action", access: Management,
-        class: Some(LimitClass::Money), body: Json, documented: true, request: TokenRequest, status: 201, response: TokenReply,
+        class: Some(LimitClass::Money), body: Json, documented: true, request: TokenRequest, status: 201, response: TokenReply, also: [403, 404],
     }
 };
 

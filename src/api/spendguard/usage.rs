@@ -11,6 +11,7 @@ use crate::domain::limit::LimitClass;
 use crate::domain::time::{DAY_MS, Timestamp};
 use crate::http::context::Ctx;
 use crate::http::fault::Fault;
+use crate::http::query::Query;
 use crate::http::reply::Reply;
 use crate::http::route::Route;
 use crate::http::tenant::unexpected;
@@ -23,7 +24,7 @@ use crate::routes;
 pub static ROUTES: &[Route] = routes! {
     Get "/v1/spend-guard/usage/summary" => summarize {
         name: "summarizeUsage", summary: "What was decided, held and spent in a time", access: Management, class: Some(LimitClass::Money),
-        body: None, documented: true, status: 200, response: Summary,
+        body: None, documented: true, status: 200, response: Summary, query: [Query::time("from"), Query::time("to"), Query::agent("agent_id"), Query::id("mandate_id", MandateId::PREFIX)], also: [404],
     }
     Get "/v1/ledger/reconciliation" => reconcile {
         name: "reconcileLedger", summary: "Every balance beside what its entries add up to", access: Management, class: Some(LimitClass::Money),

@@ -12,7 +12,7 @@ use crate::http::context::Ctx;
 use crate::http::fault::Fault;
 use crate::http::field::{Metadata, Text, Whole};
 use crate::http::money::require_usd;
-use crate::http::page::Page;
+use crate::http::page::{self, Page};
 use crate::http::reply::Reply;
 use crate::http::route::Route;
 use crate::http::tenant::unexpected;
@@ -27,7 +27,7 @@ pub static ROUTES: &[Route] = routes! {
     }
     Get "/v1/wallets" => list_wallets {
         name: "listWallets", summary: "The tenant's wallets, newest first", access: Management, class: Some(LimitClass::Money), body: None, documented: true,
-        status: 200, response: Page<Wallet>,
+        status: 200, response: Page<Wallet>, query: [page::LIMIT, page::CURSOR],
     }
     Get "/v1/wallets/{id}" => show_wallet {
         name: "getWallet", summary: "One wallet", access: Management, class: Some(LimitClass::Money), body: None, documented: true, status: 200, response: Wallet,
@@ -38,7 +38,7 @@ pub static ROUTES: &[Route] = routes! {
     }
     Post "/v1/wallets/{id}/fund" => fund_wallet {
         name: "fundWallet", summary: "Put money in", access: Management, class: Some(LimitClass::Money), body: Json, documented: true, request: FundRequest,
-        status: 201, response: Funding,
+        status: 201, response: Funding, needs: [IdempotencyKey],
     }
 };
 
@@ -210,15 +210,11 @@ async fn show_balance(ctx: &Ctx) -> Result<Reply, Fault> {
     Ok(Reply::json(200, &reply)?.no_store())
 }
 
-/// 1. The id, the body and the key, which funding cannot do without: 400. 2. Fund, once: 403, 404, 409, 422. 3. Answer:
-/// 201.
+/// 1. The id and the body: 400. 2. Fund, once: 403, 404, 409, 422. 3. Answer: 201.
 async fn fund_wallet(ctx: &Ctx) -> Result<Reply, Fault> {
     let wallet_id = wallet_id(ctx)?;
     let request: FundRequest = ctx.incoming.body()?;
     require_usd(request.currency.as_ref(), "$")?;
-    if ctx.idempotency_key()?.is_none() {
-        return Err(Fault::new(Code::IdempotencyKeyRequired, "send an Idempotency-Key, so that a repeat does not fund twice").in_body());
-    }
     let seat = ctx.management_seat().await?;
     let amount_micros = Micros::from_minor(request.amount.get()).map_err(|error| Fault::field("$.amount", &error.to_string()))?;
     let source = request.source.map(|source| match source {

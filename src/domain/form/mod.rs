@@ -8,11 +8,13 @@ pub mod agent_key;
 pub mod agent_session;
 pub mod approval;
 pub mod delegation;
+pub mod delivery;
 pub mod lease;
 pub mod mandate;
 pub mod payment;
 pub mod receipt;
 pub mod reservation;
+pub mod webhook;
 
 use std::fmt;
 

@@ -3,6 +3,8 @@
 //! Invariant: an object is born once. A birth interrupted before its answer arrived is finished by the same call again,
 //! which answers the same tenant, agent and wallet and replaces the key nobody can have received.
 
+use std::cell::Cell;
+
 use super::call::{Actor, Caller};
 use super::command::{Birth, Controller};
 use super::desk::{Desk, Done, Step, read_optional_as, read_time};
@@ -74,6 +76,8 @@ pub(super) fn found<'a>(
         request_id,
         actor: actor_of(&birth.controller),
         caller,
+        token_mandate: Cell::default(),
+        token_agent: Cell::default(),
         available: Micros::ZERO,
         head: Head::EMPTY,
         outbox_pending: false,

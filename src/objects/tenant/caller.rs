@@ -3,11 +3,16 @@
 //! Invariant: nothing is counted, looked up or changed for a caller whose proof does not hold, and every key that is
 //! not good is refused alike.
 
+use std::cell::Cell;
+
 use super::call::{Actor, Caller, CallerKey, CallerSession, ExecutionRights, Proof, TenantCall};
 use super::command::Command;
 use super::desk::{Desk, Step, read_as, read_json, read_micros, read_optional_as, read_optional_time, read_time, read_wallet_id};
+use super::money::books::{mandate_columns, read_mandate};
+use super::money::column::Columns;
 use super::money::command::MoneyCommand;
 use super::refusal::Refusal;
+use super::webhook::command::WebhookCommand;
 use crate::crypto::vault::Vault;
 use crate::domain::agent::AgentStatus;
 use crate::domain::audit::Head;
@@ -48,19 +53,22 @@ statements! {
         LEFT JOIN member m ON m.user_id = +?3
         LEFT JOIN idempotency i ON i.scope_hash = +?4";
     /// The same for a caller with an execution token: no key, no member; its agent, mandate and lease instead.
-    OPEN_BY_TOKEN = "SELECT t.uuid, t.slug, t.plan, t.default_wallet_id, t.housekeeping_at_ms, head.seq, head.hash,
+    OPEN_BY_TOKEN = concat!("SELECT t.uuid, t.slug, t.plan, t.default_wallet_id, t.housekeeping_at_ms, head.seq, head.hash,
             (SELECT max(seq) FROM outbox) > t.outbox_acked_seq,
             available.balance_micros, 0,
             NULL, NULL, NULL, NULL, NULL, NULL, NULL,
             a.id, CASE WHEN a.expires_at_ms <= ?5 THEN 'revoked' ELSE a.status END, NULL, NULL,
             i.body_hash, i.expires_at_ms, i.answer, i.parts,
             (SELECT stopped FROM control),
-            (SELECT status FROM mandate WHERE id = ?2), (SELECT status FROM lease WHERE id = ?3)
+            (SELECT status FROM lease WHERE id = ?3), CASE WHEN a.parent_id IS NULL THEN a.scopes END, ", mandate_columns!(), "
         FROM tenant t
+        LEFT JOIN mandate m ON m.id = +?2
+        LEFT JOIN wallet w ON w.id = coalesce(m.wallet_id, t.default_wallet_id)
+        LEFT JOIN account wa ON wa.id = w.id
         LEFT JOIN audit head ON head.seq = (SELECT max(seq) FROM audit)
         LEFT JOIN account available ON available.id = t.default_wallet_id
         LEFT JOIN agent a ON a.id = +?1
-        LEFT JOIN idempotency i ON i.scope_hash = +?4";
+        LEFT JOIN idempotency i ON i.scope_hash = +?4");
     /// The same for a caller with a session's token: its session and the agent of that.
     OPEN_BY_SESSION = "SELECT t.uuid, t.slug, t.plan, t.default_wallet_id, t.housekeeping_at_ms, head.seq, head.hash,
             (SELECT max(seq) FROM outbox) > t.outbox_acked_seq,
@@ -82,6 +90,10 @@ statements! {
 
 /// Where the idempotency record's columns begin in the row of [`OPEN`].
 pub(super) const RECORD_COLUMN: usize = 21;
+
+/// Where the mandate's columns begin in the row of [`OPEN_BY_TOKEN`]; its agent's scopes stand before them, if they
+/// are all it is judged by: those of an agent that comes from another are not.
+const MANDATE_COLUMN: usize = 28;
 
 /// Reads what the call is judged by; `None` when no tenant was born here.
 pub(super) fn read(sql: &dyn Sql, now: Timestamp, call: &TenantCall) -> Result<Option<Row>, SqlError> {
@@ -132,6 +144,16 @@ pub(super) fn admit<'a>(
         vault,
         request_id: call.request_id,
         actor: caller.actor.to_string(),
+        token_mandate: Cell::new(match &caller.token {
+            Some(_) => Some(Box::new(read_mandate(Columns::from(row, MANDATE_COLUMN))?)),
+            None => None,
+        }),
+        token_agent: Cell::new(match (&caller.token, agent) {
+            (Some(_), Some((id, status))) if !row.is_null(MANDATE_COLUMN - 1)? => {
+                Some((id, status, read_json(row, MANDATE_COLUMN - 1, "not scopes")?))
+            }
+            _ => None,
+        }),
         caller,
         available: read_micros(row, 8)?,
         head: read_head(row)?,
@@ -182,9 +204,9 @@ fn check_proof(call: &TenantCall, row: &Row, now: Timestamp, agent: StandingAgen
 /// A token is dead with its agent, its mandate or its lease.
 fn check_rights(row: &Row, rights: &ExecutionRights, agent: StandingAgent) -> Step<()> {
     let agent_lives = matches!(agent, Some((_, AgentStatus::Active | AgentStatus::Suspended)));
-    let mandate = read_optional_as(row, 26, MandateStatus::parse, "not a mandate status")?;
+    let mandate = read_optional_as(row, MANDATE_COLUMN + 2, MandateStatus::parse, "not a mandate status")?;
     let mandate_lives = !matches!(mandate, None | Some(MandateStatus::Revoked));
-    let lease = read_optional_as(row, 27, LeaseStatus::parse, "not a lease status")?;
+    let lease = read_optional_as(row, 26, LeaseStatus::parse, "not a lease status")?;
     let lease_lives = rights.lease_id.is_none() || !matches!(lease, None | Some(LeaseStatus::Revoked));
     if agent_lives && mandate_lives && lease_lives { Ok(()) } else { Err(Refusal::InvalidCredentials.into()) }
 }
@@ -348,6 +370,10 @@ pub(super) fn check_command(command: &Command, caller: &Caller) -> Step<()> {
         // Whether a token is due is decided there: who comes without one is told so.
         Command::Money(MoneyCommand::Pay(_)) => management || caller.token.is_some(),
         Command::Money(command) => management || (caller.token.is_some() && command.is_for_tokens()),
+        Command::Webhook(WebhookCommand::Feed(feed)) if caller.token.is_some() => {
+            feed.agent_id.is_some() && feed.agent_id == caller.agent_id
+        }
+        Command::Webhook(command) => house || (management && !command.is_of_house()),
         Command::Agent(command) if command.is_for_house() => house,
         Command::Agent(command) => management || ((caller.token.is_some() || in_session) && command.is_for_tokens()),
         Command::Proof(command) if command.is_for_refreshers() => renews,

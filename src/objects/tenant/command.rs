@@ -6,6 +6,7 @@ use super::identity::command::AgentCommand;
 use super::money::command::MoneyCommand;
 use super::outcome::Answered;
 use super::proof::command::ProofCommand;
+use super::webhook::command::WebhookCommand;
 use crate::domain::address::LoginAddress;
 use crate::domain::agent::AgentStatus;
 use crate::domain::bytes;
@@ -143,6 +144,7 @@ pub enum Command {
     Reconcile,
     /// What is spent under rules.
     Money(MoneyCommand),
+    Webhook(WebhookCommand),
     /// Agents as identities.
     Agent(AgentCommand),
     /// What agents prove.
@@ -158,6 +160,9 @@ impl Command {
             return command.only_reads();
         }
         if let Self::Proof(command) = self {
+            return command.only_reads();
+        }
+        if let Self::Webhook(command) = self {
             return command.only_reads();
         }
         matches!(

@@ -3,18 +3,23 @@
 //! Invariant: whatever changes the tenant goes through [`Desk::record`], which links one audit entry, moves the money
 //! with it and leaves the event in the outbox, all in the shell's one transaction.
 
+use std::cell::Cell;
+
 use serde::Serialize;
 
 use super::call::Caller;
+use super::money::books::{MandateEntry, WalletEntry};
 use super::outcome::Outcome;
 use super::refusal::Refusal;
 use crate::crypto::vault::Vault;
+use crate::domain::agent::AgentStatus;
 use crate::domain::audit::{Entry, Head};
 use crate::domain::entropy::Entropy;
 use crate::domain::event::Action;
-use crate::domain::id::{EventId, RequestId, WalletId};
+use crate::domain::id::{AgentId, EventId, RequestId, WalletId};
 use crate::domain::ledger::{Account, Transfer, TransferError};
 use crate::domain::money::{Micros, MoneyError};
+use crate::domain::scope::Scopes;
 use crate::domain::time::{DAY_MS, Timestamp};
 use crate::objects::sql::{Row, Sql, SqlError};
 use crate::objects::wire::WireError;
@@ -108,6 +113,9 @@ pub(super) struct Desk<'a> {
     pub vault: &'a Vault,
     pub request_id: RequestId,
     pub caller: Caller,
+    /// A token's mandate and agent as they were read with the caller, for the first who looks at them.
+    pub token_mandate: Cell<Option<Box<(MandateEntry, WalletEntry)>>>,
+    pub token_agent: Cell<Option<(AgentId, AgentStatus, Scopes)>>,
     /// Whom the audit chain names: the caller, or whom the house acts for.
     pub actor: String,
     /// What the default wallet has available in its account, run-out holds not counted.
@@ -125,7 +133,7 @@ impl Desk<'_> {
     pub fn record<T: Serialize + ?Sized>(&mut self, action: Action, object: &str, transfer: Option<Transfer>, data: &T) -> Step<u64> {
         let seq = self.link(action, object, transfer)?;
         if action.is_announced() {
-            let event_id = EventId::new(self.now, self.entropy).to_string();
+            let event_id = EventId::of_seq(seq, self.now, self.entropy).to_string();
             let data = serde_json::to_string(data)?;
             self.sql.run(ANNOUNCE, params![seq, event_id, action.as_str(), data, self.now.as_ms()])?;
             self.outbox_pending = true;

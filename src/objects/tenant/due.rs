@@ -8,18 +8,28 @@ use super::money::sweep;
 use super::outbox;
 use super::outcome::{Due, Outcome};
 use super::proof::session;
+use super::webhook::{delivery, fan};
 use crate::domain::time::{HOUR_MS, Timestamp};
+use crate::domain::webhook::KEPT_MS;
 use crate::objects::{idempotency, limit};
 
-/// Ends what has run out and, when housekeeping is due, purges what is old: at most `batch` of each.
+/// Ends what has run out, hands new events to those who want them and, when housekeeping is due, purges what is old: at
+/// most `batch` of each.
 pub(super) fn run(desk: &mut Desk<'_>, batch: u64) -> Step<Done> {
     let batch = batch.max(1);
     let expired = sweep::run(desk, batch)?;
     let purged = if desk.housekeeping_at.is_some_and(|at| at <= desk.now) { keep_house(desk, batch)? } else { 0 };
+    fan::run(desk, batch)?;
+    plan_next(desk)?;
+    Ok(Done { outcome: Outcome::Due(Due { expired, purged }), keep: Keep::Nothing })
+}
+
+/// The alarm must stand no later than the next deadline there is.
+pub(super) fn plan_next(desk: &mut Desk<'_>) -> Step<()> {
     if let Some(deadline) = sweep::next_deadline(desk)? {
         desk.due_by(deadline);
     }
-    Ok(Done { outcome: Outcome::Due(Due { expired, purged }), keep: Keep::Nothing })
+    fan::plan_next(desk)
 }
 
 /// Purges and plans the next round: at once when something may be left, else when the oldest row will be old.
@@ -29,17 +39,21 @@ fn keep_house(desk: &mut Desk<'_>, batch: u64) -> Step<u64> {
     let records = idempotency::purge(desk.sql, long_over, batch)?;
     let windows = limit::purge(desk.sql, long_over, batch)?;
     let events = outbox::purge(desk, desk.now.minus_ms(EVENT_TTL_MS), batch)?;
+    let deliveries = delivery::purge(desk, desk.now.minus_ms(KEPT_MS), batch)?;
     let sessions = session::purge(desk, batch)?;
-    let left_over = [records, windows, events, sessions].into_iter().any(|purged| purged >= batch);
+    let left_over = [records, windows, events, deliveries, sessions].into_iter().any(|purged| purged >= batch);
     let next = if left_over { Some(desk.now) } else { next_round(desk)? };
     desk.set_housekeeping(next)?;
-    Ok(records + windows + events + sessions)
+    Ok(records + windows + events + deliveries + sessions)
 }
 
 fn next_round(desk: &Desk<'_>) -> Step<Option<Timestamp>> {
     let record_old_at = idempotency::oldest_expires_at(desk.sql)?.map(|at| at.plus_ms(HOUR_MS));
     let event_old_at = outbox::oldest_at(desk)?.map(|at| at.plus_ms(EVENT_TTL_MS));
+    let delivery_old_at = delivery::oldest_at(desk)?.map(|at| at.plus_ms(KEPT_MS));
     // Never sooner than an hour: rows that cannot go yet must not keep the alarm ringing.
     let earliest = desk.now.plus_ms(HOUR_MS);
-    Ok([record_old_at, event_old_at, session::next_purge(desk)?].into_iter().flatten().min().map(|at| at.max(earliest)))
+    let session_old_at = session::next_purge(desk)?;
+    let old_at = [record_old_at, event_old_at, delivery_old_at, session_old_at].into_iter().flatten().min();
+    Ok(old_at.map(|at| at.max(earliest)))
 }

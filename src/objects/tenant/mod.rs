@@ -32,6 +32,7 @@ pub mod proof;
 pub mod refusal;
 mod reservation;
 mod wallet;
+pub mod webhook;
 
 use call::{Answer, Proof, TenantCall, TenantReply};
 use command::Command;
@@ -53,6 +54,7 @@ pub const SCHEMA: &[Version] = &[
     &[include_str!("../../../schema/objects/common.sql"), include_str!("../../../schema/objects/tenant.sql")],
     &[include_str!("../../../schema/objects/money.sql")],
     &[include_str!("../../../schema/objects/identity.sql")],
+    &[include_str!("../../../schema/objects/webhook.sql")],
     &[include_str!("../../../schema/objects/trust.sql")],
     &[include_str!("../../../schema/objects/proof.sql")],
 ];
@@ -98,6 +100,11 @@ pub fn statements() -> impl Iterator<Item = &'static str> {
         profile::STATEMENTS,
         reservation::STATEMENTS,
         wallet::STATEMENTS,
+        webhook::attempt::STATEMENTS,
+        webhook::delivery::STATEMENTS,
+        webhook::endpoint::STATEMENTS,
+        webhook::fan::STATEMENTS,
+        webhook::feed::STATEMENTS,
         idempotency::STATEMENTS,
         limit::STATEMENTS,
         schema::STATEMENTS,
@@ -167,7 +174,7 @@ fn execute(desk: &mut Desk<'_>, command: &Command) -> Step<Done> {
     match command {
         Command::Birth(birth) => birth::resume(desk, birth),
         Command::ConfirmBirth => birth::confirm(desk),
-        Command::Admit => Ok(Done { outcome: Outcome::Admitted, keep: Keep::Nothing }),
+        Command::Admit => Ok(Outcome::Admitted.into()),
         Command::MeterReserve(request) => meter::reserve(desk, request),
         Command::MeterCapture(request) => meter::capture(desk, request),
         Command::MeterRelease(request) => meter::release(desk, request),
@@ -200,6 +207,7 @@ fn execute(desk: &mut Desk<'_>, command: &Command) -> Step<Done> {
         Command::VerifyAudit { after_seq, limit } => audit::verify(desk, *after_seq, *limit),
         Command::Reconcile => audit::reconcile(desk),
         Command::Money(command) => money::execute(desk, command),
+        Command::Webhook(command) => webhook::execute(desk, command),
         Command::Agent(command) => identity::execute(desk, command),
         Command::Proof(command) => proof::execute(desk, command),
     }

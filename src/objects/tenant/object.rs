@@ -11,6 +11,8 @@ use super::command::Command;
 use super::errand::Errand;
 use super::outcome::Outcome;
 use super::refusal::Refusal;
+use super::webhook::command::{WebhookCommand, WebhookOutcome};
+use super::webhook::wait::{self, Question, Waiters};
 use crate::crypto::mac::Secret;
 use crate::crypto::vault::Vault;
 use crate::domain::id::RequestId;
@@ -27,6 +29,13 @@ use crate::objects::storage::ObjectSql;
 const OUTBOX_DELAY_MS: u64 = 200;
 /// How many events one message carries.
 const OUTBOX_BATCH: u64 = 100;
+/// How many messages of events one alarm sends.
+const OUTBOX_ROUNDS: u64 = 10;
+/// How many attempts are claimed at once, and how often an alarm does it.
+const CLAIM_BATCH: u64 = 100;
+const CLAIM_ROUNDS: u64 = 10;
+/// The queue takes at most this much in one call: 100 messages and 256 KB.
+const SEND_CHARS_MAX: usize = 200_000;
 /// How much due work one run takes on.
 const DUE_BATCH: u64 = 500;
 
@@ -42,6 +51,10 @@ pub struct Shell {
     has_tables: Cell<bool>,
     /// Whether the outbox is known to wait for an alarm that is set.
     outbox_is_scheduled: Cell<bool>,
+    /// Requests that wait for an event.
+    waiters: Waiters,
+    /// The deadline the due index was last told of, since somebody came by for it: what comes later is found from there.
+    told_due_at_ms: Cell<Option<u64>>,
 }
 
 exported_object!(
@@ -61,15 +74,9 @@ impl Leaves for TenantCall {
 impl Shell {
     fn wake(state: State, env: Env) -> Self {
         let sql = ObjectSql::new(&state);
-        Self {
-            state,
-            env,
-            sql,
-            alarm: Alarm::default(),
-            vault: OnceCell::new(),
-            has_tables: Cell::new(false),
-            outbox_is_scheduled: Cell::new(false),
-        }
+        let (has_tables, outbox_is_scheduled) = (Cell::new(false), Cell::new(false));
+        let (alarm, vault, waiters) = (Alarm::default(), OnceCell::new(), Waiters::default());
+        Self { state, env, sql, alarm, vault, has_tables, outbox_is_scheduled, waiters, told_due_at_ms: Cell::new(None) }
     }
 
     fn serve(self: &Rc<Self>, written: &[u8]) -> Result<JsValue, JsValue> {
@@ -81,8 +88,14 @@ impl Shell {
         })?;
         let Some(Timed { now, call }) = served else { return Err(JsValue::from_str("no call was served")) };
         self.has_tables.set(self.has_tables.get() || reply.caller.is_some());
+        if matches!(call.command, Command::RunDue { .. }) {
+            self.told_due_at_ms.set(None);
+        }
         let due_at_ms = self.next_due(&reply, now);
         let this = Rc::clone(self);
+        if let Some(question) = Question::after(&call, &reply) {
+            return task::run(async move { this.hold(question, reply, statements, due_at_ms).await });
+        }
         if let Some(errand) = Errand::after(call, &reply) {
             return task::run(async move { this.run_errand(&errand, reply, statements, now, due_at_ms).await });
         }
@@ -90,9 +103,19 @@ impl Shell {
             return shell::answer(statements, &reply, None);
         }
         task::run(async move {
-            let due_at_ms = this.alarm.keep(&this.state, due_at_ms).await?;
+            let due_at_ms = this.keep_alarm(due_at_ms).await?;
             shell::answer(statements, &reply, due_at_ms)
         })
+    }
+
+    /// Makes the alarm stand in time; answers what the due index has to be told, which under a steady load is nothing.
+    async fn keep_alarm(&self, due_at_ms: Option<u64>) -> worker::Result<Option<u64>> {
+        let set_for = self.alarm.keep(&self.state, due_at_ms).await?;
+        let news = set_for.filter(|at| self.told_due_at_ms.get().is_none_or(|told| *at < told));
+        if news.is_some() {
+            self.told_due_at_ms.set(news);
+        }
+        Ok(news)
     }
 
     /// 1. The alarm stands before the hold can run out. 2. Ask the memory. 3. Take the price and keep the answer; what fails
@@ -106,7 +129,7 @@ impl Shell {
         due_at_ms: Option<u64>,
     ) -> Result<JsValue, JsValue> {
         let cost = Cost::default();
-        let mut due_at_ms = self.alarm.keep(&self.state, due_at_ms).await;
+        let mut due_at_ms = self.keep_alarm(due_at_ms).await;
         let asked = match &due_at_ms {
             Ok(_) => errand.ask(&self.env, now, &cost).await.map_err(|error| error.to_string()),
             Err(error) => Err(error.to_string()),
@@ -132,7 +155,7 @@ impl Shell {
         };
         if let Some(settled) = settled {
             // What was decided stands, whether or not the alarm can be moved for it.
-            let settled_due_at_ms = self.alarm.keep(&self.state, self.next_due(&settled, now)).await;
+            let settled_due_at_ms = self.keep_alarm(self.next_due(&settled, now)).await;
             due_at_ms = Ok([due_at_ms, settled_due_at_ms].into_iter().filter_map(|due| due.ok().flatten()).min());
         }
         let (statements, due_at_ms) = (statements + cost.statements.get(), due_at_ms.unwrap_or_default());
@@ -144,11 +167,80 @@ impl Shell {
         self.alarm.fired();
         self.outbox_is_scheduled.set(false);
         let now = edge::now();
-        let reply = self.run_as_house(now, Command::RunDue { batch: DUE_BATCH })?;
-        let pending = self.hand_outbox_on(now).await?;
-        let reply = TenantReply { outbox_pending: pending, ..reply };
+        self.run_as_house(now, Command::RunDue { batch: DUE_BATCH })?;
+        let reply = self.send_attempts(now).await?;
+        let mut rounds = 0;
+        while self.hand_outbox_on(now).await? && rounds < OUTBOX_ROUNDS {
+            rounds += 1;
+        }
+        let reply = TenantReply { outbox_pending: rounds == OUTBOX_ROUNDS, ..reply };
         self.alarm.keep(&self.state, self.next_due(&reply, now)).await?;
         Ok(())
+    }
+
+    /// Holds a question of the feed until there is an answer or its time is over.
+    async fn hold(&self, question: Question, first: TenantReply, mut statements: u64, due_at_ms: Option<u64>) -> Result<JsValue, JsValue> {
+        let over_at_ms = edge::platform_ms() + question.wait_ms();
+        let mut outcome = first.outcome;
+        // While the alarm was being set an event may have been handed on: then it is asked before it is waited for.
+        let mut may_wait = self.alarm.is_kept(due_at_ms);
+        let due_at_ms = self.keep_alarm(due_at_ms).await?;
+        loop {
+            let left_ms = over_at_ms.saturating_sub(edge::platform_ms());
+            if may_wait && (left_ms == 0 || !self.waiters.wait(left_ms).await?) {
+                break;
+            }
+            may_wait = true;
+            self.sql.take_statements_run();
+            let again = self.run(&self.sql, edge::now(), question.call()).map_err(|error| JsValue::from_str(&error.to_string()))?;
+            statements += self.sql.take_statements_run();
+            let is_answered = wait::has_events(&again);
+            outcome = again.outcome;
+            if is_answered {
+                break;
+            }
+        }
+        shell::answer(statements, &TenantReply { outcome, ..first }, due_at_ms)
+    }
+
+    /// Claims the attempts that are due and sends them to the queue. What is claimed and does not get there is due again when
+    /// its lease is over. The answer knows the object's next deadline.
+    async fn send_attempts(&self, now: Timestamp) -> worker::Result<TenantReply> {
+        let mut rounds = 0;
+        loop {
+            let mut reply = self.run_as_house(now, Command::Webhook(WebhookCommand::Claim { limit: CLAIM_BATCH }))?;
+            let Ok(Outcome::Webhook(WebhookOutcome::Claimed { attempts, more })) = &mut reply.outcome else { return Ok(reply) };
+            let (attempts, more) = (std::mem::take(attempts), *more);
+            if !attempts.is_empty() {
+                let texts =
+                    attempts.into_iter().map(|attempt| Message::WebhookAttempt(attempt).to_text()).collect::<Result<Vec<_>, _>>()?;
+                self.send_all(texts).await?;
+            }
+            rounds += 1;
+            if !more || rounds == CLAIM_ROUNDS {
+                return Ok(reply);
+            }
+        }
+    }
+
+    /// Sends messages, as many at once as the queue takes.
+    async fn send_all(&self, texts: Vec<String>) -> worker::Result<()> {
+        let queue = self.edge()?.events()?;
+        let mut parcel = Vec::new();
+        let mut chars = 0;
+        for text in texts {
+            if chars + text.len() > SEND_CHARS_MAX {
+                queue.send_batch(std::mem::take(&mut parcel)).await?;
+                chars = 0;
+            }
+            chars += text.len();
+            parcel.push(text);
+        }
+        if parcel.is_empty() { Ok(()) } else { queue.send_batch(parcel).await }
+    }
+
+    fn edge(&self) -> worker::Result<Edge> {
+        Edge::new(self.env.clone()).map_err(|edge::BadSetting(name)| worker::Error::RustError(format!("setting {name}")))
     }
 }
 
@@ -193,8 +285,8 @@ impl Shell {
         let Some(last) = events.last() else { return Ok(false) };
         let (upto_seq, is_full) = (last.seq, events.len() as u64 == OUTBOX_BATCH);
         let name = self.state.id().name().unwrap_or_default();
-        let edge = Edge::new(self.env.clone()).map_err(|edge::BadSetting(name)| worker::Error::RustError(format!("setting {name}")))?;
-        edge.events()?.send(Message::TenantEvents(TenantEvents { tenant: name, after_seq, events }).to_text()?).await?;
+        self.waiters.wake_all();
+        self.edge()?.events()?.send(Message::TenantEvents(TenantEvents { tenant: name, after_seq, events }).to_text()?).await?;
         self.run_as_house(now, Command::OutboxAck { upto_seq })?;
         Ok(is_full)
     }

@@ -26,7 +26,7 @@ pub(super) fn read(desk: &Desk<'_>, limit: u64) -> Step<Done> {
     Ok(Done { outcome: Outcome::Events { after_seq, events }, keep: Keep::Nothing })
 }
 
-fn read_event(row: &Row) -> Result<Event, SqlError> {
+pub(super) fn read_event(row: &Row) -> Result<Event, SqlError> {
     Ok(Event {
         seq: row.unsigned(0)?,
         event_id: read_as(row, 1, |text| EventId::parse(text).ok(), "not an event id")?,

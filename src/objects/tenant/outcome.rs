@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::identity::outcome::AgentOutcome;
 use super::money::outcome::MoneyOutcome;
 use super::proof::outcome::ProofOutcome;
+use super::webhook::command::WebhookOutcome;
 use crate::domain::address::LoginAddress;
 use crate::domain::agent::AgentStatus;
 use crate::domain::audit::Entry;
@@ -70,6 +71,7 @@ pub enum Outcome {
     AuditVerified(AuditVerified),
     Reconciled(Reconciled),
     Money(MoneyOutcome),
+    Webhook(WebhookOutcome),
     Agents(AgentOutcome),
     Proof(ProofOutcome),
 }

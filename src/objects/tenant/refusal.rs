@@ -23,6 +23,8 @@ pub enum Thing {
     Lease,
     Payment,
     Approval,
+    Webhook,
+    Delivery,
     Session,
     Delegation,
     Receipt,
@@ -93,6 +95,10 @@ pub enum Refusal {
     Unsettled { cause: String },
     /// Governed money is refused.
     Money(MoneyRefusal),
+    /// 409.
+    WebhookLimit,
+    /// 409. A disabled endpoint is sent nothing.
+    WebhookDisabled,
     /// 409. An agent has had as many keys as one may.
     KeyLimit,
     /// What agents would prove is refused.
@@ -132,6 +138,8 @@ impl Refusal {
             | Self::WalletCap
             | Self::FundingSourceNotAllowed
             | Self::GoNoGoIncomplete
+            | Self::WebhookLimit
+            | Self::WebhookDisabled
             | Self::KeyLimit
             | Self::Proof(_) => true,
             Self::Money(refusal) => refusal.is_kept(),

@@ -1,11 +1,13 @@
 // A good request for every route: what a household can ask, each time about something of its own that nobody used yet.
 
 import assert from "node:assert/strict";
-import { inviteOwner, type Household } from "./household.ts";
+import { inviteOwner, newOperator, NOBODY_LISTENS, type Household } from "./household.ts";
 import { newSlug, newWallet, signIn, signUp } from "./agent.ts";
 import type { Client, HeaderMap, Sent } from "./client.ts";
+import { openSession, register } from "./company.ts";
 import { PASSWORD, newEmail, newPerson, openForms, type Person } from "./person.ts";
 import { fillPath, type Access, type Route } from "./route.ts";
+import { deskOf, freshPayer, newLease, newMandate, newReservation, officeOf, packetOf, type Desk } from "./spender.ts";
 import type { Server } from "./server.ts";
 
 /** What a request asks, without who asks. */
@@ -51,6 +53,61 @@ async function freshApiKey({ house }: World): Promise<string> {
   return made.json.id;
 }
 
+/** An endpoint of its own; a tenant has room for twenty, so whoever asked before makes room. */
+async function freshWebhook({ house }: World): Promise<string> {
+  const management = house.stranger.with({ "x-api-key": house.apiKey });
+  const { data } = (await management.get("/v1/webhooks?limit=20")).json;
+  for (const { id } of data.slice(10)) if (id !== house.webhookId) await management.delete(`/v1/webhooks/${id}`);
+  const made = await management.post("/v1/webhooks", { url: NOBODY_LISTENS, events: ["order.message"] });
+  assert.equal(made.status, 201, made.text);
+  return made.json.id;
+}
+
+/** Tenants that were given room for any number of agents. */
+const roomy = new WeakMap<Household, Promise<void>>();
+
+async function makeRoom({ server, house }: World): Promise<void> {
+  const operator = await newOperator(server);
+  const made = await operator.client.patch("/v1/tenant", { plan: "enterprise" }, { "x-tenant-id": house.tenantId });
+  assert.equal(made.status, 200, made.text);
+}
+
+async function withRoom(world: World): Promise<void> {
+  if (!roomy.has(world.house)) roomy.set(world.house, makeRoom(world));
+  await roomy.get(world.house);
+}
+
+async function freshAgent(world: World): Promise<string> {
+  await withRoom(world);
+  const made = await officeOf(world.house).post("/v1/agents", { display_name: "spare" });
+  assert.equal(made.status, 201, made.text);
+  return made.json.agt_id;
+}
+
+/** A session of the household's agent. */
+async function freshAgentSession({ house }: World): Promise<Record<string, any>> {
+  return openSession(officeOf(house), house.agent.agentId);
+}
+
+/** An offer of one fresh agent to another. */
+async function freshOffer(world: World): Promise<object> {
+  await withRoom(world);
+  const [from_agent_id, to_agent_id] = await Promise.all([register(officeOf(world.house)), register(officeOf(world.house))]);
+  return { from_agent_id, to_agent_id, scopes: ["data:read"] };
+}
+
+async function freshDelegation(world: World): Promise<string> {
+  const made = await officeOf(world.house).post("/v1/delegations", await freshOffer(world));
+  assert.equal(made.status, 201, made.text);
+  return made.json.id;
+}
+
+async function freshReceipt({ house }: World): Promise<string> {
+  const made = await officeOf(house).post("/v1/agent-receipts", { agent_id: house.agent.agentId, action: "polish" });
+  assert.equal(made.status, 201, made.text);
+  return made.json.receipt_id;
+}
+
 async function freshInvitation({ server }: World): Promise<string> {
   return inviteOwner(server, await signUp(server.client()));
 }
@@ -79,7 +136,25 @@ const inTenant = ({ house }: World): Wish => ({ params: { tenant_id: house.tenan
 const inTenantWith = (json: unknown) => (world: World): Wish => ({ ...inTenant(world), json });
 const ofTenant = ({ house }: World): Wish => ({ query: `?tenant=${house.tenantId}` });
 const formOfTenant = (form: Record<string, string>) => ({ house }: World): Wish => ({ form: { tenant: house.tenantId, ...form } });
+const ofWebhook = ({ house }: World): Wish => ({ params: { id: house.webhookId } });
 const ofWallet = ({ house }: World): Wish => ({ params: { id: house.walletId } });
+
+/** About money: what the desk of the household knows. */
+const atDesk = (wish: (desk: Desk) => Wish | Promise<Wish>) => async ({ house }: World): Promise<Wish> => wish(await deskOf(house));
+const spend = ({ agentId, mandate }: Desk) => ({ kind: "tool", amount: 1, agent_id: agentId, mandate_id: mandate.id });
+const ofReservation = atDesk(async (desk) => ({ params: { id: (await newReservation(desk)).id }, json: {} }));
+const ofLease = atDesk(async (desk) => ({ params: { id: (await newLease(desk)).id }, json: {} }));
+const ofApproval = atDesk(async (desk) => ({ params: { id: (await newReservation(desk, true)).approval_id }, json: {} }));
+const without = (wish: (world: World) => Promise<Wish>) => async (world: World): Promise<Wish> => ({ params: (await wish(world)).params ?? {} });
+
+const ofAgent = ({ house }: World): Wish => ({ params: { id: house.agent.agentId } });
+const aboutAgent = (more: object) => ({ house }: World): Wish => ({ json: { agent_id: house.agent.agentId, ...more } });
+const ofAgentSession = (json: object) => async (world: World): Promise<Wish> => ({ params: { id: (await freshAgentSession(world))["id"] }, json });
+const ofReceipt = async (world: World): Promise<Wish> => ({ params: { id: await freshReceipt(world) } });
+const ofFreshAgent = (json?: object) => async (world: World): Promise<Wish> => {
+  const params = { id: await freshAgent(world) };
+  return json === undefined ? { params } : { params, json };
+};
 
 /** By the route's name. A route without a wish here fails every test that goes through the table. */
 const WISHES: Record<string, (world: World) => Wish | Promise<Wish>> = {
@@ -164,6 +239,89 @@ const WISHES: Record<string, (world: World) => Wish | Promise<Wish>> = {
   createApiKey: () => ({ json: { label: "spare" } }),
   listApiKeys: nothing,
   revokeApiKey: async (world) => ({ params: { id: await freshApiKey(world) } }),
+
+  createWebhook: async (world) => {
+    await freshWebhook(world);
+    return { json: { url: NOBODY_LISTENS, events: ["order.message"] } };
+  },
+  listWebhooks: nothing,
+  getWebhook: ofWebhook,
+  updateWebhook: (world) => ({ ...ofWebhook(world), json: { description: "what the butler hears" } }),
+  deleteWebhook: async (world) => ({ params: { id: await freshWebhook(world) } }),
+  rotateWebhookSecret: (world) => ({ ...ofWebhook(world), json: {} }),
+  testWebhook: (world) => ({ ...ofWebhook(world), json: {} }),
+  listWebhookDeliveries: ofWebhook,
+  replayWebhookDelivery: ({ house }) => ({ params: { id: house.webhookId, delivery_id: house.deliveryId }, json: {} }),
+  replayWebhook: (world) => ({ ...ofWebhook(world), json: { since: "2026-01-01T00:00:00Z" } }),
+  listEvents: nothing,
+  getTenant: nothing,
+  updateTenant: ({ house }) => ({ json: { name: "The house" }, by: house.owner.client.with({ "x-tenant-id": house.tenantId, "x-api-key": "" }) }),
+  listAudit: nothing,
+  verifyAudit: nothing,
+  registerAgent: async (world) => {
+    await withRoom(world);
+    return { json: { display_name: "spare" } };
+  },
+  listAgents: nothing,
+  getAgent: ofAgent,
+  updateAgent: ofFreshAgent({ display_name: "scout" }),
+  suspendAgent: ofFreshAgent({}),
+  revokeAgent: ofFreshAgent({}),
+  deleteAgent: ofFreshAgent(),
+  listAgentSigningKeys: ofAgent,
+  rotateAgentSigningKey: ofFreshAgent({}),
+  agentJwks: ({ house }) => ({ params: { agent_id: house.agent.agentId } }),
+  getTrustScore: ofAgent,
+  computeTrustScore: (world) => ({ ...ofAgent(world), json: {} }),
+  listTrustHistory: ofAgent,
+  createAgentSession: aboutAgent({}),
+  createSession: aboutAgent({}),
+  refreshAgentSession: async (world) => ({ json: { refresh_token: (await freshAgentSession(world))["refresh_token"] } }),
+  listAgentSessions: nothing,
+  terminateAgentSession: ofAgentSession({}),
+  terminateSession: ofAgentSession({ reason: "over" }),
+  offerDelegation: async (world) => ({ json: await freshOffer(world) }),
+  acceptDelegation: async (world) => ({ params: { id: await freshDelegation(world) }, json: {} }),
+  checkGuardrails: aboutAgent({ action: "data:read" }),
+  createAgentReceipt: aboutAgent({ action: "polish" }),
+  getAgentReceipt: ofReceipt,
+  verifyAgentReceipt: ofReceipt,
+  listAgentReceipts: ofAgent,
+  explainScope: (world) => ({ ...ofAgent(world), query: "?action=data:read" }),
+  createExecutionToken: atDesk(({ agentId, mandate }) => ({
+    params: { id: agentId }, json: { mandate_id: mandate.id, action: "tool:spend", audience: "spendguard-actions" },
+  })),
+  createMandate: atDesk(({ agentId }) => ({ json: { agent_id: agentId, total_limit: 100 } })),
+  listMandates: nothing,
+  getMandate: atDesk(({ mandate }) => ({ params: { id: mandate.id } })),
+  replaceMandate: atDesk(async ({ office, agentId }) => ({ params: { id: (await newMandate(office, agentId)).id }, json: { version: 1, total_limit: 7 } })),
+  createPayment: atDesk(async (desk) => ({
+    json: { amount: 1, currency: "usd", merchant: "The baker" }, headers: { "idempotency-key": newSlug("once") }, by: await freshPayer(desk),
+  })),
+  listPayments: nothing,
+  getPayment: atDesk(({ paymentId }) => ({ params: { id: paymentId } })),
+  estimateSpend: () => ({ json: { kind: "tool", amount: 1 } }),
+  authorizeSpend: atDesk((desk) => ({ json: spend(desk) })),
+  createReservation: atDesk((desk) => ({ json: spend(desk) })),
+  createReservations: atDesk((desk) => ({ json: { items: [spend(desk), spend(desk)] } })),
+  listReservations: nothing,
+  getReservation: without(ofReservation),
+  captureReservation: ofReservation,
+  releaseReservation: ofReservation,
+  createBudgetLease: atDesk(({ childId, mandate }) => ({ json: { child_agent_id: childId, mandate_id: mandate.id, amount: 1 } })),
+  listBudgetLeases: nothing,
+  getBudgetLease: without(ofLease),
+  releaseBudgetLease: ofLease,
+  revokeBudgetLease: ofLease,
+  listApprovals: nothing,
+  getApproval: without(ofApproval),
+  approve: ofApproval,
+  deny: ofApproval,
+  summarizeUsage: nothing,
+  reconcileLedger: nothing,
+  getGoNoGo: nothing,
+  replaceGoNoGo: () => ({ json: packetOf("pending", null) }),
+  setKillSwitch: () => ({ json: { on: false } }),
 };
 
 /** A request that succeeds when who may make it makes it. `csrf` is that of the browser it will be sent from. */
@@ -177,17 +335,22 @@ export async function prepareAsk(server: Server, house: Household, route: Route,
 }
 
 /** Who may make the household's request at a route. */
-export function callerAt(route: Route, house: Household, operator: Person): Client {
+export async function callerAt(route: Route, house: Household, operator: Person): Promise<Client> {
   const named = { "x-tenant-id": house.tenantId };
-  const callers: Record<Access, Client> = {
-    Public: house.stranger,
-    WalletSession: house.agent.client,
-    Runtime: house.agent.runtime,
-    Management: house.stranger.with({ ...named, "x-api-key": house.apiKey }),
-    Human: house.owner.client,
-    Admin: operator.client,
-    Console: house.owner.browser,
-    OperatorConsole: operator.browser,
+  const office = house.stranger.with({ ...named, "x-api-key": house.apiKey });
+  const callers: Record<Access, () => Client | Promise<Client>> = {
+    Public: () => house.stranger,
+    WalletSession: () => house.agent.client,
+    Runtime: () => house.agent.runtime,
+    Management: () => office,
+    Spend: () => office,
+    SessionOrManagement: () => office,
+    Agent: () => office,
+    Execution: async () => (await deskOf(house)).payer,
+    Human: () => house.owner.client,
+    Admin: () => operator.client.with(named),
+    Console: () => house.owner.browser,
+    OperatorConsole: () => operator.browser,
   };
-  return callers[route.access as Access];
+  return callers[route.access as Access]();
 }

@@ -16,6 +16,8 @@ export type Kind =
   | { is: "object"; bytes: number }
   | { is: "tags" }
   | { is: "time" }
+  /** A list, or another thing that is no text; the JSON texts that are none of its. */
+  | { is: "list"; bad: string[] }
   | { is: "one of"; values: string[] };
 
 /** What no text field takes: another type. */
@@ -52,6 +54,8 @@ export function unfit({ kind, required }: Field): string[] {
         ...none, '"x"', "7", "true", '{"a":{}}', '{"a":[]}', "[[]]", "[{}]", JSON.stringify(Array(33).fill(1)),
         JSON.stringify(Object.fromEntries(Array.from({ length: 33 }, (_, at) => [`k${at}`, at]))), `["${"x".repeat(16_384)}"]`,
       ];
+    case "list":
+      return [...none, '"x"', '""', "7", "true", ...kind.bad];
     case "time":
       return [
         ...none, ...NO_TEXTS, "1770000000", "1770000000000",
@@ -84,6 +88,7 @@ export function fit({ kind }: Field): string[] {
     case "one of":
       return kind.values.map(quote);
     case "form":
+    case "list":
       return [];
   }
 }

@@ -7,6 +7,9 @@ import type { Client } from "./client.ts";
 import { newEmail, newPerson, type Person } from "./person.ts";
 import type { Server } from "./server.ts";
 
+/** A port of this machine that refuses every connection. */
+export const NOBODY_LISTENS = "http://127.0.0.1:9/";
+
 export type Household = {
   tenantId: string;
   tenantUuid: string;
@@ -22,6 +25,9 @@ export type Household = {
   enrollmentId: string;
   enrollmentToken: string;
   walletId: string;
+  /** An endpoint that nothing but tests is sent to, and one delivery to it. */
+  webhookId: string;
+  deliveryId: string;
   /** An open session with one observation. */
   sessionId: string;
   observation: string;
@@ -67,6 +73,11 @@ export async function newHousehold(server: Server): Promise<Household> {
     owner.client.post("/v1/api-keys", { label: "office" }, { "x-tenant-id": tenantId }),
     owner.client.get("/v1/wallets", { "x-tenant-id": tenantId }),
   ]);
+  const management = stranger.with({ "x-api-key": apiKey.json.key });
+  const webhook = await management.post("/v1/webhooks", { url: NOBODY_LISTENS, events: ["order.message"] });
+  assert.equal(webhook.status, 201, webhook.text);
+  const delivery = await management.post(`/v1/webhooks/${webhook.json.id}/test`, {});
+  assert.equal(delivery.status, 202, delivery.text);
   const sessionId = `${tenantId}:diary`;
   const observation = `${tenantId} keeps its silver in the cellar`;
   const opened = await agent.runtime.post("/v2/session/open", { session_id: sessionId });
@@ -85,6 +96,8 @@ export async function newHousehold(server: Server): Promise<Household> {
     enrollmentId: token.json.id,
     enrollmentToken: token.json.enrollment_token,
     walletId: wallets.json.data[0].id,
+    webhookId: webhook.json.id,
+    deliveryId: delivery.json.id,
     sessionId,
     observation,
   };

@@ -6,9 +6,12 @@ import type { Server } from "./server.ts";
 type Row = Record<string, unknown>;
 export type Tables = Record<string, Row[]>;
 
-/** Counters and clocks that any admitted request moves, whatever becomes of it. */
-const MOVING_TABLES = new Set(["limit_window", "schema_version"]);
-const MOVING_COLUMNS = new Set(["last_used_at_ms", "housekeeping_at_ms", "outbox_acked_seq"]);
+/** Counters and clocks that any admitted request moves, whatever becomes of it, and deliveries, which go on by themselves. */
+const MOVING_TABLES = new Set(["limit_window", "schema_version", "delivery"]);
+const MOVING_COLUMNS = new Set([
+  ...["last_used_at_ms", "housekeeping_at_ms", "outbox_acked_seq", "fanned_seq", "replay_after_seq", "replay_upto_seq"],
+  ...["failures_in_row", "failing_since_ms", "counts_from_ms", "not_before_ms"],
+]);
 /** The index over the observations is drawn from them. */
 const DERIVED = /^(sqlite_|_cf_|word($|_))/;
 

@@ -44,6 +44,11 @@ export class Forger {
     return `ags_${this.#write({ aud: "guildhall:v2", ...own }, 1_800, forgery)}`;
   }
 
+  /** An execution token with these claims of its own. */
+  execution(own: Members, forgery: Forgery = {}): string {
+    return this.#write({ aud: "spendguard-actions", ...own }, 300, forgery);
+  }
+
   #write(own: Members, ttlS: number, { claims = {}, header = {}, seed = TOKEN_SIGNING_SEED }: Forgery): string {
     const now = Math.floor(Date.now() / 1000);
     const parts = [

@@ -113,6 +113,27 @@ impl Generator {
         Command::MeterReserve(metered(price, ttl_s))
     }
 
+    /// What a life of much spending needs: several agents, and money.
+    pub(super) fn provide(&mut self, state: &State) -> Command {
+        let active = state.agents.values().filter(|agent| agent.status == AgentStatus::Active).count();
+        if active < 5 && self.random.percent(80) {
+            let suspended = state.agents.iter().find(|(_, agent)| agent.status == AgentStatus::Suspended);
+            if let Some((id, _)) = suspended.filter(|_| self.random.percent(50)) {
+                return Command::SetAgentStatus { agent_id: *id, status: AgentStatus::Active };
+            }
+            let holder = KeyHolder::NewAgent { label: "further".to_owned() };
+            return Command::MintKey(MintKey {
+                holder,
+                secret: self.new_secret(),
+                label: None,
+                scopes: Scopes::all(),
+                expires_at_ms: None,
+            });
+        }
+        let amount = micros(self.random.between(1, 300_000));
+        Command::Fund { wallet_id: self.some_wallet(Some(state)), amount_micros: amount, source: None }
+    }
+
     fn fund(&mut self, state: Option<&State>) -> Command {
         let amount = if self.random.percent(3) { 1_000_000_000_000 } else { self.random.between(1, 300_000) };
         let source = match self.random.below(10) {
@@ -123,7 +144,7 @@ impl Generator {
         Command::Fund { wallet_id: self.some_wallet(state), amount_micros: micros(amount), source }
     }
 
-    fn some_wallet(&mut self, state: Option<&State>) -> WalletId {
+    pub(super) fn some_wallet(&mut self, state: Option<&State>) -> WalletId {
         let wallets: Vec<WalletId> = state.map(|state| state.wallets.keys().copied().collect()).unwrap_or_default();
         match self.random.pick(&wallets) {
             Some(wallet) if self.random.percent(95) => *wallet,

@@ -3,11 +3,14 @@
 use guildhall::domain::agent::AgentStatus;
 use guildhall::domain::id::{AgentId, Uuid};
 use guildhall::domain::key::KeyKind;
+use guildhall::domain::lease::LeaseStatus;
 use guildhall::domain::limit::{LimitClass, LimitScope, LimitState};
+use guildhall::domain::mandate::MandateStatus;
 use guildhall::domain::member::Role;
 use guildhall::domain::time::Timestamp;
-use guildhall::objects::tenant::call::{Proof, TenantCall, TenantReply};
+use guildhall::objects::tenant::call::{ExecutionRights, Proof, TenantCall, TenantReply};
 use guildhall::objects::tenant::command::{Command, Controller};
+use guildhall::objects::tenant::money::command::MoneyCommand;
 use guildhall::objects::tenant::refusal::Refusal;
 
 use super::state::{Key, State};
@@ -16,7 +19,7 @@ use super::{Checked, ensure, limit_state};
 /// What an object without a tenant answers.
 pub fn unborn(call: &TenantCall) -> Refusal {
     match (&call.caller, &call.command) {
-        (Proof::Key { .. }, _) => Refusal::InvalidCredentials,
+        (Proof::Key { .. } | Proof::Execution(_), _) => Refusal::InvalidCredentials,
         (Proof::Wallet { .. }, Command::Invite(_)) => Refusal::NotControllingWallet,
         (Proof::Wallet { .. }, _) => Refusal::TenantMismatch,
         (Proof::User { .. }, _) => Refusal::NotMember,
@@ -36,8 +39,25 @@ pub fn agent_of(state: &State, call: &TenantCall) -> Option<AgentId> {
     match &call.caller {
         Proof::Key { .. } => key_of(state, call).and_then(|key| key.agent),
         Proof::Wallet { address } => state.agent_of_login(address.as_str()),
+        Proof::Execution(rights) => state.agents.contains_key(&rights.agent_id).then_some(rights.agent_id),
         _ => None,
     }
+}
+
+/// What an execution token is good for.
+pub fn token_of(call: &TenantCall) -> Option<&ExecutionRights> {
+    match &call.caller {
+        Proof::Execution(rights) => Some(rights),
+        _ => None,
+    }
+}
+
+/// A token is dead with its agent, its mandate or its lease.
+fn token_lives(state: &State, rights: &ExecutionRights) -> bool {
+    let agent_lives = state.agents.get(&rights.agent_id).is_some_and(|agent| agent.status != AgentStatus::Revoked);
+    let mandate_lives = state.mandates.get(&rights.mandate_id).is_some_and(|mandate| mandate.status != MandateStatus::Revoked);
+    let lease_lives = |id| state.leases.get(&id).is_some_and(|lease| lease.status != LeaseStatus::Revoked);
+    agent_lives && mandate_lives && rights.lease_id.is_none_or(lease_lives)
 }
 
 fn role_of(state: &State, call: &TenantCall) -> Option<Role> {
@@ -74,7 +94,8 @@ pub fn admit(state: &State, now: Timestamp, call: &TenantCall) -> Result<(), Ref
             _ => {}
         },
         Proof::User { .. } if role_of(state, call).is_none() => return Err(Refusal::NotMember),
-        Proof::User { .. } | Proof::Operator { .. } | Proof::House => {}
+        Proof::Execution(rights) if !token_lives(state, rights) => return Err(Refusal::InvalidCredentials),
+        Proof::User { .. } | Proof::Operator { .. } | Proof::House | Proof::Execution(_) => {}
     }
     if let Some(name) = &call.named_tenant
         && name != state.slug.as_str()
@@ -82,7 +103,7 @@ pub fn admit(state: &State, now: Timestamp, call: &TenantCall) -> Result<(), Ref
     {
         return Err(Refusal::TenantMismatch);
     }
-    if status == Some(AgentStatus::Suspended) {
+    if status == Some(AgentStatus::Suspended) && token_of(call).is_none() {
         return Err(Refusal::AgentNotActive);
     }
     if let (Some(needed), Some(key)) = (&call.needs, key_of(state, call))
@@ -101,15 +122,24 @@ fn may_command(state: &State, call: &TenantCall) -> bool {
     let manages = operator || role.is_some() || key_of(state, call).is_some_and(|key| matches!(key.kind, KeyKind::Live | KeyKind::Test));
     match &call.command {
         Command::Admit => true,
-        Command::MeterReserve(_) => agent_of(state, call).is_some(),
+        Command::MeterReserve(_) => agent_of(state, call).is_some() && token_of(call).is_none(),
         Command::Invite(_) => house || matches!(call.caller, Proof::Wallet { .. }),
         Command::Birth(_) | Command::ConfirmBirth | Command::MeterCapture(_) | Command::MeterRelease(_) => house,
         Command::RedeemEnrollment(_) | Command::ShowInvitation { .. } | Command::AcceptInvitation { .. } | Command::RunDue { .. } => house,
         Command::OutboxRead { .. } | Command::OutboxAck { .. } => house,
         Command::PutMember { .. } | Command::RemoveMember { .. } => owner,
         Command::UpdateTenant { name, plan } => (name.is_none() || owner) && (plan.is_none() || operator),
+        Command::Money(MoneyCommand::PutPacket { .. }) => operator,
+        Command::Money(command) => manages || (token_of(call).is_some() && is_for_tokens(command)),
         _ => manages,
     }
+}
+
+/// What contract identity-and-money 8-10 lets execution tokens do.
+fn is_for_tokens(command: &MoneyCommand) -> bool {
+    use MoneyCommand as M;
+    let spends = matches!(command, M::Authorize(_) | M::Reserve(_) | M::ReserveBatch { .. } | M::Pay(_) | M::GrantLease(_));
+    spends || matches!(command, M::Capture { .. } | M::ReleaseReservation { .. } | M::GetPayment { .. })
 }
 
 /// What the reply says about the caller.
@@ -119,6 +149,10 @@ pub fn check_shown(state: &State, now: Timestamp, call: &TenantCall, reply: &Ten
     ensure!(caller.agent_id == agent_of(state, call), "another agent: {caller:?}");
     ensure!(caller.role == role_of(state, call), "another role: {caller:?}");
     ensure!(caller.default_wallet == state.default_wallet, "another wallet: {caller:?}");
+    ensure!(caller.is_stopped == state.stopped && caller.token.as_ref() == token_of(call), "stopped or not: {caller:?}");
+    if token_of(call).is_some() {
+        return Ok(());
+    }
     let available = state.available(state.default_wallet, now);
     ensure!(caller.available_micros.get() == available, "available {:?}, expected {available}", caller.available_micros);
     Ok(())
@@ -132,6 +166,7 @@ pub fn actor(state: &State, call: &TenantCall) -> String {
         Proof::User { user_id } => format!("user:{user_id}"),
         Proof::Operator { user_id } => format!("operator:{user_id}"),
         Proof::House => "house".to_owned(),
+        Proof::Execution(rights) => rights.agent_id.to_string(),
     }
 }
 

@@ -12,6 +12,7 @@ use guildhall::objects::tenant::outcome::{KeyView, Outcome};
 use guildhall::objects::tenant::refusal::{Refusal, Thing};
 
 use super::caller::key_of;
+use super::money::hold;
 use super::state::{Agent, Enrollment, Key, State, entry};
 use super::{Expected, Run, Trouble};
 
@@ -129,7 +130,14 @@ pub fn revoke(state: &mut State, _: Timestamp, key_id: KeyId, kinds: &[KeyKind],
     check(reply.outcome == Ok(Outcome::KeyRevoked), reply, "revoked")
 }
 
-pub fn set_agent_status(state: &mut State, id: AgentId, status: AgentStatus, reply: &TenantReply, entries: &mut Vec<Expected>) -> Run {
+pub fn set_agent_status(
+    state: &mut State,
+    now: Timestamp,
+    id: AgentId,
+    status: AgentStatus,
+    reply: &TenantReply,
+    entries: &mut Vec<Expected>,
+) -> Run {
     let agent = state.agents.get_mut(&id).ok_or(Refusal::NotFound(Thing::Agent))?;
     if agent.status == AgentStatus::Revoked && status != AgentStatus::Revoked {
         return Err(Refusal::AgentRevoked.into());
@@ -142,9 +150,13 @@ pub fn set_agent_status(state: &mut State, id: AgentId, status: AgentStatus, rep
             AgentStatus::Revoked => "agent.revoked",
         };
         entries.push(entry(action, Some(id.to_string())));
+        if status == AgentStatus::Revoked {
+            hold::end_agent(state, now, id, entries);
+        }
     }
+    let label = &state.agents[&id].label;
     let Ok(Outcome::Agent(view)) = &reply.outcome else { return wrong(reply, "the agent") };
-    check(view.agent_id == id && view.status == status && view.label == agent.label, reply, "the agent as it is now")
+    check(view.agent_id == id && view.status == status && view.label == *label, reply, "the agent as it is now")
 }
 
 fn token_status(token: &Enrollment, now: Timestamp) -> TokenStatus {

@@ -7,10 +7,12 @@ use guildhall::domain::time::{DAY_MS, Timestamp};
 use guildhall::domain::wallet::{FundingSource, Mode};
 use guildhall::objects::tenant::call::{TenantCall, TenantReply};
 use guildhall::objects::tenant::command::{Command, MeterCapture, MeterRelease, MeterReserve};
+use guildhall::objects::tenant::money::refusal::MoneyRefusal;
 use guildhall::objects::tenant::outcome::{Charged, DaySpend, Due, Funded, Outcome, Reserved, WalletView};
 use guildhall::objects::tenant::refusal::{Refusal, Thing};
 
 use super::caller::{self, key_of};
+use super::money::hold;
 use super::state::{Reservation, State, Status, Wallet, entry};
 use super::{Expected, Kept, Run, Trouble};
 
@@ -29,7 +31,7 @@ fn micros(amount: u64) -> Micros {
 }
 
 /// Ends an open reservation without a charge.
-fn give_back(state: &mut State, id: ReservationId, status: Status, entries: &mut Vec<Expected>) {
+pub fn give_back(state: &mut State, id: ReservationId, status: Status, entries: &mut Vec<Expected>) {
     let Some(reservation) = state.reservations.get_mut(&id) else { return };
     reservation.status = status;
     let (wallet_id, amount) = (reservation.wallet, reservation.amount);
@@ -50,18 +52,24 @@ pub fn reserve(
     reply: &TenantReply,
     entries: &mut Vec<Expected>,
 ) -> Run {
+    if state.stopped {
+        return Err(Refusal::Money(MoneyRefusal::TenantStopped).into());
+    }
     let (price, wallet_id) = (request.price_micros.get(), state.default_wallet);
+    // A lease that has run out may hold what is missing.
+    while state.available(wallet_id, now) < price && hold::sweep_for_need(state, now, entries) {}
     let available = state.available(wallet_id, now);
     if available < price {
         let (available_micros, price_micros) = (micros(available), request.price_micros);
         return Err(Refusal::InsufficientBalance { available_micros, price_micros, wallet_id }.into());
     }
     if price > 0 {
-        let mut due =
-            state.due_in_order(now).into_iter().filter(|id| state.reservations[id].wallet == wallet_id).collect::<Vec<_>>().into_iter();
+        let of_wallet = |id: &ReservationId| state.reservations[id].wallet == wallet_id && state.reservations[id].is_of_wallet();
+        let mut due = state.due_in_order(now).into_iter().filter(of_wallet).collect::<Vec<_>>().into_iter();
         while state.wallets[&wallet_id].available < price {
             let Some(id) = due.next() else { return wrong(reply, "enough to be freed") };
-            give_back(state, id, Status::Expired, entries);
+            let ends_as = state.reservations[&id].ends_as;
+            hold::give_back(state, id, ends_as, entries);
         }
     }
     let expires_at_ms = now.plus_s(request.ttl_s);
@@ -76,8 +84,16 @@ pub fn reserve(
         wallet.held += price;
         let created = state.reservations.len() as u64;
         let caller = caller::actor(state, call);
-        let reservation =
-            Reservation { wallet: wallet_id, amount: price, status: Status::Reserved, expires_at: expires_at_ms, created, caller };
+        let reservation = Reservation {
+            wallet: wallet_id,
+            amount: price,
+            status: Status::Reserved,
+            expires_at: expires_at_ms,
+            created,
+            caller,
+            ends_as: Status::Expired,
+            governed: None,
+        };
         let is_new = state.reservations.insert(id, reservation).is_none();
         check(is_new, reply, || "a fresh id".to_owned())?;
         let transfer = Some((wallet_id.to_string(), format!("{wallet_id}.held"), price));
@@ -89,8 +105,8 @@ pub fn reserve(
 
 /// Meets a reservation: one that has run out is expired now.
 fn meet(state: &mut State, now: Timestamp, id: ReservationId, entries: &mut Vec<Expected>) -> Result<Reservation, Refusal> {
-    let reservation = state.reservations.get(&id).ok_or(Refusal::NotFound(Thing::Reservation))?;
-    if reservation.status == Status::Reserved && now >= reservation.expires_at {
+    let metered = state.reservations.get(&id).filter(|reservation| reservation.governed.is_none());
+    if metered.ok_or(Refusal::NotFound(Thing::Reservation))?.is_due(now) {
         give_back(state, id, Status::Expired, entries);
     }
     Ok(state.reservations[&id].clone())
@@ -111,7 +127,7 @@ pub fn capture(
         let asked = request.amount_micros.map_or(reservation.amount, Micros::get);
         match reservation.status {
             Status::Captured(captured) if captured == asked => {}
-            Status::Captured(_) | Status::Released => return Err(Refusal::ReservationResolved.into()),
+            Status::Captured(_) | Status::Released | Status::Pending => return Err(Refusal::ReservationResolved.into()),
             Status::Expired => return Err(Refusal::ReservationExpired.into()),
             Status::Reserved if asked > reservation.amount => return Err(Refusal::CaptureExceedsReservation.into()),
             Status::Reserved if !holds_record(state, now, call, request) => return Err(Refusal::ReservationExpired.into()),
@@ -175,7 +191,7 @@ pub fn release(
         match meet(state, now, id, entries)?.status {
             Status::Reserved => give_back(state, id, Status::Released, entries),
             Status::Released | Status::Expired => {}
-            Status::Captured(_) => return Err(Refusal::ReservationResolved.into()),
+            Status::Captured(_) | Status::Pending => return Err(Refusal::ReservationResolved.into()),
         }
     }
     if let Some(scope_hash) = &request.scope_hash {
@@ -188,16 +204,12 @@ pub fn release(
 }
 
 pub fn run_due(state: &mut State, now: Timestamp, batch: u64, reply: &TenantReply, entries: &mut Vec<Expected>) -> Run {
-    let due = state.due_in_order(now);
-    let taken = due.len().min(batch as usize);
-    for id in &due[..taken] {
-        give_back(state, *id, Status::Expired, entries);
-    }
+    let taken = hold::sweep(state, now, batch as usize, entries);
     let Ok(Outcome::Due(Due { expired, .. })) = reply.outcome else {
         return wrong(reply, "due work");
     };
     check(expired == taken as u64, reply, || format!("{taken} expired"))?;
-    let next = state.reservations.values().filter(|r| r.status == Status::Reserved).map(|r| r.expires_at).min();
+    let next = state.next_deadline();
     let alarmed = next.is_none_or(|next| reply.next_due_at_ms.is_some_and(|due| due <= next));
     check(alarmed, reply, || format!("an alarm no later than {next:?}, not {:?}", reply.next_due_at_ms))
 }
@@ -242,7 +254,7 @@ pub fn check_view(state: &State, now: Timestamp, view: &WalletView, reply: &Tena
     let Some(wallet) = state.wallets.get(&view.wallet_id) else { return wrong(reply, "a wallet there is") };
     let due = state.due(view.wallet_id, now);
     let right = view.balance.available.get() == wallet.available + due
-        && view.balance.held.get() == wallet.held - due
+        && view.balance.held.get() == wallet.held + state.lent(view.wallet_id) - due
         && view.default == (view.wallet_id == state.default_wallet);
     check(right, reply, || format!("{wallet:?} with {due} due"))
 }
@@ -262,7 +274,8 @@ fn fund(
     if source == Some(FundingSource::Provider) {
         return Err(Refusal::FundingSourceNotAllowed.into());
     }
-    if wallet.available + wallet.held + amount.get() > WALLET_CAP {
+    let lent = state.lent(wallet_id);
+    if wallet.available + wallet.held + lent + amount.get() > WALLET_CAP {
         return Err(Refusal::WalletCap.into());
     }
     let due = state.due(wallet_id, now);
@@ -273,7 +286,7 @@ fn fund(
     let right = *funded == wallet_id
         && *amount_micros == amount
         && balance.available.get() == wallet.available + due + amount.get()
-        && balance.held.get() == wallet.held - due;
+        && balance.held.get() == wallet.held + lent - due;
     check(right, reply, || format!("{wallet:?} and {amount:?} more"))
 }
 

@@ -4,6 +4,7 @@
 mod caller;
 mod key;
 mod meter;
+pub mod money;
 mod owner;
 mod state;
 
@@ -11,12 +12,15 @@ use std::collections::BTreeMap;
 
 use guildhall::domain::digest::Digest;
 use guildhall::domain::limit::LimitState;
+use guildhall::domain::spend::Reason;
 use guildhall::domain::time::{DAY_MS, Timestamp};
 use guildhall::objects::tenant::call::{Proof, TenantCall, TenantReply};
 use guildhall::objects::tenant::command::Command;
+use guildhall::objects::tenant::money::refusal::MoneyRefusal;
 use guildhall::objects::tenant::outcome::{Answered, Outcome};
 use guildhall::objects::tenant::refusal::Refusal;
 
+use money::Case;
 pub use state::{Key, Record, State, Status};
 
 /// An audit entry that must have been written, in order. `object` is `None` where the object made the id itself.
@@ -155,7 +159,7 @@ impl Model {
             Command::MintKey(request) => key::mint(state, now, call, request, reply, entries),
             Command::ListKeys { kinds } => key::list(state, kinds, reply),
             Command::RevokeKey { key_id, kinds } => key::revoke(state, now, *key_id, kinds, reply, entries),
-            Command::SetAgentStatus { agent_id, status } => key::set_agent_status(state, *agent_id, *status, reply, entries),
+            Command::SetAgentStatus { agent_id, status } => key::set_agent_status(state, now, *agent_id, *status, reply, entries),
             Command::MintEnrollment(request) => key::mint_enrollment(state, now, request, reply, entries),
             Command::ListEnrollments => key::list_enrollments(state, now, reply),
             Command::RevokeEnrollment { id } => key::revoke_enrollment(state, now, *id, reply, entries),
@@ -175,6 +179,9 @@ impl Model {
             Command::OutboxRead { limit } => owner::read_outbox(state, *limit, reply),
             Command::OutboxAck { upto_seq } => owner::acknowledge(state, *upto_seq, reply),
             Command::VerifyAudit { .. } | Command::Reconcile => owner::inspect(state, reply),
+            // Their stories are told one by one: story/webhook.rs.
+            Command::Webhook(_) => return Err("nobody asks for webhooks here".to_owned()),
+            Command::Money(command) => money::judge_command(&mut Case { state, now, call, reply, entries }, command),
         };
         match run {
             Ok(()) => Ok(Verdict::Done),
@@ -239,7 +246,8 @@ fn keep_record(state: &mut State, now: Timestamp, call: &TenantCall, reply: &Ten
                 | Refusal::InvalidEnrollmentToken
                 | Refusal::RateLimited
                 | Refusal::IdempotencyConflict
-                | Refusal::IdempotencyInFlight,
+                | Refusal::IdempotencyInFlight
+                | Refusal::Money(MoneyRefusal::LeaseCycle | MoneyRefusal::UpstreamNotConfigured),
             ),
             _,
         ) => return,
@@ -286,9 +294,17 @@ fn first_word(value: &impl std::fmt::Debug) -> String {
 }
 
 pub fn command_name(command: &Command) -> String {
-    first_word(command)
+    match command {
+        Command::Money(command) => first_word(command),
+        command => first_word(command),
+    }
 }
 
 fn refusal_name(refusal: &Refusal) -> String {
-    first_word(refusal)
+    match refusal {
+        Refusal::Money(MoneyRefusal::Spend { reason: Reason::MandateLimit { limit, .. }, .. }) => first_word(limit),
+        Refusal::Money(MoneyRefusal::Spend { reason, .. }) => first_word(reason),
+        Refusal::Money(refusal) => first_word(refusal),
+        refusal => first_word(refusal),
+    }
 }

@@ -4,8 +4,11 @@ use std::collections::BTreeMap;
 
 use guildhall::domain::agent::AgentStatus;
 use guildhall::domain::digest::Digest;
-use guildhall::domain::id::{AgentId, EnrollmentId, KeyId, RequestId, ReservationId, TenantUuid, UserId, WalletId};
+use guildhall::domain::id::{
+    AgentId, ApprovalId, EnrollmentId, KeyId, LeaseId, MandateId, PaymentId, RequestId, ReservationId, TenantUuid, UserId, WalletId,
+};
 use guildhall::domain::key::{KeyKind, KeyNumber};
+use guildhall::domain::lease::LeaseStatus;
 use guildhall::domain::limit::LimitClass;
 use guildhall::domain::member::Role;
 use guildhall::domain::plan::Plan;
@@ -16,6 +19,7 @@ use guildhall::objects::tenant::call::TenantReply;
 use guildhall::objects::tenant::command::{Birth, Controller};
 use guildhall::objects::tenant::outcome::Outcome;
 
+use super::money::state::{Approval, Governed, Lease, Mandate, Payment};
 use super::{Checked, Expected, Kept, ensure};
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -66,9 +70,17 @@ pub struct Wallet {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Status {
     Reserved,
+    /// Held until a human decides.
+    Pending,
     Captured(u64),
     Released,
     Expired,
+}
+
+impl Status {
+    pub fn is_open(self) -> bool {
+        matches!(self, Self::Reserved | Self::Pending)
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -81,6 +93,22 @@ pub struct Reservation {
     pub created: u64,
     /// Who reserved it.
     pub caller: String,
+    /// What it becomes at its deadline.
+    pub ends_as: Status,
+    /// `None` for one of a metered request.
+    pub governed: Option<Governed>,
+}
+
+impl Reservation {
+    /// Whether its deadline has come while it is open.
+    pub fn is_due(&self, now: Timestamp) -> bool {
+        self.status.is_open() && now >= self.expires_at
+    }
+
+    /// Whether what it holds goes back to its wallet.
+    pub fn is_of_wallet(&self) -> bool {
+        self.governed.as_ref().is_none_or(|governed| governed.lease.is_none())
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -92,7 +120,7 @@ pub struct Record {
     pub kept: Option<Kept>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct State {
     pub uuid: TenantUuid,
     pub slug: Slug,
@@ -111,6 +139,16 @@ pub struct State {
     pub wallets: BTreeMap<WalletId, Wallet>,
     pub revenue: u64,
     pub funded: u64,
+    /// What payments and captures under mandates took out of the ledger.
+    pub spent_outside: u64,
+    pub mandates: BTreeMap<MandateId, Mandate>,
+    pub leases: BTreeMap<LeaseId, Lease>,
+    pub approvals: BTreeMap<ApprovalId, Approval>,
+    pub payments: BTreeMap<PaymentId, Payment>,
+    /// The ids of tokens that served a payment, and when they are forgotten.
+    pub tokens_used: BTreeMap<String, Timestamp>,
+    pub stopped: bool,
+    pub packet_version: u64,
     pub reservations: BTreeMap<ReservationId, Reservation>,
     pub records: BTreeMap<Digest, Record>,
     pub windows: BTreeMap<(LimitClass, String), (Timestamp, u64)>,
@@ -147,6 +185,14 @@ impl State {
             wallets: BTreeMap::from([(born.wallet_id, Wallet::default())]),
             revenue: 0,
             funded: 0,
+            spent_outside: 0,
+            mandates: BTreeMap::new(),
+            leases: BTreeMap::new(),
+            approvals: BTreeMap::new(),
+            payments: BTreeMap::new(),
+            tokens_used: BTreeMap::new(),
+            stopped: false,
+            packet_version: 0,
             reservations: BTreeMap::new(),
             records: BTreeMap::new(),
             windows: BTreeMap::new(),
@@ -227,7 +273,7 @@ impl State {
 
     /// Money in holds of a wallet that have run out and are not yet swept.
     pub fn due(&self, wallet_id: WalletId, now: Timestamp) -> u64 {
-        let due = |r: &&Reservation| r.wallet == wallet_id && r.status == Status::Reserved && now >= r.expires_at;
+        let due = |r: &&Reservation| r.wallet == wallet_id && r.is_due(now) && r.is_of_wallet();
         self.reservations.values().filter(due).map(|r| r.amount).sum()
     }
 
@@ -238,14 +284,18 @@ impl State {
 
     /// Open reservations that have run out, by deadline and then by creation.
     pub fn due_in_order(&self, now: Timestamp) -> Vec<ReservationId> {
-        let mut due: Vec<_> = self
-            .reservations
-            .iter()
-            .filter(|(_, r)| r.status == Status::Reserved && now >= r.expires_at)
-            .map(|(id, r)| (r.expires_at, r.created, *id))
-            .collect();
+        let mut due: Vec<_> =
+            self.reservations.iter().filter(|(_, r)| r.is_due(now)).map(|(id, r)| (r.expires_at, r.created, *id)).collect();
         due.sort_unstable();
         due.into_iter().map(|(_, _, id)| id).collect()
+    }
+
+    /// The earliest deadline of what can run out.
+    pub fn next_deadline(&self) -> Option<Timestamp> {
+        let holds = self.reservations.values().filter(|one| one.status.is_open()).map(|one| one.expires_at);
+        let leases = self.leases.values().filter(|one| one.status == LeaseStatus::Active).filter_map(|one| one.terms.expires_at);
+        let mandates = self.mandates.values().filter(|one| one.can_expire()).filter_map(|one| one.terms.expires_at);
+        holds.chain(leases).chain(mandates).chain(self.tokens_used.values().copied()).min()
     }
 
     pub fn agents_alive(&self) -> u64 {

@@ -23,11 +23,19 @@ use crate::domain::window::{Window, Windows};
 use crate::objects::sql::{Row, SqlError};
 use crate::{params, statements};
 
+/// What is read of a mandate `m`, its wallet `w` and that wallet's account `wa`, in the order of [`read_mandate`].
+macro_rules! mandate_columns {
+    () => {
+        "m.id, m.agent_id, m.status, m.version, m.per_transaction_micros, m.daily_micros, m.monthly_micros, m.total_micros, \
+         m.merchant_keys, m.actions, m.approval_threshold_micros, m.expires_at_ms, m.day, m.day_held, m.day_spent, m.month_held, \
+         m.month_spent, m.total_held, m.total_spent, w.id, w.mode, wa.balance_micros"
+    };
+}
+pub(in super::super) use mandate_columns;
+
 statements! {
-    READ_MANDATE = "SELECT m.id, m.agent_id, m.status, m.version, m.per_transaction_micros, m.daily_micros, m.monthly_micros,
-            m.total_micros, m.merchant_keys, m.actions, m.approval_threshold_micros, m.expires_at_ms,
-            m.day, m.day_held, m.day_spent, m.month_held, m.month_spent, m.total_held, m.total_spent, w.id, w.mode, a.balance_micros
-        FROM mandate m JOIN wallet w ON w.id = coalesce(m.wallet_id, +?2) JOIN account a ON a.id = w.id WHERE m.id = +?1";
+    READ_MANDATE = concat!("SELECT ", mandate_columns!(), "
+        FROM mandate m JOIN wallet w ON w.id = coalesce(m.wallet_id, +?2) JOIN account wa ON wa.id = w.id WHERE m.id = +?1");
     READ_WALLET = "SELECT w.mode, a.balance_micros FROM wallet w JOIN account a ON a.id = w.id WHERE w.id = +?1";
     WRITE_MANDATE = "UPDATE mandate SET status = ?2, day = ?3, day_held = ?4, day_spent = ?5, month_held = ?6, month_spent = ?7,
         total_held = ?8, total_spent = ?9 WHERE id = ?1";
@@ -41,7 +49,7 @@ statements! {
 }
 
 /// A mandate and the wallet it spends from.
-pub(super) struct MandateEntry {
+pub(in super::super) struct MandateEntry {
     pub mandate: Mandate,
     pub version: u64,
     pub wallet: WalletId,
@@ -55,7 +63,7 @@ struct LeaseEntry {
 
 /// A wallet as far as spending looks at it.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct WalletEntry {
+pub(in super::super) struct WalletEntry {
     pub mode: Mode,
     pub available: Micros,
 }
@@ -90,9 +98,16 @@ impl Books {
     /// Opens the book of a mandate and of its wallet.
     pub(super) fn mandate(&mut self, desk: &Desk<'_>, id: MandateId) -> Step<&mut MandateEntry> {
         if !self.mandates.contains_key(&id) {
-            let default_wallet = desk.caller.default_wallet.to_string();
-            let row = desk.sql.first(READ_MANDATE, params![id.to_string(), default_wallet])?.ok_or(Refusal::NotFound(Thing::Mandate))?;
-            let (entry, wallet) = read_mandate(&row)?;
+            // That of a token was read with its caller; only the first who looks may rely on that.
+            let known = desk.token_mandate.take().filter(|known| known.0.mandate.id == id);
+            let (entry, wallet) = match known {
+                Some(known) => *known,
+                None => {
+                    let default_wallet = desk.caller.default_wallet.to_string();
+                    let row = desk.sql.first(READ_MANDATE, params![id.to_string(), default_wallet])?;
+                    read_mandate(Columns::of(&row.ok_or(Refusal::NotFound(Thing::Mandate))?))?
+                }
+            };
             self.wallets.entry(entry.wallet).or_insert(wallet);
             self.mandates.insert(id, entry);
         }
@@ -127,7 +142,9 @@ impl Books {
         Ok(match self.agents.entry(id) {
             Entry::Occupied(known) => known.into_mut(),
             Entry::Vacant(place) => {
-                let (status, lineage) = agent::read_standing(desk, id)?;
+                let known = desk.token_agent.take().filter(|known| known.0 == id);
+                let read = || agent::read_standing(desk, id);
+                let (status, lineage) = known.map_or_else(read, |(_, status, scopes)| Ok((status, vec![scopes])))?;
                 place.insert(AgentEntry { status, lineage })
             }
         })
@@ -149,9 +166,11 @@ impl Books {
         let Spender { agent_id, mandate_id, lease_id } = *spender;
         let agent = self.agent_status(desk, agent_id)?;
         let is_denied_by_scopes = self.scopes_deny(desk, agent_id, ask.action)?;
-        self.mandate(desk, mandate_id)?;
+        let mut wallet_id = self.mandate(desk, mandate_id)?.wallet;
         if let Some(lease_id) = lease_id {
-            self.lease(desk, lease_id)?;
+            // The lease's money is of the wallet the mandate had when it was lent.
+            wallet_id = self.lease(desk, lease_id)?.wallet;
+            self.wallet(desk, wallet_id)?;
         }
         let entry = self.mandates.get(&mandate_id).ok_or(LOST)?;
         let lease = lease_id.map(|id| self.leases.get(&id).ok_or(LOST)).transpose()?.map(|entry| &entry.lease);
@@ -162,7 +181,7 @@ impl Books {
         if !is_theirs {
             return Err(Refusal::NotFound(if lease.is_some() { Thing::Lease } else { Thing::Mandate }).into());
         }
-        let wallet = self.wallets.get(&entry.wallet).ok_or(LOST)?;
+        let wallet = self.wallets.get(&wallet_id).ok_or(LOST)?;
         if wallet.mode == Mode::Live {
             wallet::check_live(desk, wallet.mode)?;
             return Err(MoneyRefusal::UpstreamNotConfigured.into());
@@ -173,6 +192,7 @@ impl Books {
             remaining: standing.remaining(desk.now),
             needs_approval: standing.needs_approval(ask.amount),
             mandate_version: entry.version,
+            wallet: (wallet_id, wallet.mode),
         })
     }
 
@@ -233,6 +253,8 @@ pub(super) struct Verdict {
     pub remaining: Remaining,
     pub needs_approval: bool,
     pub mandate_version: u64,
+    /// What it would be spent from.
+    pub wallet: (WalletId, Mode),
 }
 
 /// What is asked, without a merchant's rules when nobody is paid.
@@ -245,8 +267,8 @@ pub(super) const fn ask<'a>(
     Ask { action, amount, merchant, risk }
 }
 
-fn read_mandate(row: &Row) -> Result<(MandateEntry, WalletEntry), SqlError> {
-    let mut column = Columns::of(row);
+/// Reads a mandate and its wallet from [`mandate_columns`].
+pub(in super::super) fn read_mandate(mut column: Columns<'_>) -> Result<(MandateEntry, WalletEntry), SqlError> {
     let (id, agent_id) = (column.id(MandateId::parse)?, column.id(AgentId::parse)?);
     let (status, version) = (column.name(MandateStatus::parse)?, column.number()?);
     let terms = MandateTerms {

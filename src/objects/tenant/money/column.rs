@@ -19,6 +19,11 @@ impl<'r> Columns<'r> {
         Self { row, at: 0 }
     }
 
+    /// From a column on.
+    pub(in super::super) const fn from(row: &'r Row, at: usize) -> Self {
+        Self { row, at }
+    }
+
     fn next(&mut self) -> usize {
         self.at += 1;
         self.at - 1

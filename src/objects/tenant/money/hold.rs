@@ -64,13 +64,12 @@ pub(super) fn plan(desk: &mut Desk<'_>, books: &mut Books, hold: Hold) -> Step<P
     let Hold { kind, amount, spender, merchant, resource, description, metadata, ttl_s, needs_approval, payment_id } = hold;
     let now = desk.now;
     let entry = books.mandate(desk, spender.mandate_id)?;
-    let wallet_id = entry.wallet;
-    let (from, day) = match spender.lease_id {
-        None => (Account::Available(wallet_id), entry.mandate.windows.hold(amount, now)?),
+    let (wallet_id, from, day) = match spender.lease_id {
+        None => (entry.wallet, Account::Available(entry.wallet), entry.mandate.windows.hold(amount, now)?),
         Some(lease_id) => {
             let lease = books.lease(desk, lease_id)?;
             lease.reserve(amount)?;
-            (Account::Lease(lease_id), lease.day)
+            (lease.wallet, Account::Lease(lease_id), lease.day)
         }
     };
     if spender.lease_id.is_none() {
@@ -188,6 +187,14 @@ pub(super) fn capture(desk: &mut Desk<'_>, books: &mut Books, governed: &mut Gov
         desk.record(Action::ReservationRemainderFreed, &id, Some(Transfer::new(Account::Held(form.wallet_id), to, freed)?), &())?;
     }
     count_spent(desk, books, &governed.form, governed.day, captured)
+}
+
+/// Whether the lease of a hold has run out: it takes its holds along, whether or not an alarm has run.
+pub(in super::super) fn is_lease_over(desk: &Desk<'_>, books: &mut Books, governed: &Governed) -> Step<bool> {
+    match governed.form.lease_id {
+        Some(id) => Ok(books.lease(desk, id)?.is_due(desk.now)),
+        None => Ok(false),
+    }
 }
 
 /// Gives a whole hold back. Whoever waits for a human waits no longer.

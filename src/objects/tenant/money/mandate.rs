@@ -14,7 +14,7 @@ use crate::domain::event::Action;
 use crate::domain::form::Usd;
 use crate::domain::form::mandate::{MandateForm, Usage, WindowUsage};
 use crate::domain::id::{AgentId, MandateId, WalletId};
-use crate::domain::mandate::{ChangeError, Mandate, MandateStatus, MandateTerms, Merchants};
+use crate::domain::mandate::{ChangeError, LimitKind, Mandate, MandateStatus, MandateTerms, Merchants};
 use crate::domain::money::Micros;
 use crate::domain::time::Timestamp;
 use crate::domain::window::{Window, Windows};
@@ -114,20 +114,14 @@ pub(super) fn put(
     status: Option<MandateStatus>,
     draft: &MandateDraft,
 ) -> Step<Done> {
-    let mut books = Books::default();
-    let entry = books.mandate(desk, id)?;
-    if entry.version != version {
-        return Err(MoneyRefusal::VersionMismatch { version: entry.version }.into());
-    }
-    if agent_id.is_some_and(|agent_id| agent_id != entry.mandate.agent_id) {
-        return Err(MoneyRefusal::ImmutableField.into());
-    }
-    let terms = terms_of(draft);
-    let status = entry.mandate.after_change(&terms, status, desk.now).map_err(|error| match error {
-        ChangeError::Revoked => MoneyRefusal::MandateRevoked,
-        ChangeError::LimitBelowUsage(limit) => MoneyRefusal::LimitBelowUsage { limit },
-    })?;
-    let windows = entry.mandate.windows.at(desk.now);
+    let (status, windows) = loop {
+        match judge_change(desk, id, version, agent_id, status, draft)? {
+            Ok(judged) => break judged,
+            // What has run out still counts until it is swept.
+            Err(_) if sweep::before_a_refusal(desk)? => {}
+            Err(limit) => return Err(MoneyRefusal::LimitBelowUsage { limit }.into()),
+        }
+    };
     check_wallet(desk, draft.wallet_id)?;
     replace(desk, id, status, draft, &windows)?;
     let action = if status == MandateStatus::Revoked { Action::MandateRevoked } else { Action::MandateUpdated };
@@ -141,6 +135,30 @@ pub(super) fn put(
         return Ok(done(read(desk, id)?));
     }
     Ok(done(form))
+}
+
+/// The status and the windows after a change, or the limit that would lie below what is used.
+fn judge_change(
+    desk: &Desk<'_>,
+    id: MandateId,
+    version: u64,
+    agent_id: Option<AgentId>,
+    asked: Option<MandateStatus>,
+    draft: &MandateDraft,
+) -> Step<Result<(MandateStatus, Windows), LimitKind>> {
+    let mut books = Books::default();
+    let entry = books.mandate(desk, id)?;
+    if entry.version != version {
+        return Err(MoneyRefusal::VersionMismatch { version: entry.version }.into());
+    }
+    if agent_id.is_some_and(|agent_id| agent_id != entry.mandate.agent_id) {
+        return Err(MoneyRefusal::ImmutableField.into());
+    }
+    match entry.mandate.after_change(&terms_of(draft), asked, desk.now) {
+        Ok(status) => Ok(Ok((status, entry.mandate.windows.at(desk.now)))),
+        Err(ChangeError::Revoked) => Err(MoneyRefusal::MandateRevoked.into()),
+        Err(ChangeError::LimitBelowUsage(limit)) => Ok(Err(limit)),
+    }
 }
 
 fn replace(desk: &Desk<'_>, id: MandateId, status: MandateStatus, draft: &MandateDraft, windows: &Windows) -> Step<()> {

@@ -96,8 +96,7 @@ fn pay_once(
     id: PaymentId,
 ) -> Step<Result<PaymentForm, Denied>> {
     let verdict = books.judge(desk, spender, &ask(SpendAction::Payment, request.amount, Some(&request.merchant), risk))?;
-    let wallet_id = books.mandate(desk, spender.mandate_id)?.wallet;
-    let mode = books.wallet(desk, wallet_id)?.mode;
+    let (wallet_id, mode) = verdict.wallet;
     if !verdict.reasons.is_empty() {
         return Ok(Err((verdict.reasons, wallet_id, mode)));
     }

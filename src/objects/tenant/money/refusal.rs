@@ -55,7 +55,11 @@ pub enum MoneyRefusal {
 impl MoneyRefusal {
     /// Whether an idempotency record keeps it: 400 and 5xx are not kept.
     pub(in super::super) const fn is_kept(&self) -> bool {
-        !matches!(self, Self::LeaseCycle | Self::UpstreamNotConfigured)
+        match self {
+            Self::LeaseCycle | Self::UpstreamNotConfigured => false,
+            Self::BatchRefused { refusal, .. } => refusal.is_kept(),
+            _ => true,
+        }
     }
 }
 

@@ -27,6 +27,7 @@ pub(in super::super) fn run(desk: &mut Desk<'_>, batch: u64) -> Step<u64> {
 
 /// Before somebody looks.
 pub(super) fn before_a_look(desk: &mut Desk<'_>) -> Step<()> {
+    desk.token_mandate.take();
     run(desk, LOOK_BATCH).map(drop)
 }
 

@@ -3,10 +3,10 @@
 //! Invariant: a lease is never wider than what it is lent from, in any field, and its money leaves the lender's account in
 //! the commit that grants it.
 
-use super::super::super::agent;
 use super::super::super::desk::{Desk, Done, Step};
 use super::super::super::refusal::Refusal;
-use super::super::books::{Books, with_books};
+use super::super::super::{agent, wallet};
+use super::super::books::{Books, WalletEntry, with_books};
 use super::super::command::{LeaseRequest, LeaseSource};
 use super::super::refusal::MoneyRefusal;
 use super::super::{control, sweep};
@@ -153,12 +153,13 @@ fn want_of_money(desk: &Desk<'_>, books: &mut Books, parent: &Parent, amount: Mi
         let remaining = left.filter(|left| *left < amount)?;
         Some(Reason::MandateLimit { limit, remaining })
     });
-    let wallet = *books.wallet(desk, wallet_id)?;
-    if wallet.mode == Mode::Live {
+    let WalletEntry { mode, available } = *books.wallet(desk, wallet_id)?;
+    if mode == Mode::Live {
+        wallet::check_live(desk, mode)?;
         return Err(MoneyRefusal::UpstreamNotConfigured.into());
     }
-    let is_short = wallet.available < amount;
-    Ok(exceeded.or(is_short.then_some(Reason::InsufficientFunds { available: wallet.available })))
+    let is_short = available < amount;
+    Ok(exceeded.or(is_short.then_some(Reason::InsufficientFunds { available })))
 }
 
 fn write(desk: &mut Desk<'_>, books: &mut Books, request: &LeaseRequest, parent: &Parent, terms: &LeaseTerms) -> Step<LeaseId> {

@@ -28,6 +28,8 @@ statements! {
     LIST_DUE = "SELECT id FROM lease WHERE status = 'active' AND expires_at_ms IS NOT NULL AND expires_at_ms <= ?1
         ORDER BY expires_at_ms, id LIMIT +?2";
     LIST_ACTIVE_CHILDREN = "SELECT id FROM lease WHERE parent_id = +?1 AND status = 'active' ORDER BY id";
+    LIST_OPEN_CHILDREN = "SELECT id FROM lease WHERE parent_id = +?1 AND (status = 'active' OR reserved_micros > 0 OR leased_micros > 0)
+        ORDER BY id";
     LIST_ROOTS_OF_MANDATE = "SELECT id FROM lease WHERE mandate_id = +?1 AND status = 'active' AND parent_id IS NULL ORDER BY id";
     LIST_OF_AGENT = "SELECT id FROM lease WHERE status = 'active' AND (child_agent_id = +?1 OR parent_agent_id = +?1) ORDER BY depth, id";
     NEXT_DEADLINE = "SELECT min(expires_at_ms) FROM lease WHERE status = 'active' AND expires_at_ms IS NOT NULL";
@@ -35,29 +37,35 @@ statements! {
 
 /// A child gives up its lease: what is unspent and unheld goes back. Repeatable.
 pub(super) fn release(desk: &mut Desk<'_>, id: LeaseId) -> Step<Done> {
-    with_books(desk, |desk, books| {
-        let lease = books.lease(desk, id)?.clone();
-        if lease.is_due(desk.now) {
-            return end_tree(desk, books, id, LeaseStatus::Expired, Action::LeaseExpired);
-        }
-        if lease.status != LeaseStatus::Active {
-            return Ok(());
-        }
-        if has_active_children(desk, id)? {
+    expire_if_due(desk, id)?;
+    while is_active(desk, id)? {
+        if !has_active_children(desk, id)? {
+            with_books(desk, |desk, books| end(desk, books, id, LeaseStatus::Released, Action::LeaseReleased))?;
+        } else if !sweep::before_a_refusal(desk)? {
             return Err(MoneyRefusal::LeaseHasChildren.into());
         }
-        end(desk, books, id, LeaseStatus::Released, Action::LeaseReleased)
-    })?;
+    }
     Ok(done(read(desk, id)?))
 }
 
 /// A lender takes a lease back, with all below it. Repeatable.
 pub(super) fn revoke(desk: &mut Desk<'_>, id: LeaseId) -> Step<Done> {
-    let is_active = with_books(desk, |desk, books| Ok(books.lease(desk, id)?.status == LeaseStatus::Active))?;
-    if is_active {
+    expire_if_due(desk, id)?;
+    if is_active(desk, id)? {
         end_with_holds(desk, id, LeaseStatus::Revoked, Action::LeaseRevoked)?;
     }
     Ok(done(read(desk, id)?))
+}
+
+fn is_active(desk: &mut Desk<'_>, id: LeaseId) -> Step<bool> {
+    with_books(desk, |desk, books| Ok(books.lease(desk, id)?.status == LeaseStatus::Active))
+}
+
+/// A lease whose expiry has come is expired, whoever meets it and for whatever.
+fn expire_if_due(desk: &mut Desk<'_>, id: LeaseId) -> Step<()> {
+    let now = desk.now;
+    let is_due = with_books(desk, |desk, books| Ok(books.lease(desk, id)?.is_due(now)))?;
+    if is_due { end_with_holds(desk, id, LeaseStatus::Expired, Action::LeaseExpired) } else { Ok(()) }
 }
 
 /// Revokes what was lent under a mandate.
@@ -71,8 +79,7 @@ pub(super) fn revoke_those_of_mandate(desk: &mut Desk<'_>, id: MandateId) -> Ste
 /// Revokes what was lent to an agent or by it.
 pub(super) fn revoke_those_of_agent(desk: &mut Desk<'_>, id: AgentId) -> Step<()> {
     for id in list_ids(desk, LIST_OF_AGENT, &id.to_string())? {
-        let is_active = with_books(desk, |desk, books| Ok(books.lease(desk, id)?.status == LeaseStatus::Active))?;
-        if is_active {
+        if is_active(desk, id)? {
             end_with_holds(desk, id, LeaseStatus::Revoked, Action::LeaseRevoked)?;
         }
     }
@@ -84,9 +91,8 @@ pub(super) fn expire_due(desk: &mut Desk<'_>, batch: u64) -> Step<u64> {
     let rows = desk.sql.run(LIST_DUE, params![desk.now.as_ms(), batch])?;
     for row in &rows {
         let id = Columns::of(row).id(LeaseId::parse)?;
-        let is_active = with_books(desk, |desk, books| Ok(books.lease(desk, id)?.status == LeaseStatus::Active))?;
         // An ancestor's end may have taken it along.
-        if is_active {
+        if is_active(desk, id)? {
             end_with_holds(desk, id, LeaseStatus::Expired, Action::LeaseExpired)?;
         }
     }
@@ -95,19 +101,20 @@ pub(super) fn expire_due(desk: &mut Desk<'_>, batch: u64) -> Step<u64> {
 
 /// Ends a lease and all below it; their holds are due first, so that most of their money takes the straight way.
 fn end_with_holds(desk: &mut Desk<'_>, id: LeaseId, status: LeaseStatus, action: Action) -> Step<()> {
-    for lease in subtree(desk, id)? {
+    // Those that were released are over, but what they hold is not.
+    for lease in subtree(desk, id, LIST_OPEN_CHILDREN)? {
         hold::end_those_of_lease(desk, lease)?;
     }
     sweep::holds(desk)?;
     with_books(desk, |desk, books| end_tree(desk, books, id, status, action))
 }
 
-/// A lease and every active one below it, the deepest first.
-fn subtree(desk: &Desk<'_>, root: LeaseId) -> Step<Vec<LeaseId>> {
+/// A lease and those below it that the statement lists, the deepest first.
+fn subtree(desk: &Desk<'_>, root: LeaseId, children: &'static str) -> Step<Vec<LeaseId>> {
     let mut found = vec![root];
     let mut at = 0;
     while let Some(id) = found.get(at).copied() {
-        found.extend(list_ids(desk, LIST_ACTIVE_CHILDREN, &id.to_string())?);
+        found.extend(list_ids(desk, children, &id.to_string())?);
         at += 1;
     }
     found.reverse();
@@ -120,7 +127,7 @@ fn list_ids(desk: &Desk<'_>, statement: &'static str, of: &str) -> Step<Vec<Leas
 }
 
 fn end_tree(desk: &mut Desk<'_>, books: &mut Books, id: LeaseId, status: LeaseStatus, action: Action) -> Step<()> {
-    for lease in subtree(desk, id)? {
+    for lease in subtree(desk, id, LIST_ACTIVE_CHILDREN)? {
         end(desk, books, lease, status, action)?;
     }
     Ok(())
@@ -164,27 +171,35 @@ fn announce(desk: &mut Desk<'_>, books: &mut Books, id: LeaseId, action: Action,
     Ok(())
 }
 
-/// A lease with nothing left that nothing can come back to has come to its end.
+/// A lease with nothing left that nothing can come back to has come to its end; so may have those it was lent from.
 pub(super) fn notice_exhaustion(desk: &mut Desk<'_>, books: &mut Books, id: LeaseId) -> Step<()> {
     let mut next = Some(id);
     while let Some(id) = next {
-        // Children still active in the books: their rows are written at the end.
-        let has_children = has_active_children_in(desk, books, id)?;
         let lease = books.lease(desk, id)?;
-        if !lease.is_spent(has_children) {
-            return Ok(());
+        let (is_active, is_spent, parent) = (lease.status == LeaseStatus::Active, lease.is_spent(), lease.parent);
+        if is_active {
+            if !is_spent || is_awaited_from_below(desk, books, id)? {
+                return Ok(());
+            }
+            books.lease(desk, id)?.status = LeaseStatus::Exhausted;
+            announce(desk, books, id, Action::LeaseExhausted, None)?;
         }
-        lease.status = LeaseStatus::Exhausted;
-        next = lease.parent;
-        announce(desk, books, id, Action::LeaseExhausted, None)?;
+        next = parent;
     }
     Ok(())
 }
 
-fn has_active_children_in(desk: &Desk<'_>, books: &mut Books, id: LeaseId) -> Step<bool> {
-    for child in list_ids(desk, LIST_ACTIVE_CHILDREN, &id.to_string())? {
-        if books.lease(desk, child)?.status == LeaseStatus::Active {
-            return Ok(true);
+/// Whether something lent on can come back: a child is active, or holds something, or awaits something itself. Rows are
+/// behind the books, but what counts in a book counts in its row.
+fn is_awaited_from_below(desk: &Desk<'_>, books: &mut Books, id: LeaseId) -> Step<bool> {
+    let mut open = vec![id];
+    while let Some(id) = open.pop() {
+        for child in list_ids(desk, LIST_OPEN_CHILDREN, &id.to_string())? {
+            let lease = books.lease(desk, child)?;
+            if lease.status == LeaseStatus::Active || !lease.reserved.is_zero() {
+                return Ok(true);
+            }
+            open.push(child);
         }
     }
     Ok(false)

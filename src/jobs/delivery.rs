@@ -1,0 +1,184 @@
+//! Attempts to hand an event over: the queue's consumer signs, calls the receiver and reports to the tenant's object, which
+//! decides what follows (contract README 11).
+//!
+//! A message is acknowledged before its attempt is made, and the attempt goes on by itself, so that a receiver that takes its
+//! fifteen seconds holds up nobody's messages. What is lost that way was leased, and is due again when the lease is over.
+
+use serde_json::{Value, json};
+use worker::js_sys::Array;
+use worker::wasm_bindgen::{JsCast, JsValue};
+
+use crate::crypto::webhook;
+use crate::domain::delivery::{Attempted, RESPONSE_BYTES_MAX, TIME_LIMIT_MS};
+use crate::domain::id::RequestId;
+use crate::domain::target::{self, Host, is_public_v4, is_public_v6};
+use crate::domain::time::Timestamp;
+use crate::edge::task::Answer;
+use crate::edge::{self, Edge, PlatformEntropy, platform};
+use crate::http::keys::Keys;
+use crate::http::webhook::target_rules;
+use crate::objects::clock;
+use crate::objects::hop::{Cost, HopError};
+use crate::objects::tenant::call::{Proof, TenantCall};
+use crate::objects::tenant::client;
+use crate::objects::tenant::command::Command;
+use crate::objects::tenant::webhook::command::{Attempt, WebhookCommand};
+use crate::store::Database;
+use crate::store::due::{self, ObjectClass};
+
+/// How often a report is tried that its object did not take.
+const REPORTS_MAX: u32 = 3;
+/// A lookup of a name may take so long, and answer so much.
+const LOOKUP_LIMIT_MS: u32 = 5_000;
+const LOOKUP_BYTES_MAX: u32 = 65_536;
+
+/// Makes one attempt and reports it.
+pub async fn attempt(edge: Edge, attempt: Attempt) {
+    let log = |error: String| worker::console_error!("{}", json!({"job": "delivery", "delivery": attempt.delivery_id, "error": error}));
+    if let Err(error) = clock::learn(&edge).await {
+        return log(error.to_string());
+    }
+    let attempted = make(&edge, &attempt).await;
+    for _ in 0..REPORTS_MAX {
+        match report(&edge, &attempt, &attempted).await {
+            Ok(()) => return,
+            Err(error) => log(error.to_string()),
+        }
+    }
+}
+
+/// 1. The target is one that may be called, now as when it was stored. 2. Sign. 3. Call.
+async fn make(edge: &Edge, attempt: &Attempt) -> Attempted {
+    let (at, started_ms) = (edge::now(), edge::platform_ms());
+    let ended = |response_status, retry_after, response_body, error| Attempted {
+        at,
+        duration_ms: edge::platform_ms().saturating_sub(started_ms),
+        response_status,
+        retry_after,
+        response_body,
+        error,
+    };
+    if let Err(error) = check_target(edge, &attempt.url).await {
+        return ended(None, None, None, Some(error));
+    }
+    let Ok(keys) = Keys::of(&edge.settings) else { return ended(None, None, None, Some("the signing key is missing".to_owned())) };
+    let id = attempt.event_id.to_string();
+    let secrets = keys.open_webhook_secrets(attempt.tenant, &attempt.secrets);
+    let signature = webhook::sign(&secrets, keys.ring.current(), &id, at.as_s(), &attempt.body);
+    let head = format!(
+        "content-type\napplication/json\nuser-agent\nGuildhall-Webhooks/1\nwebhook-id\n{id}\nwebhook-timestamp\n{}\nwebhook-signature\n{signature}\n",
+        at.as_s()
+    );
+    let sent = Answer::to(|slot| platform::post(&attempt.url, &head, &attempt.body, TIME_LIMIT_MS, RESPONSE_BYTES_MAX, slot));
+    match sent.await {
+        Ok(answer) => {
+            let answer: Array = answer.unchecked_into();
+            let status = answer.get(0).as_f64().map_or(0, round_status);
+            let text = |at: u32| answer.get(at).as_string().filter(|text| !text.is_empty());
+            // SQLite's texts end at a NUL.
+            let body = text(2).map(|text| text.replace('\0', "\u{fffd}"));
+            ended(Some(status), text(1), body, error_of(status))
+        }
+        Err(thrown) => ended(None, None, None, Some(name_failure(&thrown))),
+    }
+}
+
+#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+fn round_status(status: f64) -> u16 {
+    status as u16
+}
+
+/// Why an answer is a failure.
+fn error_of(status: u16) -> Option<String> {
+    match status {
+        200..=299 => None,
+        300..=399 => Some(format!("the receiver answered {status}; redirects are not followed")),
+        _ => Some(format!("the receiver answered {status}")),
+    }
+}
+
+/// What the platform throws, in our words: its own name our machines.
+fn name_failure(thrown: &JsValue) -> String {
+    let name = js_name(thrown);
+    if name == "TimeoutError" || name == "AbortError" { "no answer within 15 s".to_owned() } else { "the connection failed".to_owned() }
+}
+
+fn js_name(thrown: &JsValue) -> String {
+    worker::js_sys::Reflect::get(thrown, &JsValue::from_str("name")).ok().and_then(|name| name.as_string()).unwrap_or_default()
+}
+
+/// Whether the URL may be called; with a resolver, also what its name stands for.
+async fn check_target(edge: &Edge, url: &str) -> Result<(), String> {
+    let rules = target_rules(&edge.settings);
+    let host = target::check(url, rules).map_err(|error| format!("the url {error}"))?;
+    let (Host::Name(name), Some(resolver)) = (&host, &edge.settings.doh_url) else { return Ok(()) };
+    if rules.loopback && (name == "localhost" || name.ends_with(".localhost")) {
+        return Ok(());
+    }
+    let mut found = 0;
+    for kind in ["A", "AAAA"] {
+        let question = format!("{resolver}{}name={name}&type={kind}", if resolver.contains('?') { '&' } else { '?' });
+        let answer = Answer::to(|slot| platform::get_json(&question, LOOKUP_LIMIT_MS, LOOKUP_BYTES_MAX, slot)).await;
+        let text = answer.ok().and_then(|text| text.as_string()).ok_or("the name could not be looked up")?;
+        found += count_public(&text).ok_or("the name stands for an address that is not public")?;
+    }
+    if found == 0 { Err("the name has no address".to_owned()) } else { Ok(()) }
+}
+
+/// How many addresses a resolver's answer holds; `None` when one of them is not public.
+fn count_public(text: &str) -> Option<usize> {
+    let answer: Value = serde_json::from_str(text).ok()?;
+    let mut found = 0;
+    for record in answer.get("Answer").and_then(Value::as_array).into_iter().flatten() {
+        let data = record.get("data").and_then(Value::as_str).unwrap_or_default();
+        let is_public = match record.get("type").and_then(Value::as_u64) {
+            Some(1) => data.parse().is_ok_and(is_public_v4),
+            Some(28) => data.parse().is_ok_and(is_public_v6),
+            // A name on the way to an address.
+            _ => continue,
+        };
+        if !is_public {
+            return None;
+        }
+        found += 1;
+    }
+    Some(found)
+}
+
+/// Tells the tenant's object; when that has set its alarm anew, the due index learns of it.
+async fn report(edge: &Edge, attempt: &Attempt, attempted: &Attempted) -> Result<(), HopError> {
+    let broken = |error: worker::Error| HopError::Broken(error.to_string());
+    let now: Timestamp = edge::now();
+    let command = WebhookCommand::Report { delivery_id: attempt.delivery_id, claim: attempt.claim, attempted: attempted.clone() };
+    let call = TenantCall::new(RequestId::new(now, &mut PlatformEntropy), Proof::House, Command::Webhook(command));
+    let answered = client::call(&edge.tenants().map_err(broken)?, attempt.tenant, now, &call, &Cost::default()).await?;
+    if let Some(due_at_ms) = answered.due_at_ms {
+        let database = edge.database().map_err(broken)?;
+        // The alarm is set; the index is there for repairs.
+        let _ = due::note(Database::new(&database, &|| ()), ObjectClass::Tenant, &attempt.tenant.to_string(), due_at_ms).await;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_public_when_every_address_it_stands_for_is() {
+        let answer = |records: &str| format!(r#"{{"Status":0,"Answer":[{records}]}}"#);
+        let (alias, public) = (r#"{"type":5,"data":"b.example."}"#, r#"{"type":1,"data":"8.8.8.8"}"#);
+        assert_eq!(count_public(&answer(&format!("{alias},{public}"))), Some(1));
+        assert_eq!(count_public(&answer(r#"{"type":28,"data":"2606:4700:4700::1111"}"#)), Some(1));
+        assert_eq!(count_public(r#"{"Status":3}"#), Some(0));
+        for private in [
+            r#"{"type":1,"data":"127.0.0.1"}"#,
+            r#"{"type":1,"data":"169.254.169.254"}"#,
+            r#"{"type":28,"data":"fd00::1"}"#,
+            r#"{"type":1,"data":"x"}"#,
+        ] {
+            assert_eq!(count_public(&answer(&format!("{public},{private}"))), None, "{private}");
+        }
+        assert_eq!(count_public("no json"), None);
+    }
+}

@@ -1,0 +1,155 @@
+// The feed of events, and the tenant's own routes: profile and audit chain (contract identity-and-money 13 and 14).
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { expectFault } from "./support/fault.ts";
+import { newOperator } from "./support/household.ts";
+import { newManager, type Manager } from "./support/human.ts";
+import { useServer } from "./support/server.ts";
+
+const server = useServer({ vars: { RATE_LIMIT_SCALE: "1000" } });
+
+async function happen(manager: Manager): Promise<void> {
+  const key = `fund-${Math.random()}`;
+  const funded = await manager.management.post(`/v1/wallets/${manager.walletId}/fund`, { amount: 1 }, { "idempotency-key": key });
+  assert.equal(funded.status, 201, funded.text);
+}
+
+async function read(manager: Manager, query = ""): Promise<{ data: any[]; next_after: string | null }> {
+  const reply = await manager.management.get(`/v1/events${query}`);
+  assert.equal(reply.status, 200, reply.text);
+  return reply.json;
+}
+
+/** The end of what there is. */
+async function endOf(manager: Manager): Promise<string> {
+  return (await read(manager, "?limit=100")).next_after ?? "";
+}
+
+test("events are read page by page, oldest first, none twice and none skipped", async () => {
+  const manager = await newManager(server.client());
+  const start = await endOf(manager);
+  for (let n = 0; n < 7; n += 1) await happen(manager);
+  const seen: string[] = [];
+  for (let after = start; ; ) {
+    const page = await read(manager, `?limit=3&after=${after}`);
+    seen.push(...page.data.map(({ id }) => id));
+    for (const event of page.data) {
+      assert.deepEqual(Object.keys(event), ["id", "type", "timestamp", "data"]);
+      assert.equal(event.type, "wallet.funded");
+    }
+    if (page.data.length < 3) break;
+    after = page.next_after!;
+  }
+  assert.equal(seen.length, 7);
+  assert.deepEqual(seen, [...new Set(seen)].sort());
+});
+
+test("a question waits for the next event, answers as soon as there is one, and in time when there is none", async () => {
+  const manager = await newManager(server.client());
+  const after = await endOf(manager);
+  const askedMs = performance.now();
+  const waiting = Array.from({ length: 5 }, () => read(manager, `?wait_s=25&after=${after}`));
+  const uninterested = read(manager, `?wait_s=2&types=payment.*&after=${after}`);
+  await new Promise((done) => setTimeout(done, 300));
+  await happen(manager);
+  const answered = await Promise.all(waiting);
+  const tookMs = performance.now() - askedMs;
+  assert.ok(tookMs > 300 && tookMs < 2_500, `${tookMs} ms`);
+  assert.ok(answered.every(({ data }) => data.length === 1 && data[0].type === "wallet.funded"));
+  assert.deepEqual((await uninterested).data, []);
+  const waitedMs = performance.now() - askedMs;
+  assert.ok(waitedMs > 1_900 && waitedMs < 6_000, `${waitedMs} ms`);
+});
+
+test("of too many that wait the last are answered at once", async () => {
+  const manager = await newManager(server.client());
+  const after = await endOf(manager);
+  const startedMs = performance.now();
+  const times = await Promise.all(Array.from({ length: 40 }, async () => {
+    assert.deepEqual((await read(manager, `?wait_s=2&after=${after}`)).data, []);
+    return performance.now() - startedMs;
+  }));
+  assert.equal(times.filter((ms) => ms < 1_500).length, 8, times.map(Math.round).join(" "));
+});
+
+test("a feed tells what concerns its tenant, and nothing that stays inside", async () => {
+  const [manager, stranger] = [await newManager(server.client()), await newManager(server.client())];
+  await happen(manager);
+  await manager.client.post("/v1/api-keys", {}, { "x-tenant-id": manager.tenantId });
+  const types = new Set((await read(manager, "?limit=100")).data.map(({ type }) => type));
+  assert.ok(types.has("wallet.funded"));
+  assert.ok(!types.has("key.minted") && !types.has("tenant.created") && !types.has("wallet.created"));
+  const theirs = (await read(stranger)).data;
+  assert.deepEqual((await read(manager, `?after=${await endOf(stranger)}`)).data.length, (await read(manager)).data.length, "another's event is none: from the oldest");
+  assert.ok(!(await read(manager)).data.some(({ id }) => theirs.some((event) => event.id === id)));
+  assert.deepEqual((await read(manager, "?types=agent.*,payment.denied")).data, []);
+});
+
+test("the query is read strictly", async () => {
+  const manager = await newManager(server.client());
+  for (const [query, path] of [["wait_s=26", "wait_s"], ["wait_s=-1", "wait_s"], ["wait_s=1.5", "wait_s"], ["wait_s=", "wait_s"], ["limit=0", "limit"], ["limit=101", "limit"],
+    ["types=payment", "types"], ["types=key.minted", "types"], ["types=payment.*,", "types"], ["after=x", "after"], [`after=${manager.walletId}`, "after"]] as const) {
+    expectFault(await manager.management.get(`/v1/events?${query}`), "v1", 400, "INVALID_INPUT", { path });
+  }
+  assert.equal((await manager.management.get("/v1/events?wait_s=0&limit=100&types=*")).status, 200);
+});
+
+test("events are kept thirty days", async () => {
+  const manager = await newManager(server.client());
+  await happen(manager);
+  assert.ok((await read(manager)).data.length > 0);
+  await server.current.advance(30 * 86_400 + 3_700);
+  const deadlineMs = Date.now() + 10_000;
+  while ((await read(manager)).data.length > 0) {
+    assert.ok(Date.now() < deadlineMs);
+    await server.current.advance(3_700);
+  }
+});
+
+test("a tenant shows itself; its owner renames it, an operator sets its plan, a key does neither", async () => {
+  const manager = await newManager(server.client());
+  const operator = await newOperator(server.current);
+  const shown = (await manager.management.get("/v1/tenant")).json;
+  assert.deepEqual([shown.tenant_id, shown.slug, shown.plan, shown.usage], [manager.tenantUuid, manager.tenantId, "free", { agents: 0 }]);
+  const owner = manager.client.with({ "x-tenant-id": manager.tenantId });
+  assert.equal((await owner.patch("/v1/tenant", { name: "Ada's 🦀" })).json.name, "Ada's 🦀");
+  expectFault(await owner.patch("/v1/tenant", { plan: "starter" }), "v1", 403, "FORBIDDEN");
+  expectFault(await manager.management.patch("/v1/tenant", { name: "x" }), "v1", 403, "FORBIDDEN");
+  expectFault(await manager.management.patch("/v1/tenant", { plan: "starter" }), "v1", 403, "FORBIDDEN");
+  const set = await operator.client.patch("/v1/tenant", { plan: "starter" }, { "x-tenant-id": manager.tenantId });
+  assert.equal(set.json.plan, "starter", set.text);
+  for (const [body, path] of [[{}, "$"], [{ name: "" }, "$.name"], [{ name: "x".repeat(129) }, "$.name"], [{ plan: "gold" }, "$.plan"], [{ plan: 1 }, "$.plan"]] as const) {
+    expectFault(await owner.patch("/v1/tenant", body), "v1", 400, "INVALID_INPUT", { path });
+  }
+  assert.equal((await owner.patch("/v1/tenant", { name: "x".repeat(128) })).status, 200);
+  const deadlineMs = Date.now() + 10_000;
+  for (;;) {
+    const row = (await manager.client.get("/v2/tenants")).json.tenants.find((tenant: { tenant_id: string }) => tenant.tenant_id === manager.tenantId);
+    if (row.name === "x".repeat(128) && row.plan === "starter") break;
+    assert.ok(Date.now() < deadlineMs, "the book of record learns of it");
+    await new Promise((done) => setTimeout(done, 50));
+  }
+});
+
+test("the audit chain is listed page by page and verifies, until somebody edits it", async () => {
+  const manager = await newManager(server.client());
+  for (let n = 0; n < 5; n += 1) await happen(manager);
+  const entries: any[] = [];
+  for (let cursor: string | null = ""; cursor !== null; ) {
+    const page: any = (await manager.management.get(`/v1/audit?limit=4${cursor ? `&cursor=${cursor}` : ""}`)).json;
+    entries.push(...page.data);
+    cursor = page.next_cursor;
+  }
+  assert.deepEqual(entries.map(({ seq }) => seq), Array.from({ length: entries.length }, (_, n) => entries.length - n));
+  for (const [n, entry] of entries.slice(0, -1).entries()) assert.equal(entry.prev_hash, entries[n + 1].hash);
+  const good = (await manager.management.get("/v1/audit/verify")).json;
+  assert.deepEqual(good, { valid: true, entries: entries.length, head_hash: entries[0].hash, first_bad_seq: null, verified_seq: entries.length, complete: true });
+  expectFault(await manager.management.get("/v1/audit/verify?after_seq=x"), "v1", 400, "INVALID_INPUT", { path: "after_seq" });
+  const tenant = { name: manager.tenantUuid };
+  await server.current.editObject("Tenant", tenant, "DROP TRIGGER audit_entry_is_final");
+  assert.equal((await manager.management.get("/v1/audit/verify")).json.valid, true);
+  await server.current.editObject("Tenant", tenant, "UPDATE audit SET actor = 'nobody' WHERE seq = 3");
+  const bad = (await manager.management.get("/v1/audit/verify")).json;
+  assert.deepEqual([bad.valid, bad.first_bad_seq], [false, 3]);
+});
