@@ -307,12 +307,7 @@ impl Ctx {
         Ok((text, secret))
     }
 
-    /// A secret just minted, sealed so that only a repeat with the caller's Idempotency-Key opens it; none without one.
-    pub fn seal_once(&self, secret: &str) -> Result<Option<String>, Fault> {
-        self.seal_for_repeat(secret, SEALED_KEY_PLACE)
-    }
-
-    /// The secret an outcome speaks of: the one just minted, or on a replay the one sealed then.
+    /// The text of the key an outcome speaks of: the one just minted, or on a replay the one sealed then.
     pub fn reveal_key(&self, minted: String, sealed: Option<&str>) -> Result<String, Fault> {
         self.reveal(minted, sealed, SEALED_KEY_PLACE)
     }

@@ -6,8 +6,9 @@ import { signIn } from "./support/agent.ts";
 import { prepareAsk, type Ask } from "./support/ask.ts";
 import type { Client, Reply } from "./support/client.ts";
 import { newHousehold, newOperator, type Household } from "./support/household.ts";
+import { openSession } from "./support/company.ts";
 import { newPerson, type Person } from "./support/person.ts";
-import { deskOf, type Desk } from "./support/spender.ts";
+import { deskOf, officeOf, type Desk } from "./support/spender.ts";
 import { ROUTES, rootOf, type Access, type Route } from "./support/route.ts";
 import { useServer } from "./support/server.ts";
 
@@ -55,6 +56,8 @@ const KEYS = [
   "a token for lending",
   "a token for paying",
   "a token of a revoked mandate",
+  "an agent's session",
+  "an ended session",
   "a human's token",
   "a human's token of before the sign-out",
   "an operator's token",
@@ -109,6 +112,9 @@ async function makeCallers(gone: Person): Promise<Record<Key, Client>> {
     nobody.with({ authorization: `Bearer ${text}`, "x-tenant-token": text, "x-api-key": text });
   const byCookie = (cookie: string, origin = server.current.url): Client => nobody.with({ cookie, origin });
   const [revoked, desk] = [await revokedKeys(), await deskOf(house)];
+  const [session, ended] = await Promise.all([1, 2].map(() => openSession(desk.office, agent.agentId)));
+  assert.ok(session && ended);
+  assert.equal((await desk.office.delete(`/v1/agent-sessions/${ended["id"]}`)).status, 200);
   const off = (key: string): string => key.slice(0, -1) + (key.endsWith("0") ? "1" : "0");
   return {
     nothing: nobody,
@@ -128,6 +134,8 @@ async function makeCallers(gone: Person): Promise<Record<Key, Client>> {
     "a token for lending": desk.lender,
     "a token for paying": desk.payer,
     "a token of a revoked mandate": desk.revoked,
+    "an agent's session": nobody.bearer(session["token"]),
+    "an ended session": nobody.bearer(ended["token"]),
     "a human's token": nobody.bearer(owner.token),
     "a human's token of before the sign-out": nobody.bearer(gone.token),
     "an operator's token": nobody.bearer(operator.token),
@@ -144,7 +152,7 @@ const BEARER_KEYS: Key[] = [
   ...(["nonsense", "another scheme", "a key cut short", "a wallet session", "an agent's key as bearer"] as const),
   ...(["an API key as bearer", "an enrollment token", "a human's token"] as const),
   ...(["a token for tools", "a token for lending", "a token for paying", "a token of a revoked mandate"] as const),
-  ...(["a human's token of before the sign-out", "an operator's token"] as const),
+  ...(["an agent's session", "an ended session", "a human's token of before the sign-out", "an operator's token"] as const),
 ];
 const TENANT_TOKEN_KEYS: Key[] = ["a key one character off", "an agent's key", "a revoked agent's key"];
 const API_KEY_KEYS: Key[] = ["a key one character off", "an API key", "a revoked API key"];
@@ -180,7 +188,7 @@ const SPENDERS: Record<"tools" | "tools' own" | "lending" | "any", Verdicts> = {
   any: TOKENS("in"),
 };
 const SPENDING: Record<string, keyof typeof SPENDERS> = {
-  captureReservation: "tools' own", releaseReservation: "tools' own", createBudgetLease: "lending", getPayment: "any", getAgent: "any", listEvents: "any",
+  captureReservation: "tools' own", releaseReservation: "tools' own", createBudgetLease: "lending", getPayment: "any", listEvents: "any",
 };
 
 /** Every access there is. A route of another one has no case here, and fails. */
@@ -198,6 +206,11 @@ const CASES: Record<Access, (route: Route) => Verdicts> = {
     // Whatever became of the token: it manages nothing.
     verdicts([...BEARER_KEYS, ...API_KEY_KEYS], "nobody", { ...MANAGERS, ...TOKENS("forbidden"), "a token of a revoked mandate": "forbidden" }),
   Spend: (route) => verdicts([...BEARER_KEYS, ...API_KEY_KEYS], "nobody", { ...MANAGERS, ...SPENDERS[SPENDING[route.name] ?? "tools"] }),
+  SessionOrManagement: () =>
+    verdicts([...BEARER_KEYS, ...API_KEY_KEYS], "nobody", {
+      ...MANAGERS, ...TOKENS("forbidden"), "a token of a revoked mandate": "forbidden", "an agent's session": "in",
+    }),
+  Agent: () => verdicts([...BEARER_KEYS, ...API_KEY_KEYS], "nobody", { ...MANAGERS, ...SPENDERS.any, "an agent's session": "in" }),
   // Management is told what to bring instead.
   Execution: () =>
     verdicts([...BEARER_KEYS, ...API_KEY_KEYS], "nobody", {
@@ -334,7 +347,7 @@ test("the table has every access there is a case for", () => {
 });
 
 /** The other household's ways to a route that this one's request is made for. */
-function strangersAt(route: Route, tokensOf: Desk): Client[] {
+function strangersAt(route: Route, tokensOf: Desk, session: Client): Client[] {
   const named = server.client().with({ "x-tenant-id": house.tenantId });
   const cookie = other.owner.browser;
   switch (route.access as Access) {
@@ -344,6 +357,12 @@ function strangersAt(route: Route, tokensOf: Desk): Client[] {
       return [named.bearer(other.agent.sessionToken), named.with({ "x-tenant-token": other.agent.agentKey })];
     case "Management":
       return [named.bearer(other.owner.token), named.with({ "x-api-key": other.apiKey })];
+    case "SessionOrManagement":
+      return [named.bearer(other.owner.token), named.with({ "x-api-key": other.apiKey }), session.with(named.headers)];
+    case "Agent": {
+      const tokens = [tokensOf.tools, session];
+      return [named.bearer(other.owner.token), named.with({ "x-api-key": other.apiKey }), ...tokens.map((token) => token.with(named.headers))];
+    }
     case "Spend": {
       const tokens = [tokensOf.tools, tokensOf.lender];
       return [named.bearer(other.owner.token), named.with({ "x-api-key": other.apiKey }), ...tokens.map((token) => token.with(named.headers))];
@@ -364,13 +383,14 @@ function strangersAt(route: Route, tokensOf: Desk): Client[] {
 test("a good credential of another tenant is refused wherever this one is named", async () => {
   await setUp();
   const desk = await deskOf(other);
-  const tenantIsNamed = (route: Route): boolean => ["Runtime", "Management", "Spend", "Execution"].includes(route.access);
+  const { client: session } = await openSession(officeOf(other), other.agent.agentId);
+  const tenantIsNamed = (route: Route): boolean => ["Runtime", "Management", "Spend", "SessionOrManagement", "Agent", "Execution"].includes(route.access);
   const refusals = await Promise.all(
     ROUTES.map(async (route) => {
       const ask = await prepareAsk(server.current, house, route, other.owner.csrf);
       const names = tenantIsNamed(route) || `${ask.path} ${ask.sent.body ?? ""}`.includes(house.tenantId);
       if (!names) return 0;
-      const callers = strangersAt(route, desk);
+      const callers = strangersAt(route, desk, session);
       for (const caller of callers) {
         const reply = await caller.send(ask.method, ask.path, ask.sent);
         const told = `${route.method} ${route.path}: ${reply.status} ${reply.text.slice(0, 300)}`;

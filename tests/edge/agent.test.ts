@@ -49,7 +49,7 @@ test("an agent is registered with all the contract shows, and nulls where there 
     ext_id: null, tenant_id: house.tenantUuid, agent_type: "llm", display_name: "Support Bot 😀", name: "Support Bot 😀", description: "answers",
     trust_level: "authenticated", trust_score: 0.5, status: "active", status_reason: null,
     keys: [{ kid: key_id, algorithm: "Ed25519", public_key, status: "active" }], scopes: ["data:read", "!data:delete"], metadata: { tier: 1 },
-    delegation_depth: 0, parent_agent_id: null, created_by_user_id: null, wallet_address: null, expires_at: "2098-12-31T23:00:00.000Z",
+    session_count: 0, delegation_depth: 0, parent_agent_id: null, created_by_user_id: null, wallet_address: null, expires_at: "2098-12-31T23:00:00.000Z",
     compromised_at: null, suspended_at: null, revoked_at: null,
   });
   for (const spelling of [id, agent_id, agt_id, ulid, ulid.toLowerCase(), `ext_${ulid}`, `maip-agent:${ulid}`]) {

@@ -178,6 +178,33 @@ async function moneyForms(): Promise<Form[]> {
   ];
 }
 
+async function agentForms(): Promise<Form[]> {
+  const { management, tenantUuid } = (await people()).manager;
+  await server.current.editObject("Tenant", { name: tenantUuid }, "UPDATE tenant SET plan = 'professional'");
+  const made = await Promise.all([management.post("/v1/agents", { name: "suspended" }), management.post("/v1/agents", { name: "changed" })]);
+  assert.deepEqual(made.map(({ status }) => status), [201, 201], made[0]?.text);
+  const [suspended, changed] = made.map(({ json }) => `/v1/agents/${json.agt_id}`);
+  const form = (path: string, good: object, fields: Fields, repeatable = true, method = "POST"): Form =>
+    ({ root: "v1", client: management, path, good: { ...good }, fields, repeatable, method });
+  const name: Kind = { is: "form", bad: ["", "  ", "\t\n", "\u3000", "a\u0000b", "a\u0085b", "x".repeat(257), "🦀".repeat(257)] };
+  // What is wrong with one entry is told at its own path: agent.test.ts.
+  const scopes = ['["a:b","a:b"]', JSON.stringify(Array.from({ length: 129 }, (_, at) => `r:a${at}`))];
+  const description = opt(text(0, 2_048));
+  const reason = opt(text(0, 1_024));
+  return [
+    form("/v1/agents", { display_name: "scout" }, {
+      display_name: req(name), agent_type: opt({ is: "one of", values: ["orchestrator", "worker", "inference", "pipeline", "service", "bot", "llm"] }),
+      description, scopes: opt(listOf(scopes)), scope: opt(listOf(['{"actions":["a:b"],"resources":["c"]}'])), metadata, expires_at: opt({ is: "time" }),
+    }, false),
+    form(changed!, { display_name: "other", description: "x" }, {
+      display_name: opt(name), description, metadata, status: opt({ is: "one of", values: ["active", "suspended"] }), scopes: opt(listOf(["[]"])), scope: opt(listOf(["{}"])),
+    }, true, "PATCH"),
+    form(`${changed}/keys/rotate`, {}, { reason, compromised: flag, overlap_seconds: opt(whole(0, 86_400)) }),
+    form(`${suspended}/suspend`, {}, { reason }),
+    form(`${suspended}/revoke`, {}, { reason }, false),
+  ];
+}
+
 const forms = once(async (): Promise<Form[]> => {
   const { agent, manager, wallet, enrollmentToken } = await people();
   const form = (root: FaultRoot, client: Client, path: string, good: object, fields: Fields, repeatable = false): Form =>
@@ -188,6 +215,7 @@ const forms = once(async (): Promise<Form[]> => {
   return [
     ...runtimeForms(agent.runtime),
     ...(await moneyForms()),
+    ...(await agentForms()),
     form("v2", server.client(), "/v2/billing/agent/challenge", { wallet_address: agent.account.address }, {
       wallet_address: req({ is: "form", bad: ["", "0x", "0x1"] }), chain_id: opt({ is: "whole", min: 1, max: Number.MAX_SAFE_INTEGER }),
     }, true),
@@ -217,7 +245,7 @@ const forms = once(async (): Promise<Form[]> => {
 
 /** Routes that read no field, and those whose fields have a file of their own. */
 const ELSEWHERE = new Set([
-  ...["signOut", "createWalletSession", "advanceTestClock", "rotateWebhookSecret", "testWebhook", "replayWebhookDelivery"],
+  ...["signOut", "createWalletSession", "advanceTestClock", "rotateWebhookSecret", "testWebhook", "replayWebhookDelivery", "computeTrustScore"],
   // webhook.test.ts and event.test.ts
   ...["createWebhook", "updateWebhook", "replayWebhook", "updateTenant"],
 ]);

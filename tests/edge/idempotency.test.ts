@@ -150,7 +150,21 @@ const deeds = once(async (): Promise<Deed[]> => {
   const { agentId, mandate, payer, spend, lease, reservation, approval, lent } = await spenders();
   /** `about` is no field of any route: it says in the path what the deed is about. */
   const about = (make: () => Promise<string>) => async (): Promise<Json> => ({ about: await make() });
+  const registered = async (): Promise<string> => {
+    const made = await manager.management.post("/v1/agents", { display_name: fresh() });
+    assert.equal(made.status, 201, made.text);
+    return made.json.agt_id;
+  };
   const guard = "/v1/spend-guard";
+  const post = async (path: string, body: Json): Promise<any> => {
+    const made = await manager.management.post(path, body);
+    assert.equal(made.status, 201, made.text);
+    return made.json;
+  };
+  const ofAgent = (): Json => ({ agent_id: agentId, metadata: { note: fresh() } });
+  const session = () => post("/v1/agent-sessions", { agent_id: agentId, ttl_seconds: 86_400 });
+  const [giver, receiver] = [await post("/v1/agents", { name: "giver", scopes: ["data:*"] }), await post("/v1/agents", { name: "receiver" })];
+  const offer = { from_agent_id: giver.agt_id, to_agent_id: receiver.agt_id, scopes: ["data:read"] };
   const rights = { mandate_id: mandate.id, action: "tool:spend", audience: "spendguard-actions" };
   return [
     deedAt("query", runtime, "/v2/query", () => ({ query_text: fresh() }), but({ limit: 2 })),
@@ -175,6 +189,19 @@ const deeds = once(async (): Promise<Deed[]> => {
     deedAt("testWebhook", manager.management, `${hook}/test`, () => ({}), but({ other: 1 })),
     deedAt("replayWebhook", manager.management, `${hook}/replay`, () => ({ since: "2026-01-01T00:00:00Z" }), but({ since: "2026-01-02T00:00:00Z" })),
     deedAt("replayWebhookDelivery", manager.management, `${hook}/deliveries/${delivery.id}/replay`, () => ({}), but({ other: 1 })),
+    deedAt("createAgentSession", manager.management, "/v1/agent-sessions", ofAgent, but({ ttl_minutes: 1 }), "token"),
+    deedAt("createSession", manager.management, "/v1/sessions", ofAgent, but({ ttl_minutes: 1 }), "refresh_token"),
+    deedAt("refreshAgentSession", server.client(), "/v1/agent-sessions/refresh", async () => ({ refresh_token: (await session()).refresh_token }), but({ note: 1 }), "token"),
+    deedAt("terminateSession", manager.management, "/v1/sessions/{about}/terminate", about(async () => (await session()).id), but({ reason: "other" })),
+    deedAt("offerDelegation", manager.management, "/v1/delegations", () => ({ ...offer, note: fresh() }), but({ ttl_seconds: 9 })),
+    deedAt("acceptDelegation", manager.management, "/v1/delegations/{about}/accept", about(async () => (await post("/v1/delegations", offer)).id), but({ note: 1 })),
+    deedAt("checkGuardrails", manager.management, "/v1/guardrails/check", () => ({ agent_id: agentId, action: "data:read", context: { note: fresh() } }), but({ context: {} })),
+    deedAt("createAgentReceipt", manager.management, "/v1/agent-receipts", () => ({ agent_id: agentId, action: fresh() }), but({ action: "other" })),
+    deedAt("registerAgent", manager.management, "/v1/agents", () => ({ display_name: fresh() }), but({ display_name: "other" })),
+    deedAt("suspendAgent", manager.management, "/v1/agents/{about}/suspend", about(registered), but({ reason: "other" })),
+    deedAt("revokeAgent", manager.management, "/v1/agents/{about}/revoke", about(registered), but({ reason: "other" })),
+    deedAt("rotateAgentSigningKey", manager.management, `/v1/agents/${agentId}/keys/rotate`, () => ({ reason: fresh() }), but({ reason: "other" })),
+    deedAt("computeTrustScore", manager.management, `/v1/agents/${agentId}/trust-score/compute`, () => ({ note: fresh() }), but({ note: "other" })),
     deedAt("createMandate", manager.management, "/v1/mandates", () => ({ agent_id: agentId, total_limit: 5, name: fresh() }), but({ name: "other" })),
     deedAt("createExecutionToken", manager.management, `/v1/agents/${agentId}/execution-tokens`, () => ({ ...rights, note: fresh() }), but({ ttl_seconds: 30 })),
     deedAt("createPayment", payer, "/v1/payments", async () => ({ amount: 1, currency: "usd", merchant: await payer.merchant() }), but({ amount: 2 })),
@@ -251,7 +278,7 @@ test("a repeat is answered with the same status and body, secrets too, whatever 
     const headers = { "content-type": "application/json", "idempotency-key": "repeat" };
     const again = await deed.client.send("POST", pathOf(deed, body), { body: respelled(body), headers });
     assert.deepEqual([again.status, again.text, isReplay(again)], [first.status, first.text, true], deed.name);
-    if (deed.secret !== undefined) assert.match(first.json[deed.secret], /([0-9a-f]{96}|whsec_[A-Za-z0-9+/]{43}=)$/);
+    if (deed.secret !== undefined) assert.match(first.json[deed.secret], /([0-9a-f]{64}|whsec_[A-Za-z0-9+/]{43}=)$/);
   }));
   assert.deepEqual(await stateOfAll(), before, "a repeat has no effect");
 });
@@ -373,7 +400,7 @@ test("a repeat is answered after the process was killed, and neither key nor sec
     assert.deepEqual([again.status, again.text, isReplay(again)], [first.status, first.text, true], deed.name);
   }
   const secrets = told.flatMap(({ deed, first }) => (deed.secret === undefined ? [] : [first.json[deed.secret].slice(-48)]));
-  assert.equal(secrets.length, 7);
+  assert.equal(secrets.length, 10);
   const folder = server.current.persist;
   const files = readdirSync(folder, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile());
   assert.ok(files.length > 5);
@@ -402,7 +429,7 @@ test("a key is good for 24 hours, and then for a new request", async () => {
     const anew = await ask(deed, body, "day", await renewed(deed));
     assert.ok(!isReplay(anew), `${deed.name}: ${anew.text}`);
     // What was used up or taken is so still; all else is done again, and kept anew.
-    const spent: Json = { signUpAgent: "tenant_exists", createTenant: "tenant_exists", enrollAgent: "invalid_enrollment_token", finalizeSession: "session_closed", captureReservation: "reservation_resolved" };
+    const spent: Json = { signUpAgent: "tenant_exists", createTenant: "tenant_exists", enrollAgent: "invalid_enrollment_token", finalizeSession: "session_closed", captureReservation: "reservation_resolved", refreshAgentSession: "UNAUTHORIZED" };
     assert.equal(anew.status < 300 ? undefined : anew.json.code, spent[deed.name], `${deed.name}: ${anew.text}`);
     if (anew.status < 300) assert.equal((await ask(deed, deed.other(body), "day", await renewed(deed))).status, 422, deed.name);
   }

@@ -5,6 +5,7 @@ import { randomBytes, randomUUID } from "node:crypto";
 import { test } from "node:test";
 import { newSlug, newWallet, signIn, signUp } from "./support/agent.ts";
 import type { Client, HeaderMap, Reply, Sent } from "./support/client.ts";
+import { openSession, register } from "./support/company.ts";
 import { newHousehold, type Household } from "./support/household.ts";
 import { ROUTES, fillPath, type Route } from "./support/route.ts";
 import { useServer } from "./support/server.ts";
@@ -18,16 +19,26 @@ async function keysOf(house: Household): Promise<string[]> {
   return keys.json.keys.map((key: { key_id: string }) => key.key_id);
 }
 
-type Money = { desk: Desk; reservation: string; pending: Record<string, any>; lease: string; books: Record<string, number>; keys: string[] };
+type Money = { desk: Desk; reservation: string; pending: Record<string, any>; lease: string; session: string; delegation: string; receipt: string; books: Record<string, number>; keys: string[] };
 type Pair = { mine: Household; theirs: Household; myDesk: Desk; money: Money };
 let ready: Promise<Pair> | undefined;
 const setUp = (): Promise<Pair> => (ready ??= makePair());
+
+async function newThing(desk: Desk, path: string, body: object): Promise<Record<string, any>> {
+  const made = await desk.office.post(`/v1/${path}`, body);
+  assert.equal(made.status, 201, made.text);
+  return made.json;
+}
 
 async function makePair(): Promise<Pair> {
   const [mine, theirs] = await Promise.all([newHousehold(server.current), newHousehold(server.current)]);
   const [myDesk, desk] = await Promise.all([deskOf(mine), deskOf(theirs)]);
   const [reservation, pending, lease] = [await newReservation(desk), await newReservation(desk, true), await newLease(desk)];
-  return { mine, theirs, myDesk, money: { desk, reservation: reservation["id"], pending, lease: lease["id"], books: await booksOf(desk.office), keys: await keysOf(theirs) } };
+  const [session, receipt] = [await openSession(desk.office, desk.agentId), await newThing(desk, "agent-receipts", { agent_id: desk.agentId, action: "x" })];
+  const [from_agent_id, to_agent_id] = [await register(desk.office), desk.agentId];
+  const delegation = await newThing(desk, "delegations", { from_agent_id, to_agent_id, scopes: ["data:read"] });
+  const proofs = { session: session["id"], delegation: delegation["id"], receipt: receipt["receipt_id"] };
+  return { mine, theirs, myDesk, money: { ...proofs, desk, reservation: reservation["id"], pending, lease: lease["id"], books: await booksOf(desk.office), keys: await keysOf(theirs) } };
 }
 
 /** An id of the same kind that nobody has. */
@@ -35,6 +46,7 @@ function inventId(known: string): string {
   const ulid = /^([a-z]+_)[0-9A-Z]{26}$/.exec(known);
   if (ulid) return `${ulid[1]}01${randomBytes(12).toString("hex").toUpperCase()}`;
   if (/^[0-9a-f]{8}-/.test(known)) return randomUUID();
+  if (known.startsWith("maip-sess:")) return `${known.slice(0, 19)}${randomBytes(8).toString("hex")}`;
   const key = /^(inv_[0-9a-f]{48})[0-9a-f]{48}$/.exec(known);
   if (key) return key[1] + randomBytes(24).toString("hex");
   return newSlug("nobody");
@@ -59,6 +71,7 @@ function formOf(mine: Household, fields: Record<string, string>): Sent {
 function foreignIds({ theirs, money }: Pair, route: Route): Record<string, string> {
   const isKey = route.path.includes("key");
   const byNoun: [string, string][] = [
+    ["sessions/{id}", money.session], ["delegations", money.delegation], ["receipts/agent/", theirs.agent.agentId], ["receipts", money.receipt],
     ["wallets", theirs.walletId], ["/v1/agents", theirs.agent.agentId], ["mandates", money.desk.mandate.id], ["payments", money.desk.paymentId],
     ["reservations", money.reservation], ["leases", money.lease], ["approvals", money.pending["approval_id"]],
   ];
@@ -101,8 +114,9 @@ function trialsAt(route: Route, pair: Pair): Trial[] {
     case "Runtime":
       return [{ ids, attempt: send(mine.agent.runtime) }, { ids, attempt: send(mine.agent.client.with({ "x-tenant-id": mine.tenantId })) }];
     case "Spend":
+    case "Agent":
     case "Management": {
-      const tokens = route.access === "Spend" ? [myDesk.tools] : [];
+      const tokens = route.access === "Management" ? [] : [myDesk.tools];
       const byKey = mine.stranger.with({ "x-api-key": mine.apiKey });
       const byToken = mine.owner.client.with({ "x-tenant-id": mine.tenantId });
       return [byKey, byToken, ...tokens].map((caller) => ({ ids, attempt: send(caller) }));

@@ -17,7 +17,7 @@ type Limit = { name: string; scope: string; quota: number; windowS: number };
 
 const LIMITS: Record<string, Limit> = Object.fromEntries([
   ["wallet-auth", "ip", 30, 60], ["tenant-create", "ip", 20, 3_600], ["owner-invite", "tenant", 3, 3_600], ["v2-runtime", "caller", 600, 60],
-  ["money", "tenant", 60, 60], ["admin", "tenant", 60, 60], ["ab-register", "ip", 10, 3_600], ["ab-login", "ip_and_email", 5, 900], ["public", "ip", 300, 60],
+  ["identity", "tenant", 60, 60], ["money", "tenant", 60, 60], ["admin", "tenant", 60, 60], ["ab-register", "ip", 10, 3_600], ["ab-login", "ip_and_email", 5, 900], ["public", "ip", 300, 60],
 ].map(([name, scope, quota, windowS]) => [name, { name, scope, quota, windowS } as Limit]));
 
 const managers = once(() => Promise.all([newManager(server.client()), newManager(server.client())]));
@@ -161,7 +161,7 @@ test("owner-invite: 3 an hour for a tenant, and a refused one is not kept under 
   assert.deepEqual([reply.status, reply.headers.get("idempotent-replayed")], [202, null], reply.text);
 });
 
-test("money and admin: 60 a minute each for a free tenant, all its keys and humans together", async () => {
+test("identity, money and admin: 60 a minute each for a free tenant, all its keys and humans together", async () => {
   const [manager] = await managers();
   const second = await manager.management.post("/v1/api-keys", {});
   const callers = [manager.management, server.client().with({ "x-api-key": second.json.key }), manager.client.with({ "x-tenant-id": manager.tenantId })];
@@ -170,6 +170,9 @@ test("money and admin: 60 a minute each for a free tenant, all its keys and huma
   const next = (path: string) => (): Promise<Reply> => callers[(turn += 1) % callers.length]!.get(path);
   await fill(LIMITS["money"]!, "/v1/wallets", next("/v1/wallets"));
   assert.notEqual((await manager.management.get("/v1/api-keys")).status, 429, "admin is another class");
+  assert.notEqual((await manager.management.get("/v1/agents")).status, 429, "identity too");
+  await server.current.advance(60);
+  await fill(LIMITS["identity"]!, "/v1/agents", next("/v1/agents"));
   await server.current.advance(60);
   await fill(LIMITS["admin"]!, "/v1/api-keys", next("/v1/api-keys"));
   assert.equal((await manager.client.get(`/v2/tenants/${manager.tenantId}/agent-keys`)).status, 429, "also at /v2");

@@ -1,7 +1,7 @@
 //! Agents: `/v1/agents` (contract identity-and-money 2).
 
-use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde::de::IgnoredAny;
+use serde::{Deserialize, Deserializer, Serialize};
 
 use super::scope::{ScopePairs, read_scopes};
 use super::{outcome_of, unexpected_of};
@@ -66,8 +66,7 @@ struct AgentRequest {
     /// Required, unless `name` is there.
     display_name: Option<Name<256>>,
     /// Counts when `display_name` is absent.
-    #[cfg_attr(not(target_arch = "wasm32"), schemars(with = "Option<Name<256>>"))]
-    name: Option<Value>,
+    name: Option<Name<256>>,
     agent_type: Option<AgentType>,
     description: Option<Text<0, 2048>>,
     #[cfg_attr(not(target_arch = "wasm32"), schemars(with = "Option<Vec<String>>"))]
@@ -79,19 +78,13 @@ struct AgentRequest {
 }
 
 /// A name, by either of its two members.
-fn read_name(display_name: Option<Name<256>>, name: Option<Value>) -> Result<Option<String>, Fault> {
-    match (display_name, name) {
-        (Some(name), _) => Ok(Some(name.into_string())),
-        (None, Some(name)) => serde_json::from_value::<Name<256>>(name)
-            .map(|name| Some(name.into_string()))
-            .map_err(|_| Fault::field("$.name", "must be a text of 1 to 256 characters that is not blank")),
-        (None, None) => Ok(None),
-    }
+fn read_name(display_name: Option<Name<256>>, name: Option<Name<256>>) -> Option<String> {
+    display_name.or(name).map(Name::into_string)
 }
 
 impl AgentRequest {
     fn into_draft(self, ctx: &Ctx) -> Result<AgentDraft, Fault> {
-        let display_name = read_name(self.display_name, self.name)?.ok_or_else(|| Fault::field("$.display_name", "is required"))?;
+        let display_name = read_name(self.display_name, self.name).ok_or_else(|| Fault::field("$.display_name", "is required"))?;
         let scopes = read_scopes(self.scopes, self.scope)?.unwrap_or_default();
         Ok(AgentDraft {
             display_name,
@@ -118,28 +111,34 @@ enum Settable {
 struct AgentPatch {
     display_name: Option<Name<256>>,
     /// Counts when `display_name` is absent.
-    #[cfg_attr(not(target_arch = "wasm32"), schemars(with = "Option<Name<256>>"))]
-    name: Option<Value>,
+    name: Option<Name<256>>,
     description: Option<Text<0, 2048>>,
     /// Replaces what was there.
     metadata: Option<Metadata<16_384>>,
     status: Option<Settable>,
     /// Fixed: refused.
     #[cfg_attr(not(target_arch = "wasm32"), schemars(skip))]
-    scopes: Option<Value>,
+    #[serde(rename = "scopes")]
+    _scopes: Option<Fixed>,
     #[cfg_attr(not(target_arch = "wasm32"), schemars(skip))]
-    scope: Option<Value>,
+    #[serde(rename = "scope")]
+    _scope: Option<Fixed>,
+}
+
+/// A field that is settled at registration: whatever is sent is refused.
+struct Fixed;
+
+impl<'de> Deserialize<'de> for Fixed {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        IgnoredAny::deserialize(deserializer)?;
+        Err(serde::de::Error::custom("is fixed at registration; register another agent for other scopes"))
+    }
 }
 
 impl AgentPatch {
     fn into_change(self) -> Result<AgentChange, Fault> {
-        for (path, given) in [("$.scopes", &self.scopes), ("$.scope", &self.scope)] {
-            if given.is_some() {
-                return Err(Fault::field(path, "is fixed at registration; register another agent for other scopes"));
-            }
-        }
         let change = AgentChange {
-            display_name: read_name(self.display_name, self.name)?,
+            display_name: read_name(self.display_name, self.name),
             description: self.description.map(Text::into_string),
             metadata: self.metadata.map(Metadata::into_map),
             status: self.status.map(|status| match status {
@@ -270,9 +269,16 @@ mod tests {
             let request: AgentRequest = serde_json::from_str(text).unwrap();
             read_name(request.display_name, request.name)
         };
-        assert_eq!(read(r#"{"display_name":" a ","name":7}"#).unwrap().as_deref(), Some("a"));
-        assert_eq!(read(r#"{"name":"b"}"#).unwrap().as_deref(), Some("b"));
-        assert_eq!(read(r#"{"display_name":null,"name":null}"#).unwrap(), None);
-        assert!(read(r#"{"name":7}"#).is_err());
+        assert_eq!(read(r#"{"display_name":" a ","name":"b"}"#).as_deref(), Some("a"));
+        assert_eq!(read(r#"{"name":"b"}"#).as_deref(), Some("b"));
+        assert_eq!(read(r#"{"display_name":null,"name":null}"#), None);
+    }
+
+    #[test]
+    fn scopes_are_no_part_of_a_change() {
+        assert!(serde_json::from_str::<AgentPatch>(r#"{"name":"a","scopes":null}"#).is_ok());
+        for text in [r#"{"scopes":[]}"#, r#"{"scope":{}}"#] {
+            assert!(serde_json::from_str::<AgentPatch>(text).is_err(), "{text}");
+        }
     }
 }

@@ -23,11 +23,11 @@ use crate::routes;
 pub static ROUTES: &[Route] = routes! {
     Post "/v1/delegations" => offer {
         name: "offerDelegation", summary: "Offer scopes of one agent to another", access: Management, class: Some(LimitClass::Identity),
-        body: Json, documented: true, request: OfferRequest, status: 201, response: DelegationForm,
+        body: Json, documented: true, request: OfferRequest, status: 201, response: DelegationForm, also: [404, 409],
     }
     Post "/v1/delegations/{id}/accept" => accept {
         name: "acceptDelegation", summary: "Accept an offer: the receiver becomes the giver's child", access: Management,
-        class: Some(LimitClass::Identity), body: Json, documented: true, status: 200, response: DelegationForm,
+        class: Some(LimitClass::Identity), body: Json, documented: true, status: 200, response: DelegationForm, also: [409],
     }
 };
 
@@ -64,7 +64,8 @@ async fn offer(ctx: &Ctx) -> Result<Reply, Fault> {
         return Err(Fault::field("$.to_agent_id", "must be another agent than from_agent_id"));
     }
     let command = ProofCommand::Offer { from, to, scopes, ttl_s: body.ttl_seconds.map(Whole::get) };
-    Ok(Reply::json(201, &form_of(ctx.call_tenant(&seat, Command::Proof(command)).await?)?)?.no_store())
+    let form = form_of(ctx.call_tenant(&seat, Command::Proof(command)).await?)?;
+    Ok(Reply::json(201, &form)?.no_store())
 }
 
 /// 1. The id: 400. 2. Accept it: 403, 404, 409. 3. Answer, a repeat alike: 200.

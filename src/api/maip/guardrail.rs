@@ -20,7 +20,7 @@ use crate::routes;
 pub static ROUTES: &[Route] = routes! {
     Post "/v1/guardrails/check" => check {
         name: "checkGuardrails", summary: "What stands against an action of an agent", access: SessionOrManagement,
-        class: Some(LimitClass::Identity), body: Json, documented: true, request: CheckRequest, status: 200, response: CheckReply,
+        class: Some(LimitClass::Identity), body: Json, documented: true, request: CheckRequest, status: 200, response: CheckReply, also: [404],
     }
 };
 

@@ -12,7 +12,6 @@ use crate::http::fault::Fault;
 use crate::http::field::{Metadata, Text};
 use crate::http::lookup::agent_in;
 use crate::http::page;
-use crate::http::query::Query;
 use crate::http::reply::Reply;
 use crate::http::route::Route;
 use crate::http::tenant::Answer;
@@ -36,12 +35,12 @@ pub static ROUTES: &[Route] = routes! {
     }
     Get "/v1/agent-receipts/agent/{id}" => list_receipts {
         name: "listAgentReceipts", summary: "An agent's receipts, newest first", access: Management, class: Some(LimitClass::Identity),
-        body: None, documented: true, status: 200, response: ReceiptList, query: [Query::whole("limit", 1, LIMIT_MAX), page::OFFSET],
+        body: None, documented: true, status: 200, response: ReceiptList, query: [page::LIMIT, page::OFFSET],
     }
 };
 
-/// A page of receipts is at most this long, and so long when nothing is said.
-const LIMIT_MAX: u64 = 100;
+/// How long a page of receipts is when nothing is said.
+const LIMIT: u64 = 100;
 
 #[derive(Deserialize)]
 #[cfg_attr(not(target_arch = "wasm32"), derive(schemars::JsonSchema))]
@@ -128,8 +127,8 @@ async fn verify_receipt(ctx: &Ctx) -> Result<Reply, Fault> {
 
 /// 1. The id and the page: 400, 404. 2. Read: 404. 3. Answer: 200.
 async fn list_receipts(ctx: &Ctx) -> Result<Reply, Fault> {
-    let limit = ctx.query_whole("limit").unwrap_or(LIMIT_MAX);
-    let offset = ctx.query_whole("offset").unwrap_or(0);
+    let limit = ctx.query_whole(page::LIMIT.name).unwrap_or(LIMIT);
+    let offset = ctx.query_whole(page::OFFSET.name).unwrap_or(0);
     let seat = ctx.management_seat().await?;
     let agent_id = ctx.path_agent(&seat)?;
     let answer = ctx.call_tenant(&seat, Command::Proof(ProofCommand::ListReceipts { agent_id, limit, offset })).await?;

@@ -39,11 +39,13 @@ pub static ROUTES: &[Route] = routes! {
     }
     Post "/v1/agent-sessions/refresh" => refresh_session {
         name: "refreshAgentSession", summary: "A new pair of tokens for a session, by its refresh token", access: Public,
-        class: Some(LimitClass::Identity), body: Json, documented: true, request: RefreshRequest, status: 200, response: OpenedSession, also: [401, 403],
+        class: Some(LimitClass::Identity), body: Json, documented: true, request: RefreshRequest, status: 200, response: OpenedSession,
+        also: [401, 403],
     }
     Get "/v1/agent-sessions" => list_sessions {
         name: "listAgentSessions", summary: "Sessions of the tenant's agents, newest first", access: Management,
-        class: Some(LimitClass::Identity), body: None, documented: true, status: 200, response: SessionList, query: [page::OFFSET_LIMIT, page::OFFSET, Query::agent("agent_id"), Query::one_of("status", STATUSES)], also: [404],
+        class: Some(LimitClass::Identity), body: None, documented: true, status: 200, response: SessionList,
+        query: [page::OFFSET_LIMIT, page::OFFSET, Query::agent("agent_id"), Query::one_of("status", STATUSES)], also: [404],
     }
     Delete "/v1/agent-sessions/{id}" => terminate_session {
         name: "terminateAgentSession", summary: "End a session; its tokens are dead from the next request on", access: Management,
@@ -55,9 +57,10 @@ pub static ROUTES: &[Route] = routes! {
     }
 };
 
-/// What the list can be asked for.
+/// What a list can be asked for.
 const STATUSES: &[&str] = &["active", "expired", "terminated"];
-
+/// What the tokens of a session are sealed for.
+const SEALED_PLACE: &[u8] = b"session tokens";
 /// Seconds a session lasts when nothing is said.
 const TTL_S: u64 = 3_600;
 
@@ -120,7 +123,7 @@ struct TerminatedSession {
 fn mint(ctx: &Ctx, tenant: TenantUuid) -> Result<(String, SessionSecrets), Fault> {
     let [access, refresh] = [(); 2].map(|()| SessionToken::mint(tenant, &mut PlatformEntropy));
     let texts = format!("{}{}", access.reveal(), refresh.reveal());
-    let sealed = ctx.seal_once(&texts)?;
+    let sealed = ctx.seal_for_repeat(&texts, SEALED_PLACE)?;
     Ok((texts, SessionSecrets { access_hash: access.hash(), refresh_hash: refresh.hash(), sealed }))
 }
 
@@ -129,7 +132,7 @@ fn reply(ctx: &Ctx, status: u16, answer: Answer, minted: String) -> Result<Reply
         ProofOutcome::SessionOpened(opened) => *opened,
         other => return Err(unexpected_proof(other)),
     };
-    let texts = ctx.reveal_key(minted, opened.sealed.as_deref())?;
+    let texts = ctx.reveal(minted, opened.sealed.as_deref(), SEALED_PLACE)?;
     let (token, refresh_token) = texts.split_at_checked(texts.len() / 2).ok_or_else(|| Fault::internal("tokens of no known length"))?;
     let (token, refresh_token) = (token.to_owned(), refresh_token.to_owned());
     Ok(Reply::json(status, &OpenedSession { form: opened.session.clone(), token, refresh_token, session: opened.session })?.no_store())

@@ -53,6 +53,7 @@ fn next_round(desk: &Desk<'_>) -> Step<Option<Timestamp>> {
     let delivery_old_at = delivery::oldest_at(desk)?.map(|at| at.plus_ms(KEPT_MS));
     // Never sooner than an hour: rows that cannot go yet must not keep the alarm ringing.
     let earliest = desk.now.plus_ms(HOUR_MS);
-    let oldest = [record_old_at, event_old_at, delivery_old_at, session::next_purge(desk)?];
-    Ok(oldest.into_iter().flatten().min().map(|at| at.max(earliest)))
+    let session_old_at = session::next_purge(desk)?;
+    let old_at = [record_old_at, event_old_at, delivery_old_at, session_old_at].into_iter().flatten().min();
+    Ok(old_at.map(|at| at.max(earliest)))
 }

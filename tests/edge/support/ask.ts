@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { inviteOwner, newOperator, NOBODY_LISTENS, type Household } from "./household.ts";
 import { newSlug, newWallet, signIn, signUp } from "./agent.ts";
 import type { Client, HeaderMap, Sent } from "./client.ts";
+import { openSession, register } from "./company.ts";
 import { PASSWORD, newEmail, newPerson, openForms, type Person } from "./person.ts";
 import { fillPath, type Access, type Route } from "./route.ts";
 import { deskOf, freshPayer, newLease, newMandate, newReservation, officeOf, packetOf, type Desk } from "./spender.ts";
@@ -83,6 +84,30 @@ async function freshAgent(world: World): Promise<string> {
   return made.json.agt_id;
 }
 
+/** A session of the household's agent. */
+async function freshAgentSession({ house }: World): Promise<Record<string, any>> {
+  return openSession(officeOf(house), house.agent.agentId);
+}
+
+/** An offer of one fresh agent to another. */
+async function freshOffer(world: World): Promise<object> {
+  await withRoom(world);
+  const [from_agent_id, to_agent_id] = await Promise.all([register(officeOf(world.house)), register(officeOf(world.house))]);
+  return { from_agent_id, to_agent_id, scopes: ["data:read"] };
+}
+
+async function freshDelegation(world: World): Promise<string> {
+  const made = await officeOf(world.house).post("/v1/delegations", await freshOffer(world));
+  assert.equal(made.status, 201, made.text);
+  return made.json.id;
+}
+
+async function freshReceipt({ house }: World): Promise<string> {
+  const made = await officeOf(house).post("/v1/agent-receipts", { agent_id: house.agent.agentId, action: "polish" });
+  assert.equal(made.status, 201, made.text);
+  return made.json.receipt_id;
+}
+
 async function freshInvitation({ server }: World): Promise<string> {
   return inviteOwner(server, await signUp(server.client()));
 }
@@ -123,6 +148,9 @@ const ofApproval = atDesk(async (desk) => ({ params: { id: (await newReservation
 const without = (wish: (world: World) => Promise<Wish>) => async (world: World): Promise<Wish> => ({ params: (await wish(world)).params ?? {} });
 
 const ofAgent = ({ house }: World): Wish => ({ params: { id: house.agent.agentId } });
+const aboutAgent = (more: object) => ({ house }: World): Wish => ({ json: { agent_id: house.agent.agentId, ...more } });
+const ofAgentSession = (json: object) => async (world: World): Promise<Wish> => ({ params: { id: (await freshAgentSession(world))["id"] }, json });
+const ofReceipt = async (world: World): Promise<Wish> => ({ params: { id: await freshReceipt(world) } });
 const ofFreshAgent = (json?: object) => async (world: World): Promise<Wish> => {
   const params = { id: await freshAgent(world) };
   return json === undefined ? { params } : { params, json };
@@ -246,6 +274,19 @@ const WISHES: Record<string, (world: World) => Wish | Promise<Wish>> = {
   getTrustScore: ofAgent,
   computeTrustScore: (world) => ({ ...ofAgent(world), json: {} }),
   listTrustHistory: ofAgent,
+  createAgentSession: aboutAgent({}),
+  createSession: aboutAgent({}),
+  refreshAgentSession: async (world) => ({ json: { refresh_token: (await freshAgentSession(world))["refresh_token"] } }),
+  listAgentSessions: nothing,
+  terminateAgentSession: ofAgentSession({}),
+  terminateSession: ofAgentSession({ reason: "over" }),
+  offerDelegation: async (world) => ({ json: await freshOffer(world) }),
+  acceptDelegation: async (world) => ({ params: { id: await freshDelegation(world) }, json: {} }),
+  checkGuardrails: aboutAgent({ action: "data:read" }),
+  createAgentReceipt: aboutAgent({ action: "polish" }),
+  getAgentReceipt: ofReceipt,
+  verifyAgentReceipt: ofReceipt,
+  listAgentReceipts: ofAgent,
   explainScope: (world) => ({ ...ofAgent(world), query: "?action=data:read" }),
   createExecutionToken: atDesk(({ agentId, mandate }) => ({
     params: { id: agentId }, json: { mandate_id: mandate.id, action: "tool:spend", audience: "spendguard-actions" },
@@ -303,6 +344,8 @@ export async function callerAt(route: Route, house: Household, operator: Person)
     Runtime: () => house.agent.runtime,
     Management: () => office,
     Spend: () => office,
+    SessionOrManagement: () => office,
+    Agent: () => office,
     Execution: async () => (await deskOf(house)).payer,
     Human: () => house.owner.client,
     Admin: () => operator.client.with(named),
