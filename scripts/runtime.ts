@@ -1,7 +1,7 @@
 // The built Worker in local workerd, with every binding of wrangler.toml: the one way it is run on this machine.
 // Invariant: what is bound is read from wrangler.toml and nowhere else; state lives under `persist` and survives a kill.
 
-import { createHash } from "node:crypto";
+import { createHash, createHmac } from "node:crypto";
 import { existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { dirname, join, resolve } from "node:path";
@@ -9,6 +9,7 @@ import { DatabaseSync, type SQLInputValue } from "node:sqlite";
 import { parseEnv } from "node:util";
 import { Log, LogLevel, Miniflare, convertV4MiniflareOptions, type V4WorkerOptions } from "miniflare";
 import type { SourcelessWorkerOptions } from "wrangler";
+import { Database, DATABASE_WORKER } from "./database.ts";
 
 export const ROOT = resolve(import.meta.dirname, "..");
 const SCRIPT_NAME = "guildhall";
@@ -83,10 +84,12 @@ export class Runtime {
   readonly url: string;
   readonly #miniflare: Miniflare;
   readonly #persist: string;
+  readonly #database: Database;
 
-  private constructor(miniflare: Miniflare, url: string, persist: string) {
+  private constructor(miniflare: Miniflare, url: string, persist: string, database: Database) {
     this.#miniflare = miniflare;
     this.#persist = persist;
+    this.#database = database;
     this.url = url;
   }
 
@@ -95,7 +98,8 @@ export class Runtime {
     const bound = await readBoundOptions();
     const worker = resolve(ROOT, options.worker);
     const persist = resolve(ROOT, options.persist);
-    const miniflare = new Miniflare(
+    const database = new Database(() => miniflare.unsafeGetDirectURL(DATABASE_WORKER));
+    const miniflare: Miniflare = new Miniflare(
       convertV4MiniflareOptions({
         host: "127.0.0.1",
         port: options.port,
@@ -115,16 +119,17 @@ export class Runtime {
               { type: "CompiledWasm", path: join(worker, "index_bg.wasm") },
             ],
           } as V4WorkerOptions,
+          database.worker(bound.d1Databases),
         ],
       }),
     );
     const url = await miniflare.ready;
-    return new Runtime(miniflare, url.origin, persist);
+    return new Runtime(miniflare, url.origin, persist, database);
   }
 
   /** Applies the files of schema/ that D1 has not seen yet, in order of name. Returns their names. */
   async applyMigrations(): Promise<string[]> {
-    const db = await this.database();
+    const db = this.database();
     await db
       .prepare(
         `CREATE TABLE IF NOT EXISTS ${MIGRATION_TABLE}(id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT UNIQUE, applied_at TIMESTAMP DEFAULT CURRENT_TIMESTAMP NOT NULL)`,
@@ -144,16 +149,8 @@ export class Runtime {
   }
 
   /** The D1 database, for looking and for making an operator: never for what a route can do. */
-  async database() {
-    return this.#miniflare.getD1Database("DB");
-  }
-
-  async documents() {
-    return this.#miniflare.getKVNamespace("DOCUMENTS");
-  }
-
-  async files() {
-    return this.#miniflare.getR2Bucket("FILES");
+  database(): Database {
+    return this.#database;
   }
 
   /** Fires the cron, as the platform does once a minute. */
@@ -162,14 +159,18 @@ export class Runtime {
     await worker.scheduled({ cron: "* * * * *", scheduledTime: new Date() });
   }
 
-  /** Drops an object from memory; what it stored stays. */
+  /** Drops an object from memory, if it is there; what it stored stays. */
   async evictObject(objectClass: ObjectClass, ref: ObjectRef): Promise<void> {
-    await this.#miniflare.unsafeEvictDurableObject(SCRIPT_NAME, objectClass, ref);
+    try {
+      await this.#miniflare.unsafeEvictDurableObject(SCRIPT_NAME, objectClass, ref);
+    } catch (error) {
+      if (!String(error).includes("not currently running")) throw error;
+    }
   }
 
   /** Rows of a query over what an object has stored, read from its file: committed state and nothing else. */
   async objectRows(objectClass: ObjectClass, ref: ObjectRef, sql: string, ...params: SQLInputValue[]): Promise<Record<string, unknown>[]> {
-    const file = new DatabaseSync(await this.#objectFile(objectClass, ref), { readOnly: true });
+    const file = new DatabaseSync(this.#objectFile(objectClass, ref), { readOnly: true });
     try {
       return file.prepare(sql).all(...params);
     } finally {
@@ -180,7 +181,7 @@ export class Runtime {
   /** Changes what an object has stored behind its back, as a fault or an intruder would. */
   async editObject(objectClass: ObjectClass, ref: ObjectRef, sql: string, ...params: SQLInputValue[]): Promise<void> {
     await this.evictObject(objectClass, ref);
-    const file = new DatabaseSync(await this.#objectFile(objectClass, ref), { timeout: 2_000 });
+    const file = new DatabaseSync(this.#objectFile(objectClass, ref), { timeout: 2_000 });
     try {
       file.prepare(sql).run(...params);
     } finally {
@@ -188,15 +189,17 @@ export class Runtime {
     }
   }
 
-  async #objectFile(objectClass: ObjectClass, ref: ObjectRef): Promise<string> {
-    const id = "id" in ref ? ref.id : await this.objectId(objectClass, ref.name);
+  #objectFile(objectClass: ObjectClass, ref: ObjectRef): string {
+    const id = "id" in ref ? ref.id : this.objectId(objectClass, ref.name);
     return join(this.#persist, "do", `${SCRIPT_NAME}-${objectClass}`, `${id}.sqlite`);
   }
 
-  /** The id, in hex, of the object of that name. */
-  async objectId(objectClass: ObjectClass, name: string): Promise<string> {
-    const namespace = await this.#miniflare.getDurableObjectNamespace(objectClass.toUpperCase());
-    return namespace.idFromName(name).toString();
+  /** The id, in hex, of the object of that name: the name's mark under the class's key, and the mark of that mark. */
+  objectId(objectClass: ObjectClass, name: string): string {
+    const key = createHash("sha256").update(`${SCRIPT_NAME}-${objectClass}`).digest();
+    const mark = (of: string | Buffer): Buffer => createHmac("sha256", key).update(of).digest().subarray(0, 16);
+    const base = mark(name);
+    return Buffer.concat([base, mark(base)]).toString("hex");
   }
 
   /** Ids, in hex, of the objects of a class that have stored something. */

@@ -215,7 +215,7 @@ test("an agent invites its owner: the operator sees the mail, a stranger registe
   const operator = await register(house.page, newEmail(), "Op");
   await house.page.goto(at("/account/operator"));
   await house.page.getByRole("heading", { name: "Not for you" }).waitFor();
-  const database = await server.current.runtime.database();
+  const database = server.current.runtime.database();
   await database.prepare("UPDATE users SET role = 'admin' WHERE email = ?").bind(operator).run();
   await house.page.goto(at("/account"));
   await house.page.getByRole("link", { name: "Operator", exact: true }).click();

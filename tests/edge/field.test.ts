@@ -200,8 +200,49 @@ async function agentForms(): Promise<Form[]> {
       display_name: opt(name), description, metadata, status: opt({ is: "one of", values: ["active", "suspended"] }), scopes: opt(listOf(["[]"])), scope: opt(listOf(["{}"])),
     }, true, "PATCH"),
     form(`${changed}/keys/rotate`, {}, { reason, compromised: flag, overlap_seconds: opt(whole(0, 86_400)) }),
-    form(`${suspended}/suspend`, {}, { reason }),
+    form(`${suspended}/suspend`, {}, { reason }, false),
     form(`${suspended}/revoke`, {}, { reason }, false),
+  ];
+}
+
+async function proofForms(): Promise<Form[]> {
+  const { management } = (await people()).manager;
+  const post = async (path: string, body: object): Promise<Record<string, any>> => {
+    const made = await management.post(path, body);
+    assert.equal(made.status, 201, made.text);
+    return made.json;
+  };
+  const [giver, receiver] = await Promise.all([post("/v1/agents", { name: "giver", scopes: ["data:*"] }), post("/v1/agents", { name: "receiver" })]);
+  const offer = { from_agent_id: giver["agt_id"], to_agent_id: receiver["agt_id"], scopes: ["data:read"] };
+  const session = { agent_id: giver["agt_id"] };
+  const [one, other, third, offered] = await Promise.all([
+    post("/v1/sessions", session), post("/v1/sessions", session), post("/v1/sessions", session), post("/v1/delegations", offer),
+  ]);
+  const form = (path: string, good: object, fields: Fields, repeatable = true, method = "POST"): Form =>
+    ({ root: "v1", client: management, path, good: { ...good }, fields, repeatable, method });
+  const lists = ['["a:b","a:b"]', JSON.stringify(Array.from({ length: 129 }, (_, at) => `r:a${at}`))];
+  const scopes: Fields = { scopes: opt(listOf(lists)), scope: opt(listOf(['{"actions":["a:b"],"resources":["c"]}'])) };
+  const terms: Fields = { agent_id: req(agentName), ...scopes, ttl_minutes: opt(whole(1, 1_440)), ttl_seconds: opt(whole(60, 86_400)), metadata };
+  const reason = opt(text(0, 1_024));
+  const hash = opt(text(0, 128));
+  return [
+    form("/v1/agent-sessions", session, terms),
+    form("/v1/sessions", session, terms),
+    { ...form("/v1/agent-sessions/refresh", { refresh_token: one["refresh_token"] }, { refresh_token: req(anyText) }, false), client: server.client() },
+    form(`/v1/sessions/${other["id"]}/terminate`, {}, { reason }),
+    form(`/v1/agent-sessions/${third["id"]}`, {}, { reason }, true, "DELETE"),
+    form("/v1/delegations", offer, { from_agent_id: req(agentName), to_agent_id: req(agentName), scopes: scopes["scopes"]!, scope: opt(listOf([])), ttl_seconds: opt(whole(1, 31_536_000)) }),
+    form(`/v1/delegations/${offered["id"]}/accept`, {}, {}),
+    form("/v1/guardrails/check", { ...session, action: "data:read" }, {
+      agent_id: req(agentName), action: req({ is: "form", bad: ["", "*:*", "!a:b", "a:*", "a:b:c", "a b:c", "x".repeat(257)] }), resource_id: opt(text(1, 256)), context: metadata,
+    }),
+    form("/v1/agent-receipts", { ...session, action: "data:read" }, {
+      agent_id: req(agentName), action: req(text(1, 256)), purpose: opt(text(0, 1_024)), metadata: opt({ is: "object", bytes: 65_536 }), inputs_hash: hash, outputs_hash: hash,
+      receipt_type: opt({
+        is: "one of",
+        values: ["genesis", "delegation", "action", "revocation", "data.attestation", "model.attestation", "compliance", "truth.claim", "truth.verification"],
+      }),
+    }),
   ];
 }
 
@@ -216,6 +257,7 @@ const forms = once(async (): Promise<Form[]> => {
     ...runtimeForms(agent.runtime),
     ...(await moneyForms()),
     ...(await agentForms()),
+    ...(await proofForms()),
     form("v2", server.client(), "/v2/billing/agent/challenge", { wallet_address: agent.account.address }, {
       wallet_address: req({ is: "form", bad: ["", "0x", "0x1"] }), chain_id: opt({ is: "whole", min: 1, max: Number.MAX_SAFE_INTEGER }),
     }, true),

@@ -69,7 +69,7 @@ class Payer extends Client {
 const people = once(async () => {
   const [agent, manager, wallet] = await Promise.all([signUp(server.client()), newManager(server.client()), signIn(server.client())]);
   const professional = "UPDATE tenants SET plan = 'professional' WHERE slug = ?";
-  await (await server.current.runtime.database()).prepare(professional).bind(manager.tenantId).run();
+  await server.current.runtime.database().prepare(professional).bind(manager.tenantId).run();
   await server.current.editObject("Tenant", { name: manager.tenantUuid }, "UPDATE tenant SET plan = 'professional'");
   return { agent, manager, wallet };
 });

@@ -271,7 +271,7 @@ test("a limit that is full does nothing: no account, no tenant, no charge", asyn
   await Promise.all(Array.from({ length: 10 }, () => client.post("/api/register", {})));
   const email = newEmail();
   assert.equal((await client.post("/api/register", { email, password: PASSWORD })).status, 429);
-  const database = await server.current.runtime.database();
+  const database = server.current.runtime.database();
   assert.equal(await database.prepare("SELECT email FROM users WHERE email = ?").bind(email).first(), null);
 
   const { sessionToken } = await signIn(server.client());

@@ -18,7 +18,7 @@ function makeOperator(email: string): Promise<{ stdout: string }> {
 }
 
 test("make operator lifts a user beside the running server", async () => {
-  const database = await server.current.runtime.database();
+  const database = server.current.runtime.database();
   const insert = "INSERT INTO users (user_id, email, name, referral_code, created_at_ms) VALUES (?, ?, ?, ?, ?)";
   await database.batch([
     database.prepare(insert).bind("u-1", "ada@example.com", "Ada", "ada", 1),
@@ -39,7 +39,7 @@ test("make operator refuses an address that nobody has and one that is none", as
 
 test("an invitation's mail waits, with its link, until a newer one or its acceptance settles it", async () => {
   const [agent, owner] = await Promise.all([signUp(server.client()), newPerson(server.client())]);
-  const database = await server.current.runtime.database();
+  const database = server.current.runtime.database();
   const mails = async (): Promise<[string, boolean][]> => {
     const rows = await database.prepare("SELECT state, body FROM mails WHERE recipient = ? ORDER BY mail_id").bind(owner.email).all<{ state: string; body: string }>();
     return rows.results.map(({ state, body }) => [state, body.includes("/account/invite/inv_")]);
@@ -56,7 +56,7 @@ test("the figures of the whole house are at most a minute behind, on a clock tha
   const operator = await newOperator(server.current);
   const stats = async (): Promise<any> => (await operator.client.get("/v2/admin/stats")).json;
   // What the tests before this one made may still be on its way through the queue: wait until all of it is counted.
-  const database = await server.current.runtime.database();
+  const database = server.current.runtime.database();
   await server.current.advance(60);
   const made = await database.prepare("SELECT count(*) AS count FROM tenants").first<{ count: number }>();
   let before = await stats();

@@ -192,7 +192,7 @@ test("admin routes take an operator's token and nothing else", async () => {
   const stats = "/v2/admin/stats";
   const refused = await human.client.get(stats);
   assert.deepEqual([refused.status, refused.json.code], [403, "forbidden"]);
-  const database = await server.current.runtime.database();
+  const database = server.current.runtime.database();
   await database.prepare("UPDATE users SET role = 'admin' WHERE email = ?").bind(human.email).run();
   assert.equal((await human.client.get(stats)).status, 403, "a token made before says what it said");
   assert.equal((await human.browser.get(stats)).status, 401, "a cookie is not enough");

@@ -74,7 +74,7 @@ test("of 64 wallets that want one name at once one gets it, and the others have 
   const { agent_key: key, tenant_uuid: uuid } = replies[winner]!.json;
   const runtime = server.client().with({ "x-tenant-id": tenantId, "x-tenant-token": key });
   assert.equal((await runtime.post("/v2/query", { query_text: "rain" })).json.balance, "0.999");
-  const database = await server.current.runtime.database();
+  const database = server.current.runtime.database();
   const { results } = await database.prepare("SELECT tenant_uuid, state, claimed_by FROM tenants WHERE slug = ?").bind(tenantId).all();
   assert.deepEqual(results, [{ tenant_uuid: uuid, state: "born", claimed_by: sessions[winner]!.account.address.toLowerCase() }]);
   const { tenant } = await stateOfTenant(server.current, uuid);

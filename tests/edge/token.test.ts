@@ -138,7 +138,7 @@ test("a wallet's session is taken as signed for wallets by us, and no other", as
 test("the administrator's route takes the token of an operator and nothing else", async () => {
   const { forger, human, agent, humanClaims } = await house();
   const path = "/v2/admin/stats";
-  const database = await server.current.runtime.database();
+  const database = server.current.runtime.database();
   const operator = await newHuman(server.client());
     await database.prepare("UPDATE users SET role = 'admin' WHERE email = ?").bind(operator.email).run();
   const made = forger.human({ ...ownClaims(operator.token), role: "admin" });
@@ -157,7 +157,7 @@ test("the administrator's route takes the token of an operator and nothing else"
 test("an operator reaches every tenant that is there", async () => {
   const { forger, agent } = await house();
   const operator = await newHuman(server.client());
-  const database = await server.current.runtime.database();
+  const database = server.current.runtime.database();
   await database.prepare("UPDATE users SET role = 'admin' WHERE email = ?").bind(operator.email).run();
   const client = server.client().bearer(forger.human({ ...ownClaims(operator.token), role: "admin" }));
   const reply = await client.get("/v1/wallets", { "x-tenant-id": agent.tenantId });
@@ -182,7 +182,7 @@ test("a token ends with its time and half a minute of leeway", async () => {
 
 test("a changed password voids the tokens of before", async () => {
   const human = await newHuman(server.client());
-  const database = await server.current.runtime.database();
+  const database = server.current.runtime.database();
   const { now } = (await server.client().get("/v1/test-clock")).json;
   assert.equal((await human.client.get("/v1/wallets")).status, 200);
   await database.prepare("UPDATE users SET sessions_valid_from_ms = ? WHERE email = ?").bind(Date.parse(now) + 2_000, human.email).run();

@@ -180,7 +180,7 @@ test("five days of nothing but failures disable an endpoint and are mailed to th
   await waitFor(manager, hook, ({ attempts }) => attempts >= 2);
   const shown = (await manager.management.get(`/v1/webhooks/${hook.id}`)).json;
   assert.deepEqual([shown.status, shown.disabled_reason], ["disabled", "failing"]);
-  const database = await server.current.runtime.database();
+  const database = server.current.runtime.database();
   const deadlineMs = Date.now() + 10_000;
   for (;;) {
     const mail = await database.prepare("SELECT subject, body FROM mails WHERE recipient = ?").bind(manager.email).first<{ subject: string; body: string }>();

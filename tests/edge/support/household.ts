@@ -35,7 +35,7 @@ export type Household = {
 
 /** The token in the mail that invites `email` to own a tenant. */
 export async function invitationFor(server: Server, email: string): Promise<string> {
-  const database = await server.runtime.database();
+  const database = server.runtime.database();
   const mail = await database.prepare("SELECT body FROM mails WHERE recipient = ? AND state = 'queued'").bind(email).first<{ body: string }>();
   return /\/account\/invite\/(inv_[0-9a-f]+)/.exec(mail?.body ?? "")?.[1] ?? assert.fail(`no invitation for ${email}`);
 }
@@ -50,7 +50,7 @@ export async function inviteOwner(server: Server, agent: Agent, email = newEmail
 /** Somebody who may look into everything. */
 export async function newOperator(server: Server): Promise<Person> {
   const person = await newPerson(server.client());
-  const database = await server.runtime.database();
+  const database = server.runtime.database();
   await database.prepare("UPDATE users SET role = 'admin' WHERE email = ?").bind(person.email).run();
   const token = await person.browser.post("/api/auth/token", {});
   assert.equal(token.status, 200, token.text);

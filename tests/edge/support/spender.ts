@@ -251,7 +251,7 @@ export class Company {
   /** So many agents more, whatever the plan. */
   async agents(count: number): Promise<string[]> {
     const { tenantId } = this.house;
-    await (await this.server.runtime.database()).prepare("UPDATE tenants SET plan = 'enterprise' WHERE slug = ?").bind(tenantId).run();
+    await this.server.runtime.database().prepare("UPDATE tenants SET plan = 'enterprise' WHERE slug = ?").bind(tenantId).run();
     await this.edit("UPDATE tenant SET plan = 'enterprise'");
     return Promise.all(Array.from({ length: count }, (_, at) => newAgent(this.house, `agent ${at}`)));
   }

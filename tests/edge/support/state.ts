@@ -17,7 +17,7 @@ const DERIVED = /^(sqlite_|_cf_|word($|_))/;
 
 /** All an object has committed but its counters; nothing when it never stored anything. */
 export async function stateOfObject(server: Server, objectClass: ObjectClass, name: string): Promise<Tables> {
-  const ref = { id: await server.runtime.objectId(objectClass, name) };
+  const ref = { id: server.runtime.objectId(objectClass, name) };
   let found: Row[];
   try {
     found = await server.runtime.objectRows(objectClass, ref, "SELECT name FROM sqlite_schema WHERE type = 'table'");
@@ -44,7 +44,7 @@ export async function stateOfTenant(server: Server, tenantUuid: string): Promise
 
 /** The book of record: who is there. Projections, which follow in their own time, are left out. */
 export async function stateOfBook(server: Server): Promise<Tables> {
-  const database = await server.runtime.database();
+  const database = server.runtime.database();
   const queries: Record<string, string> = {
     tenants: "SELECT tenant_uuid, slug, name, plan, state, claimed_by, wallet_id FROM tenants ORDER BY slug",
     users: "SELECT * FROM users ORDER BY user_id",
@@ -58,7 +58,7 @@ export async function stateOfBook(server: Server): Promise<Tables> {
 
 /** The uuid a tenant's objects are named by. */
 export async function uuidOfTenant(server: Server, slug: string): Promise<string> {
-  const database = await server.runtime.database();
+  const database = server.runtime.database();
   const row = await database.prepare("SELECT tenant_uuid FROM tenants WHERE slug = ?").bind(slug).first<{ tenant_uuid: string }>();
   if (row === null) throw new Error(`no tenant has the name ${slug}`);
   return row.tenant_uuid;

@@ -123,7 +123,8 @@ fn read_depth(desk: &Desk<'_>, agent_id: AgentId) -> Step<u64> {
 /// Whether an agent comes from another, or is it.
 fn stands_below(desk: &Desk<'_>, agent_id: AgentId, above: AgentId) -> Step<bool> {
     let mut at = Some(agent_id);
-    for _ in 0..=DEPTH_MAX {
+    // One step for each that may stand in a line, from depth 0 on, and one to see that the root has no parent.
+    for _ in 0..=DEPTH_MAX.saturating_add(1) {
         match at {
             None => return Ok(false),
             Some(id) if id == above => return Ok(true),
