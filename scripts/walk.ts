@@ -2,7 +2,7 @@
 //   node scripts/walk.ts wallet            a new private key
 //   node scripts/walk.ts address           the address of WALLET_KEY
 //   node scripts/walk.ts sign              stdin: the answer to a challenge; stdout: the body that asks for a session
-//   node scripts/walk.ts show [FIELD]      stdin: JSON; stdout: the same for people, or one field of it
+//   node scripts/walk.ts show [FIELD...]   stdin: JSON; stdout: the same for people, or a field of a field of it
 // A signature is made by viem, as an agent's own wallet would.
 
 import { readFileSync } from "node:fs";
@@ -49,23 +49,26 @@ function shorten(text: string): string {
   return text.length <= SHOWN_CHARS_MAX || /\s/.test(text) ? text : `${text.slice(0, 24)}...${text.slice(-4)}`;
 }
 
-function show(field: string | undefined): void {
-  const input = readInput();
-  const value = field === undefined ? input : input[field];
-  if (value === undefined) fail(`There is no ${field}: ${format(input)}`);
+function show(fields: string[]): void {
+  let value: Json = readInput();
+  for (const field of fields) {
+    const inner: Json | undefined = value !== null && typeof value === "object" ? (value as { [name: string]: Json })[field] : undefined;
+    if (inner === undefined) fail(`There is no ${field}: ${format(value)}`);
+    value = inner;
+  }
   console.log(typeof value === "string" ? value : format(value));
 }
 
 async function main(): Promise<void> {
-  const [command, field] = process.argv.slice(2);
-  if (command === "show") return show(field);
+  const [command, ...fields] = process.argv.slice(2);
+  if (command === "show") return show(fields);
   const { generatePrivateKey, privateKeyToAccount } = await import("viem/accounts");
   if (command === "wallet") return console.log(generatePrivateKey());
   const key = process.env["WALLET_KEY"] ?? "";
   if (!/^0x[0-9a-f]{64}$/.test(key)) fail("WALLET_KEY holds no private key: export WALLET_KEY=$(scripts/node.sh scripts/walk.ts wallet)");
   const account = privateKeyToAccount(key as `0x${string}`);
   if (command === "address") return console.log(account.address);
-  if (command !== "sign") fail("Usage: walk.ts wallet | address | sign | show [FIELD]");
+  if (command !== "sign") fail("Usage: walk.ts wallet | address | sign | show [FIELD...]");
   const { challenge_id, message } = readInput();
   if (typeof message !== "string") fail("That is no challenge.");
   console.log(JSON.stringify({ challenge_id, signature: await account.signMessage({ message }) }));

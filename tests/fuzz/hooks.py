@@ -27,6 +27,10 @@ PROBES_MAX = 5
 # request the document allows is a finding.
 UNSAYABLE = (
     "must lie in the future",
+    "must hold at least one scope",
+    "must be another agent",
+    "must name one action",
+    "is needed, or an action",
 )
 
 # Most members that are a `date-time` want one that is yet to come.

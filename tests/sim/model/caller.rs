@@ -19,7 +19,7 @@ use super::{Checked, ensure, limit_state};
 /// What an object without a tenant answers.
 pub fn unborn(call: &TenantCall) -> Refusal {
     match (&call.caller, &call.command) {
-        (Proof::Key { .. } | Proof::Execution(_), _) => Refusal::InvalidCredentials,
+        (Proof::Key { .. } | Proof::Execution(_) | Proof::Session { .. } | Proof::Refresh { .. }, _) => Refusal::InvalidCredentials,
         (Proof::Wallet { .. }, Command::Invite(_)) => Refusal::NotControllingWallet,
         (Proof::Wallet { .. }, _) => Refusal::TenantMismatch,
         (Proof::User { .. }, _) => Refusal::NotMember,
@@ -95,6 +95,8 @@ pub fn admit(state: &State, now: Timestamp, call: &TenantCall) -> Result<(), Ref
         },
         Proof::User { .. } if role_of(state, call).is_none() => return Err(Refusal::NotMember),
         Proof::Execution(rights) if !token_lives(state, rights) => return Err(Refusal::InvalidCredentials),
+        // The model knows no sessions: no token of one is good. How they live is told against the Worker.
+        Proof::Session { .. } | Proof::Refresh { .. } => return Err(Refusal::InvalidCredentials),
         Proof::User { .. } | Proof::Operator { .. } | Proof::House | Proof::Execution(_) => {}
     }
     if let Some(name) = &call.named_tenant
@@ -167,6 +169,7 @@ pub fn actor(state: &State, call: &TenantCall) -> String {
         Proof::Operator { user_id } => format!("operator:{user_id}"),
         Proof::House => "house".to_owned(),
         Proof::Execution(rights) => rights.agent_id.to_string(),
+        Proof::Session { .. } | Proof::Refresh { .. } => String::new(),
     }
 }
 

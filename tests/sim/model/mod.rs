@@ -179,8 +179,8 @@ impl Model {
             Command::OutboxRead { limit } => owner::read_outbox(state, *limit, reply),
             Command::OutboxAck { upto_seq } => owner::acknowledge(state, *upto_seq, reply),
             Command::VerifyAudit { .. } | Command::Reconcile => owner::inspect(state, reply),
-            // Their stories are told one by one: story/webhook.rs.
-            Command::Webhook(_) => return Err("nobody asks for webhooks here".to_owned()),
+            // Their stories are told one by one, in story/webhook.rs and against the Worker.
+            Command::Webhook(_) | Command::Agent(_) | Command::Proof(_) => return Err("nobody asks for that here".to_owned()),
             Command::Money(command) => money::judge_command(&mut Case { state, now, call, reply, entries }, command),
         };
         match run {
