@@ -50,6 +50,8 @@ async fn add_tenant(ctx: &Ctx, human: &Human, membership: &Membership, page: &mu
         available: overview.wallet.balance.available,
         held: overview.wallet.balance.held,
         spent_30_days: sum_days(&show_spend(&overview)),
+        approvals_waiting: overview.approvals_waiting,
+        is_stopped: overview.stop.on,
         agents: u64::try_from(living).unwrap_or(u64::MAX),
     });
     page.activity.extend(show_activity(&overview, &human.user_id.to_string()));

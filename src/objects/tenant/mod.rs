@@ -53,6 +53,7 @@ pub const SCHEMA: &[Version] = &[
     &[include_str!("../../../schema/objects/money.sql")],
     &[include_str!("../../../schema/objects/identity.sql")],
     &[include_str!("../../../schema/objects/webhook.sql")],
+    &[include_str!("../../../schema/objects/approval.sql")],
 ];
 
 /// Brings the tables up to date; one statement when they are. The shell calls it once an instance, in a transaction.

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::money::outcome::MoneyOutcome;
+use super::money::outcome::{MoneyOutcome, Stopped};
 use super::webhook::command::WebhookOutcome;
 use crate::domain::address::LoginAddress;
 use crate::domain::agent::AgentStatus;
@@ -266,6 +266,10 @@ pub struct Overview {
     pub spend: Vec<DaySpend>,
     /// Newest first.
     pub activity: Vec<ActivityEntry>,
+    /// The kill switch.
+    pub stop: Stopped,
+    /// Approvals that wait for a human.
+    pub approvals_waiting: u64,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
