@@ -29,6 +29,7 @@ pub const TABLE: &[&[Route]] = &[
     console::payment::ROUTES,
     console::lease::ROUTES,
     console::wallet::ROUTES,
+    console::webhook::ROUTES,
     console::audit::ROUTES,
     house::health::ROUTES,
     house::document::ROUTES,

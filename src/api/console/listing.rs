@@ -5,7 +5,7 @@ use crate::http::context::Ctx;
 
 /// A list as it was asked for.
 pub struct Listing {
-    path: &'static str,
+    path: String,
     /// The tenant, then what the list is narrowed by.
     query: Vec<(&'static str, String)>,
     is_first_page: bool,
@@ -15,11 +15,11 @@ pub struct Listing {
 const NARROWING: [&str; 2] = ["agent", "mandate"];
 
 impl Listing {
-    pub fn read(ctx: &Ctx, path: &'static str, tenant: &str) -> Self {
+    pub fn read(ctx: &Ctx, path: &str, tenant: &str) -> Self {
         let value = |name| ctx.incoming.query_value(name).map(|text| (name, text.to_owned()));
         let narrowing = ["status"].into_iter().chain(NARROWING).filter_map(value);
         let query = std::iter::once(("tenant", tenant.to_owned())).chain(narrowing).collect();
-        Self { path, query, is_first_page: ctx.incoming.query_value("cursor").is_none() }
+        Self { path: path.to_owned(), query, is_first_page: ctx.incoming.query_value("cursor").is_none() }
     }
 
     /// The list's address with these parameters in place of its own; an empty value leaves one out.
@@ -27,7 +27,7 @@ impl Listing {
         let kept = self.query.iter().filter(|(name, _)| !changes.iter().any(|(changed, _)| changed == name));
         let kept = kept.map(|(name, value)| (*name, value.as_str()));
         let query: Vec<_> = kept.chain(changes.iter().copied().filter(|(_, value)| !value.is_empty())).collect();
-        build_href(self.path, &query)
+        build_href(&self.path, &query)
     }
 
     fn value(&self, name: &str) -> &str {
@@ -74,7 +74,7 @@ mod tests {
     #[test]
     fn a_filter_keeps_what_else_narrows_the_list_and_begins_at_its_first_page() {
         let query = vec![("tenant", "alpha".to_owned()), ("status", "denied".to_owned()), ("mandate", "mdt_1".to_owned())];
-        let listing = Listing { path: "/account/payments", query, is_first_page: false };
+        let listing = Listing { path: "/account/payments".to_owned(), query, is_first_page: false };
         let filters = listing.filters(&["denied", "pending_approval"]);
         let hrefs: Vec<_> = filters.iter().map(|filter| (filter.href.as_str(), filter.is_current)).collect();
         assert_eq!(hrefs[0], ("/account/payments?tenant=alpha&mandate=mdt_1", false));

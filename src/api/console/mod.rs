@@ -32,3 +32,4 @@ mod tenant_visit;
 pub mod view;
 mod visit;
 pub mod wallet;
+pub mod webhook;

@@ -8,7 +8,7 @@ use super::part::{
     Column, Pager, Tone, build_href, encode_component, render_badge, render_distance, render_empty, render_heading, render_moment,
     render_pager, render_table, write_dollars,
 };
-use crate::domain::approval::ApprovalStatus;
+use crate::domain::approval::{ApprovalStatus, Asked};
 use crate::domain::form::approval::ApprovalForm;
 
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -108,25 +108,20 @@ const fn tone_of(status: ApprovalStatus) -> Tone {
 }
 
 fn render_decided(rows: &[DecidedRow]) -> Markup {
-    let columns = [Column::text("When"), Column::text("What"), Column::text("Decision"), Column::number("Amount")];
+    let columns = [Column::text("When"), Column::text("What"), Column::number("Amount")];
     let body = html! {
         @for row in rows {
             tr {
                 td { (render_moment(row.approval.decided_at.unwrap_or(row.approval.requested_at))) }
-                th scope="row" { (row.approval.object_type.as_str()) span.sub { (row.agent_label) } }
-                td {
-                    (render_badge(row.approval.status.as_str(), tone_of(row.approval.status)))
-                    @if row.by.is_some() || row.approval.reason.is_some() {
-                        span.sub.sub-wide {
-                            @if let Some(by) = &row.by { "by " (by) }
-                            @if row.by.is_some() && row.approval.reason.is_some() { ": " }
-                            @if let Some(reason) = &row.approval.reason { (reason) }
-                        }
-                    }
+                th scope="row" {
+                    @match row.approval.object_type { Asked::Payment => "Payment", Asked::Reservation => "Reservation" }
+                    " " (render_badge(row.approval.status.as_str(), tone_of(row.approval.status)))
+                    @if let Some(reason) = &row.approval.reason { span.sub { (reason) } }
+                    span.sub { (row.agent_label) @if let Some(by) = &row.by { " · decided by " (by) } }
                 }
                 td.number { (write_dollars(row.approval.amount)) }
             }
         }
     };
-    render_table("Decided approvals", &columns, &body)
+    html! { div.activity { (render_table("Decided approvals", &columns, &body)) } }
 }

@@ -124,25 +124,19 @@ fn render_verdict(verdict: &Verdict) -> Markup {
 }
 
 fn render_entries(entries: &[EntryRow]) -> Markup {
-    let columns = [
-        Column::number("No."),
-        Column::text("When"),
-        Column::text("What"),
-        Column::text("Who"),
-        Column::number("Amount"),
-        Column::text("Hash"),
-    ];
+    let columns = [Column::text("When"), Column::text("What"), Column::number("Amount")];
     let rows = html! {
         @for entry in entries {
             tr {
-                td.number { (entry.seq) }
-                td { (render_moment(entry.at)) }
-                th scope="row" { (entry.what) span.sub { code { (entry.object) } } }
-                td { @if let Some(who) = &entry.who { (who) } @else { span.quiet { "the house" } } }
+                td { (render_moment(entry.at)) span.sub { "No. " (write_number(entry.seq)) } }
+                th scope="row" {
+                    (entry.what)
+                    span.sub { @if let Some(who) = &entry.who { (who) } @else { "the house" } " · " code { (entry.object) } }
+                    span.sub { "hash " code title=(entry.hash) { (entry.hash.chars().take(16).collect::<String>()) "…" } }
+                }
                 td.number { @if let Some(amount) = entry.amount { (write_dollars(amount)) } }
-                td { code title=(entry.hash) { (entry.hash.chars().take(8).collect::<String>()) "…" } }
             }
         }
     };
-    render_table("Entries of the audit chain", &columns, &rows)
+    html! { div.activity { (render_table("Entries of the audit chain", &columns, &rows)) } }
 }

@@ -39,11 +39,11 @@ pub fn render_confirmation(frame: &Frame, view: &Confirmation) -> Markup {
     let resumes = view.kind == ConfirmationKind::Resuming;
     let buttons = html! {
         @if view.kind == ConfirmationKind::EndingWithReason {
-            (Lines::new("reason", "reason", "Reason", &Entry::default()).hint("Stands in the audit chain."))
+            (Lines::new("reason", "reason", "Reason", &Entry::default()).hint("Shown to every member while it holds."))
         }
         div.actions {
             button.button.primary[resumes].danger-button[!resumes] type="submit" { (view.verb) }
-            a.button href=(view.back) { @if resumes { "Not now" } @else { "Keep it" } }
+            a.button href=(view.back) { @if view.kind == ConfirmationKind::Ending { "Keep it" } @else { "Not now" } }
         }
     };
     render_card(

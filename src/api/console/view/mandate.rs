@@ -251,7 +251,7 @@ fn render_fields(view: &NewMandate) -> Markup {
         }
         fieldset {
             legend { "Limits, in dollars" }
-            div.row {
+            div.row.row-tight {
                 (Field::text("per-transaction", "per_transaction_limit", "A transaction", &view.per_transaction).decimal().optional())
                 (Field::text("daily", "daily_limit", "A day", &view.daily).decimal().optional().hint("From 00:00 UTC."))
                 (Field::text("monthly", "monthly_limit", "A month", &view.monthly).decimal().optional().hint("From the 1st."))

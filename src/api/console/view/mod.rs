@@ -29,6 +29,7 @@ pub mod plot;
 pub mod setting;
 pub mod tenant;
 pub mod wallet;
+pub mod webhook;
 
 #[cfg(test)]
 mod law;

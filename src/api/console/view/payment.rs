@@ -78,7 +78,7 @@ fn explain(reason: &str) -> String {
 }
 
 fn render_rows(view: &Payments) -> Markup {
-    let columns = [Column::text("When"), Column::text("Merchant"), Column::text("Status"), Column::number("Amount")];
+    let columns = [Column::text("When"), Column::text("Merchant"), Column::number("Amount")];
     let rows = html! {
         @for row in &view.payments {
             @let payment = &row.payment;
@@ -86,22 +86,19 @@ fn render_rows(view: &Payments) -> Markup {
             tr {
                 td { (render_moment(payment.created_at)) }
                 th scope="row" {
-                    (payment.merchant)
-                    @if let Some(description) = &payment.description { span.sub.sub-wide { (description) } }
-                    span.sub { (row.agent_label) " · " a href=(build_href(&mandate, &[("tenant", &view.tenant)])) { "mandate" } }
-                }
-                td {
-                    (render_badge(&write_words(payment.status.as_str()), tone_of(payment.status)))
-                    @if !payment.reasons.is_empty() {
-                        span.sub.sub-wide { (payment.reasons.iter().map(|reason| explain(reason)).collect::<Vec<_>>().join(", ")) }
-                    }
+                    (payment.merchant) " " (render_badge(&write_words(payment.status.as_str()), tone_of(payment.status)))
                     @if payment.status == PaymentStatus::PendingApproval {
-                        span.sub { a href=(build_href("/account/approvals", &[("tenant", &view.tenant)])) { "decide" } }
+                        " " a.beside href=(build_href("/account/approvals", &[("tenant", &view.tenant)])) { "decide" }
                     }
+                    @if !payment.reasons.is_empty() {
+                        span.sub { (payment.reasons.iter().map(|reason| explain(reason)).collect::<Vec<_>>().join(", ")) }
+                    }
+                    @if let Some(description) = &payment.description { span.sub { (description) } }
+                    span.sub { (row.agent_label) " · " a href=(build_href(&mandate, &[("tenant", &view.tenant)])) { "mandate" } }
                 }
                 td.number { (write_dollars(payment.amount)) }
             }
         }
     };
-    render_table("Payments", &columns, &rows)
+    html! { div.activity { (render_table("Payments", &columns, &rows)) } }
 }

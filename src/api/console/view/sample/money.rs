@@ -12,8 +12,10 @@ use super::super::packet::{ItemRow, Packet, render_packet};
 use super::super::part::{Filter, Pager};
 use super::super::payment::{PaymentRow, Payments, render_payments};
 use super::super::wallet::{StopState, WalletCard, Wallets, render_wallets};
+use super::super::webhook::{AttemptRow, Delivery, Endpoint, OneWebhook, WebhookForm, Webhooks, render_webhook, render_webhooks};
 use super::*;
 use crate::domain::approval::{ApprovalStatus, Asked};
+use crate::domain::delivery::DeliveryStatus;
 use crate::domain::form::Usd;
 use crate::domain::form::approval::ApprovalForm;
 use crate::domain::form::lease::LeaseForm;
@@ -232,9 +234,9 @@ fn lease(w: Words, names: [&str; 2], status: LeaseStatus, minor: u64, children: 
 }
 
 fn leases(w: Words) -> Leases {
-    let deepest = (2..=8)
-        .rev()
-        .fold(vec![], |children, depth| vec![lease(w, ["Scout", "Scout of the scout"], LeaseStatus::Active, 4_000 >> (depth - 1), children)]);
+    let deepest = (2..=8).rev().fold(vec![], |children, depth| {
+        vec![lease(w, ["Scout", "Scout of the scout"], LeaseStatus::Active, 4_000 >> (depth - 1), children)]
+    });
     Leases {
         tenant: w.say("agent-alpha"),
         roots: vec![
@@ -310,6 +312,55 @@ fn packet(w: Words) -> Packet {
     }
 }
 
+fn endpoint(w: Words, disabled: bool) -> Endpoint {
+    Endpoint {
+        id: w.say("whk_01KGFQ4T1WZ3N8X5R7M2B6C9DE"),
+        url: w.say("https://ledger.example.org/hooks/guildhall"),
+        description: w.some("what the ledger clerk reads"),
+        events: vec![w.say("payment.*"), w.say("approval.requested")],
+        disabled: disabled.then(|| (w.say("its receiver answered 410, gone"), before(DAY_MS))),
+        created_at: before(12 * DAY_MS),
+    }
+}
+
+fn webhook(w: Words, disabled: bool) -> OneWebhook {
+    let delivery = |event, status, attempts| Delivery {
+        id: w.say("dlv_01KGFQ4T1WZ3N8X5R7M2B6C9DE"),
+        event: w.say(event),
+        event_id: w.say("evt_01KGFQ4T1WZ3N8X5R7M2B6C9DE"),
+        status,
+        created_at: before(HOUR_MS),
+        next_attempt_at: (status == DeliveryStatus::Pending).then(|| NOW.plus_ms(5 * MINUTE_MS)),
+        response_body: w.some("<h1>Bad gateway</h1>"),
+        attempts,
+    };
+    let attempt = |number, result| AttemptRow { number, at: before(HOUR_MS / number), duration_ms: 143, result: w.say(result) };
+    OneWebhook {
+        tenant: w.say("agent-alpha"),
+        endpoint: endpoint(w, disabled),
+        deliveries: vec![
+            delivery("payment.succeeded", DeliveryStatus::Delivered, vec![attempt(1, "200")]),
+            delivery("payment.denied", DeliveryStatus::Pending, vec![attempt(1, "502"), attempt(2, "no answer within 15 s")]),
+            delivery("approval.requested", DeliveryStatus::Failed, vec![]),
+        ],
+        filters: filters(w, &["All", "Pending", "Delivered", "Failed"]),
+        pager: pager(),
+    }
+}
+
+fn webhooks(w: Words) -> Webhooks {
+    Webhooks {
+        tenant: w.say("agent-alpha"),
+        endpoints: vec![endpoint(w, false), endpoint(w, true)],
+        form: WebhookForm {
+            url: w.wrong("http://localhost", "must begin with https://"),
+            events: w.wrong("payment", "there is no payment"),
+            description: w.entry(""),
+            error: w.some("There are twenty already."),
+        },
+    }
+}
+
 pub fn render_money_pages(w: Words) -> Vec<(&'static str, Markup)> {
     let frame = w.signed_in(None);
     let stopped = Frame { viewer: Some(Viewer { is_stopped: true, ..w.viewer(false) }), ..w.signed_in(None) };
@@ -343,6 +394,10 @@ pub fn render_money_pages(w: Words) -> Vec<(&'static str, Markup)> {
         ("audit", render_audit(&frame, &audit(w, Check::Done(whole)))),
         ("audit-broken", render_audit(&frame, &audit(w, Check::Done(broken)))),
         ("audit-long", render_audit(&frame, &audit(w, Check::NotAsked { href: "/account/audit?check_after=0".to_owned() }))),
+        ("webhooks", render_webhooks(&frame, &webhooks(w))),
+        ("webhooks-empty", render_webhooks(&frame, &Webhooks { tenant: tenant.clone(), ..Webhooks::default() })),
+        ("webhook", render_webhook(&frame, &webhook(w, false))),
+        ("webhook-disabled", render_webhook(&w.signed_in(secret(w, SecretKind::Webhook, "whsec_c2VjcmV0")), &webhook(w, true))),
         ("packet", render_packet(&frame, &packet(w))),
         (
             "confirm-stop",
