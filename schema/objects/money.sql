@@ -172,6 +172,9 @@ CREATE TABLE approval (
   CHECK ((status = 'pending') = (decided_at_ms IS NULL))
 ) STRICT, WITHOUT ROWID;
 
+-- How many approvals wait is asked at every look at the console.
+CREATE INDEX approval_pending ON approval (expires_at_ms) WHERE status = 'pending';
+
 -- What was decided without a reservation or payment to show for it, by the day: refusals, and what `authorize` answered.
 CREATE TABLE decision_count (
   day INTEGER NOT NULL,

@@ -1,6 +1,7 @@
 //! The border: routes as data, access, idempotency, limits, faults and replies.
 
 pub mod account;
+pub mod audit;
 pub mod birth;
 pub mod body;
 pub mod code;

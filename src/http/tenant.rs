@@ -182,6 +182,16 @@ impl Ctx {
         Ok(Seat { tenant, proof: Proof::User { user_id: human.user_id }, named: None })
     }
 
+    /// The seat of an operator at the tenant of that name, whoever its members are.
+    pub async fn operator_seat(&self, name: &str) -> Result<Seat, Fault> {
+        let Credential::Human(human) = &*self.credential() else { return Err(credential::bad_credential()) };
+        if !human.is_admin {
+            return Err(credential::bad_credential());
+        }
+        let tenant = self.resolve_tenant(name).await?.ok_or_else(Fault::not_found)?;
+        Ok(Seat { tenant, proof: Proof::Operator { user_id: human.user_id }, named: None })
+    }
+
     /// The idempotency claim of this request for its caller, when it brought a key.
     pub fn claim_at(&self, seat: &Seat) -> Result<Option<Claim>, Fault> {
         let Some(key) = self.idempotency_key()? else { return Ok(None) };

@@ -1,8 +1,8 @@
 //! `/account/agents`: the agents of a tenant, each with its keys.
 
-use super::tenant_data::{load_overview, show_key, show_status};
+use super::tenant_data::{show_key, show_status};
+use super::tenant_visit::TenantVisit;
 use super::view::agent::{AgentCard, Agents, render_agents};
-use super::visit::{Visit, signed_in};
 use crate::domain::limit::LimitClass;
 use crate::http::context::Ctx;
 use crate::http::fault::Fault;
@@ -29,14 +29,13 @@ fn show_agent(overview: &Overview, agent: &AgentView) -> AgentCard {
 
 /// 1. The tenant, if one is a member: 404. 2. The page: 200.
 async fn show_agents(ctx: &Ctx) -> Result<Reply, Fault> {
-    let visit = Visit::of_page(ctx, &signed_in(ctx)?).await?;
-    let tenant = visit.tenant()?.slug.to_string();
-    let overview = load_overview(ctx, &tenant).await?;
+    let visit = TenantVisit::of_page(ctx).await?;
+    let overview = &visit.overview;
     let view = Agents {
-        agents: overview.agents.iter().map(|agent| show_agent(&overview, agent)).collect(),
+        agents: overview.agents.iter().map(|agent| show_agent(overview, agent)).collect(),
         agents_max: overview.profile.plan.agents_max(),
-        tenant,
+        tenant: visit.tenant.clone(),
     };
-    let page = render_agents(&visit.frame, &view);
+    let page = render_agents(visit.frame(), &view);
     Ok(visit.answer(200, page))
 }

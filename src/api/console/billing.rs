@@ -4,12 +4,13 @@ use serde::{Deserialize, Deserializer};
 use serde_json::json;
 
 use super::posted::{Posted, Trouble};
-use super::tenant_data::{load_overview, show_activity, show_spend};
+use super::tenant_data::{show_activity, show_spend};
+use super::tenant_visit::TenantVisit;
 use super::view::billing::{Billing, Flow, FundForm, render_billing};
 use super::view::form::Entry;
 use super::view::notice::Notice;
 use super::view::part::{build_href, write_dollars};
-use super::visit::{Visit, redirect_with, signed_in};
+use super::visit::{redirect_with, signed_in};
 use crate::crypto::mac::random_alphanumerics;
 use crate::domain::id::WalletId;
 use crate::domain::limit::LimitClass;
@@ -39,22 +40,21 @@ const ROWS_MAX: usize = 25;
 const FUNDING_MINOR_MAX: u64 = 1_000_000;
 
 async fn render(ctx: &Ctx, human: &Human, tenant: Option<&str>, status: u16, amount: Entry, error: Option<String>) -> Result<Reply, Fault> {
-    let visit = Visit::of(ctx, human, tenant).await?;
-    let tenant = visit.tenant()?.slug.to_string();
-    let overview = load_overview(ctx, &tenant).await?;
-    let activity = show_activity(&overview, &human.user_id.to_string());
+    let visit = TenantVisit::of(ctx, human, tenant).await?;
+    let overview = &visit.overview;
+    let activity = show_activity(overview, &human.user_id.to_string());
     let view = Billing {
         wallet_id: overview.wallet.wallet_id.to_string(),
         is_sandbox: overview.wallet.mode == Mode::Sandbox,
         available: overview.wallet.balance.available,
         held: overview.wallet.balance.held,
         query_price: Micros::new(ctx.edge.settings.query_price_micros).unwrap_or_default(),
-        spend: show_spend(&overview),
+        spend: show_spend(overview),
         activity: activity.into_iter().filter(|row| row.flow != Flow::None).take(ROWS_MAX).collect(),
         fund: FundForm { amount, idempotency_key: random_alphanumerics(24, &mut PlatformEntropy), error },
-        tenant,
+        tenant: visit.tenant.clone(),
     };
-    let page = render_billing(&visit.frame, &view);
+    let page = render_billing(visit.frame(), &view);
     Ok(visit.answer(status, page))
 }
 

@@ -3,11 +3,12 @@
 use serde::{Deserialize, Deserializer};
 
 use super::posted::{Posted, Trouble};
-use super::tenant_data::{find_agent_label, load_overview};
+use super::tenant_data::find_agent_label;
+use super::tenant_visit::TenantVisit;
 use super::view::enrollment::{Enrollment, TokenForm, TokenRow, TokenStatus as ShownStatus, render_enrollment};
 use super::view::notice::{Notice, Secret, SecretKind};
 use super::view::part::build_href;
-use super::visit::{Visit, redirect_with, signed_in};
+use super::visit::{redirect_with, signed_in};
 use crate::domain::enrollment::TokenStatus;
 use crate::domain::key::KeyKind;
 use crate::domain::limit::LimitClass;
@@ -48,14 +49,13 @@ fn show_token(overview: &Overview, token: EnrollmentView) -> TokenRow {
 }
 
 async fn render(ctx: &Ctx, human: &Human, tenant: Option<&str>, status: u16, form: TokenForm) -> Result<Reply, Fault> {
-    let visit = Visit::of(ctx, human, tenant).await?;
-    let tenant = visit.tenant()?.slug.to_string();
-    let overview = load_overview(ctx, &tenant).await?;
-    let seat = ctx.member_seat(&tenant).await?;
-    let answer = ctx.call_tenant(&seat, Command::ListEnrollments).await?;
+    let visit = TenantVisit::of(ctx, human, tenant).await?;
+    let overview = &visit.overview;
+    let answer = ctx.call_tenant(&visit.seat, Command::ListEnrollments).await?;
     let Outcome::Enrollments(tokens) = answer.outcome else { return Err(unexpected(&answer.outcome)) };
-    let view = Enrollment { tenant, tokens: tokens.into_iter().map(|token| show_token(&overview, token)).collect(), form };
-    let page = render_enrollment(&visit.frame, &view);
+    let tokens = tokens.into_iter().map(|token| show_token(overview, token)).collect();
+    let view = Enrollment { tenant: visit.tenant.clone(), tokens, form };
+    let page = render_enrollment(visit.frame(), &view);
     Ok(visit.answer(status, page))
 }
 

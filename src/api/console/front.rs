@@ -28,7 +28,14 @@ async fn show_front(ctx: &Ctx) -> Result<Reply, Fault> {
         Some(human) => session::open_form(ctx, Some(human))?.csrf,
         None => String::new(),
     };
-    let viewer = human.map(|human| Viewer { email: human.email, is_operator: human.is_admin, tenants: Vec::new(), tenant: None });
+    let viewer = human.map(|human| Viewer {
+        email: human.email,
+        is_operator: human.is_admin,
+        tenants: Vec::new(),
+        tenant: None,
+        approvals_waiting: 0,
+        is_stopped: false,
+    });
     let frame = Frame { now: ctx.now, csrf, viewer, notice: None };
     let view = Front {
         origin: ctx.edge.settings.public_origin.clone(),

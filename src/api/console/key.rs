@@ -4,12 +4,13 @@ use serde::{Deserialize, Deserializer};
 
 use super::posted::{Posted, Trouble};
 use super::tenant_data::{find_agent_label, load_overview, show_key};
+use super::tenant_visit::TenantVisit;
 use super::view::form::Entry;
-use super::view::key::{AgentKeyForm, AgentOption, ApiKeyForm, Keys, render_key_page};
+use super::view::key::{AgentKeyForm, ApiKeyForm, Keys, render_key_page};
 use super::view::notice::{Notice, Secret, SecretKind};
 use super::view::part::build_href;
-use super::visit::{Visit, redirect_with, signed_in};
-use crate::domain::agent::{AgentStatus, parse_agent_id};
+use super::visit::{redirect_with, signed_in};
+use crate::domain::agent::parse_agent_id;
 use crate::domain::key::KeyKind;
 use crate::domain::limit::LimitClass;
 use crate::domain::scope::Scopes;
@@ -53,24 +54,22 @@ async fn render(
     agent_form: AgentKeyForm,
     api_form: ApiKeyForm,
 ) -> Result<Reply, Fault> {
-    let visit = Visit::of(ctx, human, tenant).await?;
-    let tenant = visit.tenant()?.slug.to_string();
-    let overview = load_overview(ctx, &tenant).await?;
+    let visit = TenantVisit::of(ctx, human, tenant).await?;
+    let overview = &visit.overview;
     let of_agents = |kind: KeyKind| kind == KeyKind::Agent;
     let rows = |of_agent: bool| {
         let keys = overview.keys.iter().filter(move |key| of_agents(key.kind) == of_agent);
-        keys.map(|key| show_key(&overview, key)).collect()
+        keys.map(|key| show_key(overview, key)).collect()
     };
-    let active = overview.agents.iter().filter(|agent| agent.status == AgentStatus::Active);
     let view = Keys {
-        agents: active.map(|agent| AgentOption { agent_id: agent.agent_id.to_string(), label: agent.label.clone() }).collect(),
+        agents: visit.active_agents(),
         agent_keys: rows(true),
         api_keys: rows(false),
         agent_form,
         api_form,
-        tenant,
+        tenant: visit.tenant.clone(),
     };
-    let page = render_key_page(&visit.frame, &view);
+    let page = render_key_page(visit.frame(), &view);
     Ok(visit.answer(status, page))
 }
 

@@ -5,7 +5,9 @@
 //! with words beside the field that is wrong.
 
 pub mod agent;
+pub mod approval;
 pub mod asset;
+pub mod audit;
 pub mod billing;
 pub mod enrollment;
 pub mod entrance;
@@ -14,12 +16,20 @@ mod flash;
 pub mod front;
 pub mod invitation;
 pub mod key;
+pub mod lease;
+mod listing;
+pub mod mandate;
 pub mod operator;
 mod overview;
+pub mod packet;
+pub mod payment;
 mod posted;
 pub mod revocation;
 pub mod setting;
 pub mod tenant;
 mod tenant_data;
+mod tenant_visit;
 pub mod view;
 mod visit;
+pub mod wallet;
+pub mod webhook;

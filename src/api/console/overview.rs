@@ -22,12 +22,18 @@ const ROWS_MAX: usize = 12;
 /// 1. Whose page it is. 2. Each tenant as its object tells it. 3. The page: 200.
 pub async fn show_overview(ctx: &Ctx, human: &Human) -> Result<Reply, Fault> {
     ctx.set_credential(Credential::Human(human.clone()));
-    let visit = Visit::of_page(ctx, human).await?;
+    let mut visit = Visit::of_page(ctx, human).await?;
     let account = ctx.with_database(async |database| user::find_by_id(database, human.user_id).await).await?;
     let name = account.map_or_else(|| human.email.clone(), |account| account.name);
     let mut page = Page { name, ..Page::default() };
     for membership in visit.memberships.iter().take(TENANTS_MAX) {
         add_tenant(ctx, human, membership, &mut page).await?;
+    }
+    if let Some(viewer) = visit.frame.viewer.as_mut()
+        && let Some(here) = page.tenants.iter().find(|card| Some(&card.tenant) == viewer.tenant.as_ref())
+    {
+        viewer.approvals_waiting = here.approvals_waiting;
+        viewer.is_stopped = here.is_stopped;
     }
     page.activity.sort_by_key(|row| Reverse(row.at));
     page.activity.truncate(ROWS_MAX);
@@ -50,6 +56,8 @@ async fn add_tenant(ctx: &Ctx, human: &Human, membership: &Membership, page: &mu
         available: overview.wallet.balance.available,
         held: overview.wallet.balance.held,
         spent_30_days: sum_days(&show_spend(&overview)),
+        approvals_waiting: overview.approvals_waiting,
+        is_stopped: overview.stop.on,
         agents: u64::try_from(living).unwrap_or(u64::MAX),
     });
     page.activity.extend(show_activity(&overview, &human.user_id.to_string()));

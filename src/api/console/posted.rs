@@ -82,7 +82,7 @@ impl Trouble {
 }
 
 /// A capital in front, a full stop behind.
-fn write_sentence(text: &str) -> String {
+pub fn write_sentence(text: &str) -> String {
     let mut chars = text.trim_end_matches('.').chars();
     chars.next().map_or_else(String::new, |first| format!("{}{}.", first.to_uppercase(), chars.as_str()))
 }

@@ -2,7 +2,7 @@
 
 use super::posted::Posted;
 use super::tenant_data::{load_overview, show_key};
-use super::view::confirmation::{Confirmation, render_confirmation};
+use super::view::confirmation::{Confirmation, ConfirmationKind, render_confirmation};
 use super::view::notice::Notice;
 use super::view::part::{build_href, encode_component};
 use super::visit::{Visit, redirect_with, signed_in};
@@ -51,6 +51,7 @@ async fn ask_about_key(ctx: &Ctx) -> Result<Reply, Fault> {
         verb: "Revoke".to_owned(),
         back: build_href("/account/keys", &[("tenant", &tenant)]),
         tenant: Some(tenant),
+        kind: ConfirmationKind::Ending,
     };
     let page = render_confirmation(&visit.frame, &view);
     Ok(visit.answer(200, page))
@@ -87,6 +88,7 @@ async fn ask_about_token(ctx: &Ctx) -> Result<Reply, Fault> {
         verb: "Revoke".to_owned(),
         back: build_href("/account/enrollment", &[("tenant", &tenant)]),
         tenant: Some(tenant),
+        kind: ConfirmationKind::Ending,
     };
     let page = render_confirmation(&visit.frame, &view);
     Ok(visit.answer(200, page))

@@ -92,7 +92,7 @@ pub fn show_activity(overview: &Overview, viewer: &str) -> Vec<Activity> {
 }
 
 /// Whose doing it was: an agent's, a human's; nobody's when the house did it by itself.
-fn name_actor(overview: &Overview, actor: &str, viewer: &str) -> Option<String> {
+pub fn name_actor(overview: &Overview, actor: &str, viewer: &str) -> Option<String> {
     if let Some(address) = actor.strip_prefix("wallet:") {
         let agent = overview.agents.iter().find(|agent| agent.address.as_ref().is_some_and(|known| known.as_str() == address));
         return Some(agent.map_or_else(|| address.to_owned(), |agent| agent.label.clone()));
@@ -126,7 +126,7 @@ const fn flow_of(action: Action) -> Flow {
 }
 
 /// An action in words: its own where its name would say too little, else its name.
-fn name_action(action: Action) -> String {
+pub fn name_action(action: Action) -> String {
     let own = match action {
         Action::TenantUpdated => "Tenant changed",
         Action::EnrollmentMinted => "Enrollment token made",

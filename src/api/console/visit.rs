@@ -77,6 +77,8 @@ impl Visit {
             is_operator: human.is_admin,
             tenants: memberships.iter().map(|membership| membership.slug.to_string()).collect(),
             tenant: current.and_then(|at| memberships.get(at)).map(|membership| membership.slug.to_string()),
+            approvals_waiting: 0,
+            is_stopped: false,
         };
         let csrf = session::open_form(ctx, Some(human))?.csrf;
         let frame = Frame { now: ctx.now, csrf, viewer: Some(viewer), notice };

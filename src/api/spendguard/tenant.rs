@@ -12,7 +12,7 @@ use crate::http::reply::Reply;
 use crate::http::route::Route;
 use crate::http::tenant::unexpected;
 use crate::objects::tenant::command::Command;
-use crate::objects::tenant::outcome::{ActivityEntry, AuditVerified, Outcome, Profile};
+use crate::objects::tenant::outcome::{ActivityEntry, Outcome, Profile};
 use crate::routes;
 
 pub static ROUTES: &[Route] = routes! {
@@ -176,43 +176,20 @@ fn read_whole(text: &str) -> Option<u64> {
     text.parse().ok().filter(|_| is_plain)
 }
 
-/// Entries one step recomputes: the object does nothing else meanwhile, some 10 ms.
-const STEP_ENTRIES: u64 = 1_000;
-/// Steps of one request: each is a hop, and a platform allows a request a thousand.
-const STEPS_MAX: u64 = 200;
-
 /// 1. `after_seq`: 400. 2. Walk the chain step by step, up to where it ended when the walk began, a bad entry, or as far as one
 /// request goes. 3. Answer: 200.
 async fn verify_audit(ctx: &Ctx) -> Result<Reply, Fault> {
     let bad = || Fault::field("after_seq", "must be a whole number that is not negative");
     let after_seq = ctx.incoming.query_value("after_seq").map_or(Ok(0), |text| read_whole(text).ok_or_else(bad))?;
     let seat = ctx.management_seat().await?;
-    let first = ctx.call_tenant(&seat, Command::VerifyAudit { after_seq, limit: STEP_ENTRIES }).await?;
-    let mut walked = read_walk(first.outcome)?;
-    let (head_seq, head_hash) = (walked.head_seq, walked.head_hash);
-    let mut entries = walked.entries;
-    let mut steps = 1;
-    while walked.valid && walked.walked_seq < head_seq && steps < STEPS_MAX {
-        let limit = STEP_ENTRIES.min(head_seq - walked.walked_seq);
-        let next = ctx.call_tenant_as_house(seat.tenant, Command::VerifyAudit { after_seq: walked.walked_seq, limit }).await?;
-        walked = read_walk(next.outcome)?;
-        entries += walked.entries;
-        steps += 1;
-    }
+    let walked = ctx.walk_audit(&seat, after_seq).await?;
     let verdict = AuditVerdict {
         valid: walked.valid,
-        entries,
-        head_hash: head_hash.to_string(),
+        entries: walked.entries,
+        head_hash: walked.head_hash.to_string(),
         first_bad_seq: walked.first_bad_seq,
         verified_seq: walked.walked_seq,
-        complete: walked.walked_seq >= head_seq,
+        complete: walked.walked_seq >= walked.head_seq,
     };
     Ok(Reply::json(200, &verdict)?.no_store())
-}
-
-fn read_walk(outcome: Outcome) -> Result<AuditVerified, Fault> {
-    match outcome {
-        Outcome::AuditVerified(walked) => Ok(walked),
-        other => Err(unexpected(&other)),
-    }
 }

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::identity::outcome::AgentOutcome;
-use super::money::outcome::MoneyOutcome;
+use super::money::outcome::{MoneyOutcome, Stopped};
 use super::proof::outcome::ProofOutcome;
 use super::webhook::command::WebhookOutcome;
 use crate::domain::address::LoginAddress;
@@ -270,6 +270,10 @@ pub struct Overview {
     pub spend: Vec<DaySpend>,
     /// Newest first.
     pub activity: Vec<ActivityEntry>,
+    /// The kill switch.
+    pub stop: Stopped,
+    /// Approvals that wait for a human.
+    pub approvals_waiting: u64,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -1,6 +1,7 @@
 //! What a page about the tenant shows, read in one call.
 
 use super::desk::{Desk, Done, Step};
+use super::money::control;
 use super::outcome::{Outcome, Overview};
 use super::{agent, audit, key, profile, wallet};
 use crate::domain::key::KeyKind;
@@ -10,6 +11,7 @@ const AGENTS_MAX: u64 = 500;
 
 /// The tenant, its default wallet, its agents and keys, `days` of spend and the latest `entries` of the audit chain.
 pub(super) fn read(desk: &Desk<'_>, days: u64, entries: u64) -> Step<Done> {
+    let (stop, approvals_waiting) = control::read_standing(desk)?;
     let overview = Overview {
         profile: profile::read(desk)?,
         wallet: wallet::find(desk, desk.caller.default_wallet)?,
@@ -17,6 +19,8 @@ pub(super) fn read(desk: &Desk<'_>, days: u64, entries: u64) -> Step<Done> {
         keys: key::read_living(desk, &[KeyKind::Agent, KeyKind::Live, KeyKind::Test])?,
         spend: profile::read_daily_spend(desk, days)?,
         activity: audit::read_latest(desk, entries, None)?,
+        stop,
+        approvals_waiting,
     };
     Ok(Outcome::Overview(Box::new(overview)).into())
 }

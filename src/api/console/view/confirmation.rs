@@ -2,7 +2,7 @@
 
 use maud::{Markup, html};
 
-use super::form::render_form;
+use super::form::{Entry, Lines, render_form};
 use super::layout::{Frame, render_card};
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,13 +21,29 @@ pub struct Confirmation {
     pub verb: String,
     /// The own path to go back to.
     pub back: String,
+    pub kind: ConfirmationKind,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum ConfirmationKind {
+    /// Something ends.
+    #[default]
+    Ending,
+    /// Something ends, and one may say why.
+    EndingWithReason,
+    /// Something goes on.
+    Resuming,
 }
 
 pub fn render_confirmation(frame: &Frame, view: &Confirmation) -> Markup {
+    let resumes = view.kind == ConfirmationKind::Resuming;
     let buttons = html! {
+        @if view.kind == ConfirmationKind::EndingWithReason {
+            (Lines::new("reason", "reason", "Reason", &Entry::default()).hint("Shown to every member while it holds."))
+        }
         div.actions {
-            button.button.danger-button type="submit" { (view.verb) }
-            a.button href=(view.back) { "Keep it" }
+            button.button.primary[resumes].danger-button[!resumes] type="submit" { (view.verb) }
+            a.button href=(view.back) { @if view.kind == ConfirmationKind::Ending { "Keep it" } @else { "Not now" } }
         }
     };
     render_card(
@@ -35,7 +51,7 @@ pub fn render_confirmation(frame: &Frame, view: &Confirmation) -> Markup {
         &view.question,
         &html! {
             h1 { (view.question) }
-            dl.pairs.pairs-wide { @for (name, value) in &view.facts { div { dt { (name) } dd { (value) } } } }
+            @if !view.facts.is_empty() { dl.pairs.pairs-wide { @for (name, value) in &view.facts { div { dt { (name) } dd { (value) } } } } }
             p { (view.consequence) }
             (render_form(&view.action, &frame.csrf, view.tenant.as_deref(), &buttons))
         },

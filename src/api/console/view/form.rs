@@ -169,6 +169,40 @@ impl Render for Choice<'_> {
     }
 }
 
+/// Several lines of text, not required. The return key makes a new line, so it never presses a button.
+#[derive(Debug, Clone, Copy)]
+pub struct Lines<'a> {
+    id: &'a str,
+    name: &'a str,
+    label: &'a str,
+    entry: &'a Entry,
+    hint: Option<&'a str>,
+}
+
+impl<'a> Lines<'a> {
+    /// A field named `name`, holding `entry`; `id` is unique in its page.
+    pub fn new(id: &'a str, name: &'a str, label: &'a str, entry: &'a Entry) -> Self {
+        Self { id, name, label, entry, hint: None }
+    }
+
+    pub fn hint(self, hint: &'a str) -> Self {
+        Self { hint: Some(hint), ..self }
+    }
+}
+
+impl Render for Lines<'_> {
+    fn render(&self) -> Markup {
+        let error = self.entry.error.as_deref();
+        // A line feed behind the opening tag is none of the text's (HTML 13.1.2.5): ours is the one left out.
+        let text = format!("\n{}", self.entry.value);
+        let input = html! {
+            textarea id=(self.id) name=(self.name) rows="2" autocomplete="off" aria-invalid=[error.map(|_| "true")]
+                aria-describedby=[describe(self.id, self.hint, error)] autofocus[error.is_some()] { (text) }
+        };
+        render_labelled(self.id, self.label, self.hint, error, false, &input)
+    }
+}
+
 /// The ids of the hint and the error, for `aria-describedby`.
 fn describe(id: &str, hint: Option<&str>, error: Option<&str>) -> Option<String> {
     match (hint, error) {

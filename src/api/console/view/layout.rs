@@ -4,7 +4,7 @@ use maud::{DOCTYPE, Markup, html};
 
 use super::form::render_form;
 use super::notice::{Notice, render_notice};
-use super::part::build_href;
+use super::part::{build_href, write_number};
 use crate::api::console::asset::{ICON, SCRIPT, STYLE};
 use crate::domain::time::Timestamp;
 
@@ -27,32 +27,56 @@ pub struct Viewer {
     pub tenants: Vec<String>,
     /// The one the page is about.
     pub tenant: Option<String>,
+    /// Approvals that wait there.
+    pub approvals_waiting: u64,
+    /// Whether all spending there is stopped.
+    pub is_stopped: bool,
 }
 
 /// The pages of the navigation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Section {
     Overview,
+    Approvals,
+    Mandates,
+    Payments,
+    Leases,
+    Wallets,
+    Billing,
     Agents,
     Keys,
     Enrollment,
-    Billing,
+    Webhooks,
+    Audit,
     Tenants,
     Settings,
     Operator,
 }
 
 impl Section {
-    const ALL: [Self; 8] =
-        [Self::Overview, Self::Agents, Self::Keys, Self::Enrollment, Self::Billing, Self::Tenants, Self::Settings, Self::Operator];
+    /// What belongs together stands together: the money, the agents, what leaves a trace, the house.
+    const GROUPS: [&[Self]; 5] = [
+        &[Self::Overview],
+        &[Self::Approvals, Self::Mandates, Self::Payments, Self::Leases, Self::Wallets, Self::Billing],
+        &[Self::Agents, Self::Keys, Self::Enrollment],
+        &[Self::Webhooks, Self::Audit],
+        &[Self::Tenants, Self::Settings, Self::Operator],
+    ];
 
     pub const fn path(self) -> &'static str {
         match self {
             Self::Overview => "/account",
+            Self::Approvals => "/account/approvals",
+            Self::Mandates => "/account/mandates",
+            Self::Payments => "/account/payments",
+            Self::Leases => "/account/leases",
+            Self::Wallets => "/account/wallets",
+            Self::Billing => "/account/billing",
             Self::Agents => "/account/agents",
             Self::Keys => "/account/keys",
             Self::Enrollment => "/account/enrollment",
-            Self::Billing => "/account/billing",
+            Self::Webhooks => "/account/webhooks",
+            Self::Audit => "/account/audit",
             Self::Tenants => "/account/tenants",
             Self::Settings => "/account/settings",
             Self::Operator => "/account/operator",
@@ -62,10 +86,17 @@ impl Section {
     const fn label(self) -> &'static str {
         match self {
             Self::Overview => "Overview",
+            Self::Approvals => "Approvals",
+            Self::Mandates => "Mandates",
+            Self::Payments => "Payments",
+            Self::Leases => "Leases",
+            Self::Wallets => "Wallets",
+            Self::Billing => "Billing",
             Self::Agents => "Agents",
             Self::Keys => "Keys",
             Self::Enrollment => "Enrollment",
-            Self::Billing => "Billing",
+            Self::Webhooks => "Webhooks",
+            Self::Audit => "Audit",
             Self::Tenants => "Tenants",
             Self::Settings => "Settings",
             Self::Operator => "Operator",
@@ -74,7 +105,7 @@ impl Section {
 
     /// Whether the page shows one tenant, so that switching stays on it.
     const fn is_of_tenant(self) -> bool {
-        matches!(self, Self::Agents | Self::Keys | Self::Enrollment | Self::Billing)
+        !matches!(self, Self::Overview | Self::Tenants | Self::Settings | Self::Operator)
     }
 
     /// Its address; it names the tenant one is at, so that the next page stays there.
@@ -95,6 +126,7 @@ pub fn render_console(frame: &Frame, section: Section, title: &str, heading: &Ma
                 main id="main" tabindex="-1" {
                     (heading)
                     (render_notice(frame.notice.as_ref()))
+                    @if let Some(viewer) = frame.viewer.as_ref().filter(|_| section != Section::Wallets) { (render_stop(viewer)) }
                     (body)
                 }
             }
@@ -224,16 +256,35 @@ fn render_switcher(viewer: &Viewer, section: Section) -> Markup {
 }
 
 fn render_navigation(viewer: &Viewer, here: Section) -> Markup {
-    let shown = Section::ALL.into_iter().filter(|section| viewer.is_operator || *section != Section::Operator);
+    let shown = |section: &&Section| viewer.is_operator || **section != Section::Operator;
     html! {
         nav.side aria-label="Console" {
-            ul {
-                @for section in shown {
-                    li {
-                        a href=(section.href(viewer.tenant.as_deref())) aria-current=[(section == here).then_some("page")] { (section.label()) }
+            div.side-groups {
+                @for group in Section::GROUPS {
+                    ul {
+                        @for section in group.iter().filter(shown) { li { (render_place(viewer, *section, *section == here)) } }
                     }
                 }
             }
+        }
+    }
+}
+
+fn render_place(viewer: &Viewer, section: Section, is_here: bool) -> Markup {
+    let waiting = if section == Section::Approvals { viewer.approvals_waiting } else { 0 };
+    html! {
+        a href=(section.href(viewer.tenant.as_deref())) aria-current=[is_here.then_some("page")] {
+            (section.label())
+            @if waiting > 0 { " " span.waiting { (write_number(waiting)) span.unseen { " waiting" } } }
+        }
+    }
+}
+
+/// That nothing is spent is said on every page of the tenant.
+fn render_stop(viewer: &Viewer) -> Markup {
+    html! {
+        @if viewer.is_stopped {
+            p.notice.notice-trouble { "All spending is stopped. " a href=(Section::Wallets.href(viewer.tenant.as_deref())) { "See why, or resume it" } }
         }
     }
 }

@@ -4,6 +4,8 @@
 //! holds no data. No page carries an inline style or script, so the strict policy of [`super::asset`] holds on all.
 
 pub mod agent;
+pub mod approval;
+pub mod audit;
 pub mod billing;
 pub mod confirmation;
 pub mod enrollment;
@@ -11,16 +13,23 @@ pub mod entrance;
 pub mod failure;
 pub mod form;
 pub mod front;
+pub mod gauge;
 pub mod invitation;
 pub mod key;
 pub mod layout;
+pub mod lease;
+pub mod mandate;
 pub mod notice;
 pub mod operator;
 pub mod overview;
+pub mod packet;
 pub mod part;
+pub mod payment;
 pub mod plot;
 pub mod setting;
 pub mod tenant;
+pub mod wallet;
+pub mod webhook;
 
 #[cfg(test)]
 mod law;

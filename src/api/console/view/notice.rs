@@ -32,6 +32,8 @@ pub enum SecretKind {
     EnrollmentToken,
     /// `tl_`
     ApiKey,
+    /// `whsec_`
+    Webhook,
 }
 
 pub fn render_notice(notice: Option<&Notice>) -> Markup {
@@ -50,18 +52,20 @@ fn render_secret(secret: &Secret) -> Markup {
         SecretKind::AgentKey => ("Agent key", "The agent sends it with every call, beside the tenant's name:"),
         SecretKind::EnrollmentToken => ("Enrollment token", "An agent that has signed in with its wallet hands it in once:"),
         SecretKind::ApiKey => ("API key", "Send it with every management call:"),
+        SecretKind::Webhook => ("Webhook secret", "The receiver verifies every delivery with it, as Standard Webhooks says:"),
     };
     let usage = match secret.kind {
         SecretKind::AgentKey => format!("X-Tenant-ID: {}\nX-Tenant-Token: {}", secret.tenant, secret.value),
         SecretKind::EnrollmentToken => format!("POST /v2/agents/enroll\n{{\"enrollment_token\":\"{}\"}}", secret.value),
         SecretKind::ApiKey => format!("X-API-Key: {}", secret.value),
+        SecretKind::Webhook => format!("new Webhook(\"{}\").verify(body, headers)", secret.value),
     };
     html! {
         section.secret aria-labelledby="secret-title" {
             h2 id="secret-title" {
                 (title) @if !secret.label.is_empty() { " for " q { (secret.label) } }
             }
-            p.secret-once { strong { "Shown once." } " We keep only a hash of it. Copy it now and store it safely; if it is lost, revoke it and make another." }
+            p.secret-once { strong { "Shown once." } " Copy it now and store it safely; if it is lost, make another." @if secret.kind != SecretKind::Webhook { " We keep only a hash of it." } }
             (render_copyable("secret-value", &secret.value))
             p.secret-how { (how) }
             pre tabindex="0" { code { (usage) } }

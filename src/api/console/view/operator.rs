@@ -2,6 +2,7 @@
 
 use maud::{Markup, html};
 
+use super::form::{Entry, Field};
 use super::layout::{Frame, Section, render_console};
 use super::notice::render_copyable;
 use super::part::{render_distance, render_empty, render_heading, write_number};
@@ -62,6 +63,13 @@ pub fn render_operator(frame: &Frame, view: &Operator) -> Markup {
             section aria-labelledby="counts" {
                 h2.unseen id="counts" { "Counts" }
                 dl.counts { @for (name, count) in counts { div { dt { (name) } dd { (write_number(count)) } } } }
+            }
+            section.panel aria-labelledby="packet" {
+                h2 id="packet" { "Go/no-go packet" }
+                form method="get" action="/account/operator/packet" {
+                    (Field::text("packet-tenant", "tenant", "Tenant", &Entry::default()).hint("Its id, such as agent-alpha, or its UUID."))
+                    div.actions { button.button type="submit" { "Open" } }
+                }
             }
             section aria-labelledby="mail" {
                 h2 id="mail" { "Mail waiting" }

@@ -4,7 +4,7 @@ use maud::{Markup, html};
 
 use super::billing::{Activity, render_activity};
 use super::layout::{Frame, Section, render_console};
-use super::part::{build_href, render_heading, write_count, write_dollars};
+use super::part::{build_href, render_heading, write_count, write_dollars, write_number};
 use crate::domain::money::Micros;
 
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -28,6 +28,9 @@ pub struct TenantCard {
     pub spent_30_days: Micros,
     /// Agents not revoked.
     pub agents: u64,
+    pub approvals_waiting: u64,
+    /// Whether all spending is stopped.
+    pub is_stopped: bool,
 }
 
 pub fn render_overview(frame: &Frame, view: &Overview) -> Markup {
@@ -72,6 +75,10 @@ fn render_tenant_card(card: &TenantCard) -> Markup {
             dl.pairs {
                 div { dt { "Held" } dd { (write_dollars(card.held)) } }
                 div { dt { "Spent, 30 days" } dd { (write_dollars(card.spent_30_days)) } }
+                @if card.approvals_waiting > 0 {
+                    div { dt { "Approvals" } dd { a href=(href("/account/approvals")) { (write_number(card.approvals_waiting)) " waiting" } } }
+                }
+                @if card.is_stopped { div { dt { "Spending" } dd { a href=(href("/account/wallets")) { "stopped" } } } }
                 div { dt { "Agents" } dd { a href=(href("/account/agents")) { (write_count(card.agents, "agent", "agents")) } } }
             }
         }

@@ -186,6 +186,51 @@ pub fn render_table(caption: &str, columns: &[Column], rows: &Markup) -> Markup 
     }
 }
 
+/// One of several views of a list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Filter {
+    pub text: String,
+    pub href: String,
+    pub is_current: bool,
+}
+
+/// Links to the views of a list; `label` says what they choose.
+pub fn render_filters(label: &str, filters: &[Filter]) -> Markup {
+    html! {
+        nav.filters aria-label=(label) {
+            ul {
+                @for filter in filters {
+                    li { a href=(filter.href) aria-current=[filter.is_current.then_some("true")] { (filter.text) } }
+                }
+            }
+        }
+    }
+}
+
+/// The way through a list that is read by pages, newest first.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Pager {
+    /// Back to the first page, when this is another.
+    pub newest: Option<String>,
+    pub older: Option<String>,
+}
+
+pub fn render_pager(pager: &Pager) -> Markup {
+    html! {
+        @if pager.newest.is_some() || pager.older.is_some() {
+            nav.pager aria-label="Pages" {
+                @if let Some(href) = &pager.newest { a.button.small href=(href) { "Newest" } }
+                @if let Some(href) = &pager.older { a.button.small href=(href) rel="next" { "Older" } }
+            }
+        }
+    }
+}
+
+/// A stored name for the eye: `pending approval`.
+pub fn write_words(name: &str) -> String {
+    name.replace(['_', '.'], " ")
+}
+
 /// What stands where a list has no rows.
 pub fn render_empty(text: &str) -> Markup {
     html! { p.empty { (text) } }

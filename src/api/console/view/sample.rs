@@ -1,10 +1,13 @@
 //! One of every page, for the laws and for the eye.
 
+mod money;
+mod webhook;
+
 use maud::Markup;
 
 use super::agent::{AgentCard, AgentStatus, Agents, render_agents};
 use super::billing::{Activity, Billing, Flow, FundForm, render_billing};
-use super::confirmation::{Confirmation, render_confirmation};
+use super::confirmation::{Confirmation, ConfirmationKind, render_confirmation};
 use super::enrollment::{Enrollment, TokenForm, TokenRow, TokenStatus, render_enrollment};
 use super::entrance::{Registration, SignIn, render_registration, render_sign_in};
 use super::failure::{Failure, render_failure};
@@ -51,6 +54,8 @@ impl Words {
             is_operator,
             tenants: vec![self.say("agent-alpha"), self.say("night-watch"), self.say("u-7gq2mz4k1p")],
             tenant: self.some("agent-alpha"),
+            approvals_waiting: 2,
+            is_stopped: false,
         }
     }
 
@@ -126,6 +131,8 @@ fn overview(w: Words) -> Overview {
         held: micros(held),
         spent_30_days: micros(available / 17),
         agents,
+        approvals_waiting: agents / 2,
+        is_stopped: agents == 1,
     };
     Overview {
         name: w.say("Ada"),
@@ -240,6 +247,7 @@ fn confirmation(w: Words) -> Confirmation {
         tenant: w.some("agent-alpha"),
         verb: w.say("Revoke"),
         back: "/account/keys?tenant=agent-alpha".to_owned(),
+        kind: ConfirmationKind::Ending,
     }
 }
 
@@ -355,5 +363,7 @@ fn render_console_pages(w: Words) -> Vec<(&'static str, Markup)> {
 pub fn render_pages(words: Words) -> Vec<(&'static str, Markup)> {
     let mut pages = render_open_pages(words);
     pages.extend(render_console_pages(words));
+    pages.extend(money::render_money_pages(words));
+    pages.extend(webhook::render_webhook_pages(words));
     pages
 }

@@ -16,6 +16,10 @@ statements! {
         packet_updated_by = ?3, packet_updated_at_ms = ?4";
     IS_COMPLETE = "SELECT packet_is_complete FROM control";
     READ_STOP = "SELECT stopped, stop_reason, stop_changed_by, stop_changed_at_ms FROM control";
+    /// The kill switch, and how many questions wait for a human: those that have run out wait no longer.
+    READ_STANDING = "SELECT stopped, stop_reason, stop_changed_by, stop_changed_at_ms,
+            (SELECT count(*) FROM approval WHERE status = 'pending' AND expires_at_ms > ?1)
+        FROM control";
     WRITE_STOP = "UPDATE control SET stopped = ?1, stop_reason = ?2, stop_changed_by = ?3, stop_changed_at_ms = ?4";
 }
 
@@ -60,12 +64,21 @@ pub(super) fn set_stop(desk: &mut Desk<'_>, on: bool, reason: Option<&str>) -> S
         desk.record(action, &tenant, None, &serde_json::json!({ "on": on, "reason": reason }))?;
     }
     let row = desk.sql.first(READ_STOP, &[])?.ok_or(SqlError::Shape("no brakes"))?;
+    Ok(MoneyOutcome::Stop(read_stop(&mut Columns::of(&row))?).into())
+}
+
+/// The kill switch, and how many approvals wait.
+pub(in super::super) fn read_standing(desk: &Desk<'_>) -> Step<(Stopped, u64)> {
+    let row = desk.sql.first(READ_STANDING, params![desk.now.as_ms()])?.ok_or(SqlError::Shape("no brakes"))?;
     let mut column = Columns::of(&row);
-    let stopped = Stopped {
+    Ok((read_stop(&mut column)?, column.number()?))
+}
+
+fn read_stop(column: &mut Columns<'_>) -> Result<Stopped, SqlError> {
+    Ok(Stopped {
         on: column.number()? == 1,
         reason: column.text_or_null()?,
         changed_by: column.text_or_null()?,
         changed_at: column.time_or_null()?,
-    };
-    Ok(MoneyOutcome::Stop(stopped).into())
+    })
 }
