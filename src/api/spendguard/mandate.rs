@@ -2,7 +2,6 @@
 
 use serde::Deserialize;
 
-use crate::domain::form::mandate::MandateForm;
 use crate::domain::id::{MandateId, WalletId};
 use crate::domain::limit::LimitClass;
 use crate::domain::mandate::MandateStatus;

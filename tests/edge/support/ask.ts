@@ -125,6 +125,16 @@ async function strangersForm({ server }: World, form: Record<string, string>): P
   return { form: { csrf, ...form }, by: browser };
 }
 
+/** One operator a server, whose forms are their own. */
+const operators = new WeakMap<Server, Promise<Person>>();
+
+async function operatorsForm({ server }: World, form: Record<string, string>): Promise<Wish> {
+  const operator = operators.get(server) ?? newOperator(server);
+  operators.set(server, operator);
+  const { csrf, browser } = await operator;
+  return { form: { csrf, ...form }, by: browser };
+}
+
 /** A form that changes what its sender signs in with, so nobody else may be at it. */
 async function newcomersForm({ server }: World, form: Record<string, string>): Promise<Wish> {
   const { csrf, browser } = await newPerson(server.client());
@@ -146,6 +156,15 @@ const ofReservation = atDesk(async (desk) => ({ params: { id: (await newReservat
 const ofLease = atDesk(async (desk) => ({ params: { id: (await newLease(desk)).id }, json: {} }));
 const ofApproval = atDesk(async (desk) => ({ params: { id: (await newReservation(desk, true)).approval_id }, json: {} }));
 const without = (wish: (world: World) => Promise<Wish>) => async (world: World): Promise<Wish> => ({ params: (await wish(world)).params ?? {} });
+
+/** A page or a form of the console about something whose path a `/v1` wish knows how to make. */
+const pageOf = (wish: (world: World) => Wish | Promise<Wish>, params: Record<string, string> = {}) => async (world: World): Promise<Wish> => ({
+  ...ofTenant(world), params: { ...(await wish(world)).params, ...params },
+});
+const formOf = (wish: (world: World) => Wish | Promise<Wish>, params: Record<string, string>, form: Record<string, string> = {}) => async (world: World): Promise<Wish> => ({
+  ...formOfTenant(form)(world), params: { ...(await wish(world)).params, ...params },
+});
+const ofMandate = atDesk(async ({ office, agentId }) => ({ params: { id: (await newMandate(office, agentId)).id } }));
 
 const ofAgent = ({ house }: World): Wish => ({ params: { id: house.agent.agentId } });
 const aboutAgent = (more: object) => ({ house }: World): Wish => ({ json: { agent_id: house.agent.agentId, ...more } });
@@ -195,6 +214,41 @@ const WISHES: Record<string, (world: World) => Wish | Promise<Wish>> = {
   accountPassword: (world) => newcomersForm(world, { current_password: PASSWORD, new_password: "another long sentence" }),
   accountSignOutEverywhere: (world) => newcomersForm(world, {}),
   accountOperator: nothing,
+  accountPacket: ofTenant,
+  accountPutPacket: async (world) => {
+    const { items } = packetOf("pending", null);
+    const statuses = Object.keys(items as object).map((name) => [`${name}_status`, "pending"]);
+    return operatorsForm(world, { tenant: world.house.tenantId, ...Object.fromEntries(statuses) });
+  },
+  // With something that waits, so that the page has all of its parts.
+  accountApprovals: async (world) => {
+    await ofApproval(world);
+    return ofTenant(world);
+  },
+  accountDecide: formOf(ofApproval, {}, { decision: "approve" }),
+  accountMandates: ofTenant,
+  accountNewMandate: ofTenant,
+  accountCreateMandate: (world) => formOfTenant({ agent_id: world.house.agent.agentId, total_limit: "5" })(world),
+  accountMandate: pageOf(atDesk(({ mandate }) => ({ params: { id: mandate.id } }))),
+  accountAskChangeMandate: pageOf(atDesk(({ mandate }) => ({ params: { id: mandate.id } })), { verb: "suspend" }),
+  accountChangeMandate: formOf(ofMandate, { verb: "suspend" }),
+  accountPayments: ofTenant,
+  accountLeases: ofTenant,
+  accountAskEndLease: pageOf(ofLease, { verb: "release" }),
+  accountEndLease: formOf(ofLease, { verb: "release" }),
+  accountWallets: ofTenant,
+  accountAskSwitch: (world) => ({ ...ofTenant(world), params: { verb: "stop" } }),
+  // It runs already: whoever spends beside this goes on.
+  accountSwitch: (world) => ({ ...formOfTenant({})(world), params: { verb: "resume" } }),
+  accountWebhooks: ofTenant,
+  accountCreateWebhook: async (world) => {
+    await freshWebhook(world);
+    return formOfTenant({ url: NOBODY_LISTENS, events: "order.message" })(world);
+  },
+  accountWebhook: pageOf(ofWebhook),
+  accountAskChangeWebhook: pageOf(ofWebhook, { verb: "rotate" }),
+  accountChangeWebhook: formOf(ofWebhook, { verb: "test" }),
+  accountAudit: ofTenant,
 
   health: nothing,
   jwks: nothing,
