@@ -1,5 +1,5 @@
 // What is measured, and what was promised of it.
-import { decodeJwt } from "jose";
+import { decodeJwt, type JWTPayload } from "jose";
 import { encodeRequest } from "./client.ts";
 import { type Lane, repeated, type Scene } from "./measure.ts";
 import { proveSpending } from "./proof.ts";
@@ -268,20 +268,43 @@ export async function reservation(contenders: Contenders): Promise<Scene> {
   return scene;
 }
 
+/** Requests with a token each that no instance has seen. */
+function unseenTokenLane(label: string, server: Server, claims: JWTPayload): Lane {
+  let ready: Buffer[] = [];
+  let count = 0;
+  return {
+    label,
+    server,
+    status: 401,
+    prepare: async (wanted) => {
+      const tokens = await Promise.all(Array.from({ length: wanted }, () => forgeToken({ ...claims, jti: `bench-${count++}` })));
+      ready = tokens.map((token) => encodeRequest({ method: "POST", path: RESERVATIONS, headers: { Authorization: `Bearer ${token}` }, body: SPEND }));
+    },
+    next: () => ready.pop(),
+  };
+}
+
 /**
  * The check of an execution token, as the processor time between a request without one and a request whose token holds
- * in everything but its last claim: both are refused before any hop.
+ * in everything but its last claim: both are refused before any hop. A token comes for the first time once and then with
+ * every request of its agent, so both are measured.
  */
 export async function token(contenders: Contenders): Promise<Scene> {
   const scene: Scene = { title: "Execution-token check", connections: CONNECTIONS, lanes: [], claims: [], ceilings: [] };
   for (const { name, server, make } of await spenders(contenders)) {
     const { tenant: _, ...claims } = decodeJwt(await issueToken(await make(`bench-token-${name}`)));
     const headers = { Authorization: `Bearer ${await forgeToken(claims)}` };
-    const [none, checked] = [`${name}: refused, no token`, `${name}: refused, token checked`];
-    scene.lanes.push(repeated(none, server, { method: "POST", path: RESERVATIONS, body: SPEND }, 401));
-    scene.lanes.push(repeated(checked, server, { method: "POST", path: RESERVATIONS, headers, body: SPEND }, 401));
-    const ceiling = { text: `execution-token check, processor time (${name})`, of: checked, minus: none, figure: "cpuMicros" as const, unit: "us" };
-    scene.ceilings!.push(name === "ours" ? { ...ceiling, atMost: 150 } : ceiling);
+    const none = `${name}: refused, no token`;
+    const [unseen, seen] = [`${name}: refused, a new token checked`, `${name}: refused, the same token checked`];
+    scene.lanes.push(
+      repeated(none, server, { method: "POST", path: RESERVATIONS, body: SPEND }, 401),
+      unseenTokenLane(unseen, server, claims),
+      repeated(seen, server, { method: "POST", path: RESERVATIONS, headers, body: SPEND }, 401),
+    );
+    for (const [what, of] of [["new", unseen], ["seen before", seen]] as const) {
+      const ceiling = { text: `execution-token check, ${what}, processor time (${name})`, of, minus: none, figure: "cpuMicros" as const, unit: "us" };
+      scene.ceilings!.push(name === "ours" ? { ...ceiling, atMost: 150 } : ceiling);
+    }
   }
   return scene;
 }

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::ed25519::PublicKey;
 use super::mac;
+use super::seen_signature::SeenSignatures;
 use super::signing_key::{Jwks, SigningKey, VerificationKey};
 use super::token::{Claims, TOKEN_TTL_MS_MAX, TokenError, TokenKind};
 use crate::domain::time::{DAY_MS, SECOND_MS, Timestamp};
@@ -42,12 +43,13 @@ pub struct KeyRing {
     issuer: String,
     current: SigningKey,
     older: Vec<OlderKey>,
+    seen: SeenSignatures,
 }
 
 impl KeyRing {
     /// A ring with one key; `issuer` is `PUBLIC_ORIGIN`.
     pub fn new(issuer: &str, current: SigningKey) -> Self {
-        Self { issuer: issuer.to_owned(), current, older: Vec::new() }
+        Self { issuer: issuer.to_owned(), current, older: Vec::new(), seen: SeenSignatures::default() }
     }
 
     /// Adds a key that was rotated out; without a moment it stays published.
@@ -88,7 +90,7 @@ impl KeyRing {
             custom: &claims.custom,
         };
         let header = Header::empty().with_key_id(self.current.verification().id()).with_token_type("JWT");
-        EdDsa.token(&header, &jwt_compact::Claims::new(payload), &self.current).map_err(|_| TokenError::Unwritable)
+        EdDsa(&self.seen).token(&header, &jwt_compact::Claims::new(payload), &self.current).map_err(|_| TokenError::Unwritable)
     }
 
     /// The claims of a token of this kind, if it holds now. A token of another kind is `Audience`, so a caller that
@@ -98,15 +100,33 @@ impl KeyRing {
         self.open(jwt, now, &[T::AUDIENCE])?.claims()
     }
 
+    /// What is still to be verified of a JWT before it can be opened, so that something faster may do it: nothing when its
+    /// signature was seen before, or when it names no key of ours and will be refused for that.
+    pub fn unverified(&self, jwt: &str, now: Timestamp) -> Option<Unverified> {
+        let token = UntrustedToken::new(jwt).ok()?;
+        let key_id = token.header().key_id.as_deref()?;
+        let key = *self.published(now).find(|key| key.id() == key_id)?.key();
+        let (message, _) = jwt.rsplit_once('.')?;
+        let signature = token.signature_bytes().try_into().ok()?;
+        let unverified = Unverified { key, signature, message: message.as_bytes().to_vec() };
+        (!self.seen.knows(&unverified.key, &unverified.message, &unverified.signature)).then_some(unverified)
+    }
+
+    /// Takes somebody's word that this signature is good.
+    pub fn take_as_verified(&self, verified: &Unverified) {
+        self.seen.remember(&verified.key, &verified.message, &verified.signature);
+    }
+
     /// Opens a JWT of ours that holds now and is for one of these audiences. One signature is verified, whichever it is.
     pub fn open(&self, jwt: &str, now: Timestamp, audiences: &[&'static str]) -> Result<Opened, TokenError> {
         let token = UntrustedToken::new(jwt).map_err(|_| TokenError::Malformed)?;
-        if token.algorithm() != EdDsa.name() {
+        let algorithm = EdDsa(&self.seen);
+        if token.algorithm() != algorithm.name() {
             return Err(TokenError::Algorithm);
         }
         let key_id = token.header().key_id.as_deref().ok_or(TokenError::UnknownKey)?;
         let key = self.published(now).find(|key| key.id() == key_id).ok_or(TokenError::UnknownKey)?;
-        let verified = EdDsa.validator::<RegisteredClaims>(key.key()).validate(&token).map_err(refusal)?;
+        let verified = algorithm.validator::<RegisteredClaims>(key.key()).validate(&token).map_err(refusal)?;
         let times = verified.claims();
         let registered = &times.custom;
         if registered.iss != self.issuer {
@@ -126,6 +146,14 @@ impl KeyRing {
         let payload = jwt.split('.').nth(1).and_then(mac::from_base64url).ok_or(TokenError::Malformed)?;
         Ok(Opened { audience, issued_at, expires_at, token_id: registered.jti.clone(), payload })
     }
+}
+
+/// A signature of a key of ours, for all it says.
+#[derive(Debug)]
+pub struct Unverified {
+    pub key: PublicKey,
+    pub signature: [u8; 64],
+    pub message: Vec<u8>,
 }
 
 /// A token that holds: whom it is for, and what it says.
@@ -177,9 +205,9 @@ struct RegisteredClaims {
 }
 
 /// `EdDSA` of RFC 8037, with our strict verification.
-struct EdDsa;
+struct EdDsa<'a>(&'a SeenSignatures);
 
-impl Algorithm for EdDsa {
+impl Algorithm for EdDsa<'_> {
     type SigningKey = SigningKey;
     type VerifyingKey = PublicKey;
     type Signature = ed25519_dalek::Signature;
@@ -193,7 +221,7 @@ impl Algorithm for EdDsa {
     }
 
     fn verify_signature(&self, signature: &Self::Signature, key: &PublicKey, message: &[u8]) -> bool {
-        key.verifies(message, &signature.to_bytes())
+        self.0.verifies(key, message, &signature.to_bytes())
     }
 }
 

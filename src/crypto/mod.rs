@@ -12,6 +12,7 @@ pub mod opaque_token;
 pub mod origin;
 pub mod password;
 pub mod seal;
+mod seen_signature;
 pub mod session_token;
 pub mod signing_key;
 pub mod siwe;

@@ -118,6 +118,23 @@ export function getJson(url, limitMs, bytesMax, slot) {
   });
 }
 
+/** The keys that were asked for. They are ours: few, and always the same. */
+const verifyingKeys = new Map();
+
+/** Whether an Ed25519 signature is that key's of a message. */
+export function verifyEd25519(publicKey, signature, message, slot) {
+  const [keyBytes, signed, text] = [publicKey.slice(), signature.slice(), message.slice()];
+  ask(slot, async () => {
+    const name = keyBytes.join();
+    let key = verifyingKeys.get(name);
+    if (key === undefined) {
+      key = await crypto.subtle.importKey("raw", keyBytes, "Ed25519", false, ["verify"]);
+      verifyingKeys.set(name, key);
+    }
+    return crypto.subtle.verify("Ed25519", key, signed, text);
+  });
+}
+
 /** The body of a request, whole. */
 export function readBody(request, slot) {
   ask(slot, () => request.arrayBuffer());

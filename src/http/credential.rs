@@ -4,18 +4,22 @@
 use super::code::Code;
 use super::context::Ctx;
 use super::fault::Fault;
+use super::keys::Keys;
 use super::refusal::execution_token_required;
 use super::reply::Reply;
 use super::root::Root;
 use super::route::Access;
 use crate::crypto::api_key::ApiKey;
-use crate::crypto::key_ring::Opened;
+use crate::crypto::key_ring::{Opened, Unverified};
 use crate::crypto::opaque_token::OpaqueToken;
 use crate::crypto::session_token::SessionToken;
 use crate::crypto::token::{ExecutionAudience, ExecutionToken, HumanRole, HumanSession, TokenKind, WalletSession};
 use crate::crypto::wallet::WalletAddress;
 use crate::domain::id::{TenantUuid, UserId};
 use crate::domain::key::KeyKind;
+use crate::domain::time::Timestamp;
+use crate::edge::platform;
+use crate::edge::task::Answer;
 use crate::objects::tenant::call::ExecutionRights;
 use crate::store::user;
 
@@ -73,25 +77,25 @@ enum Presented {
 pub async fn check(ctx: &Ctx, access: Access) -> Result<(), Fault> {
     let credential = match access {
         Access::Public => return Ok(()),
-        Access::WalletSession => match present_bearer(ctx)? {
+        Access::WalletSession => match present_bearer(ctx).await? {
             Presented::Nothing => {
                 return Err(missing("sign in with your wallet: POST /v2/billing/agent/challenge, then /v2/billing/agent/session"));
             }
             Presented::Wallet(wallet) => Credential::Wallet(wallet),
             _ => return Err(bad_credential()),
         },
-        Access::Runtime => match present_runtime(ctx)? {
+        Access::Runtime => match present_runtime(ctx).await? {
             Presented::Nothing => return Err(missing("send X-Tenant-ID and X-Tenant-Token: mtak_..., or Authorization: Bearer ags_...")),
             Presented::Wallet(wallet) => Credential::Wallet(wallet),
             Presented::Key(key) if key.kind() == KeyKind::Agent => Credential::Key(key),
             _ => return Err(bad_credential()),
         },
-        Access::Management => match present_management(ctx)? {
+        Access::Management => match present_management(ctx).await? {
             Presented::Nothing => return Err(missing("send X-API-Key: tl_..., or Authorization: Bearer with a human's token")),
             Presented::Execution(_) => return Err(no_execution_token()),
             presented => take_management(ctx, presented).await?,
         },
-        Access::Spend => match present_management(ctx)? {
+        Access::Spend => match present_management(ctx).await? {
             Presented::Nothing => {
                 return Err(missing(
                     "send Authorization: Bearer with an execution token, or X-API-Key: tl_... with agent_id and mandate_id",
@@ -100,7 +104,7 @@ pub async fn check(ctx: &Ctx, access: Access) -> Result<(), Fault> {
             Presented::Execution(execution) => Credential::Execution(execution),
             presented => take_management(ctx, presented).await?,
         },
-        Access::SessionOrManagement | Access::Agent => match present_management(ctx)? {
+        Access::SessionOrManagement | Access::Agent => match present_management(ctx).await? {
             Presented::Nothing => {
                 return Err(missing("send Authorization: Bearer with the token of the agent's session, or X-API-Key: tl_..."));
             }
@@ -109,7 +113,7 @@ pub async fn check(ctx: &Ctx, access: Access) -> Result<(), Fault> {
             Presented::Execution(_) => return Err(no_execution_token()),
             presented => take_management(ctx, presented).await?,
         },
-        Access::Execution => match present_management(ctx)? {
+        Access::Execution => match present_management(ctx).await? {
             Presented::Nothing => return Err(missing("send Authorization: Bearer with an execution token for spendguard-payments")),
             Presented::Execution(execution) => Credential::Execution(execution),
             presented => {
@@ -118,7 +122,7 @@ pub async fn check(ctx: &Ctx, access: Access) -> Result<(), Fault> {
                 return Err(execution_token_required().in_body());
             }
         },
-        Access::Human => match present_bearer(ctx)? {
+        Access::Human => match present_bearer(ctx).await? {
             Presented::HumanToken(session) => Credential::Human(load_human(ctx, session).await?),
             Presented::Nothing => match cookie_human(ctx).await? {
                 Some(human) => {
@@ -129,7 +133,7 @@ pub async fn check(ctx: &Ctx, access: Access) -> Result<(), Fault> {
             },
             _ => return Err(bad_credential()),
         },
-        Access::Admin => match present_bearer(ctx)? {
+        Access::Admin => match present_bearer(ctx).await? {
             Presented::Nothing => return Err(missing("send Authorization: Bearer with an operator's token")),
             Presented::HumanToken(session) => Credential::Human(require_admin(load_human(ctx, session).await?)?),
             _ => return Err(bad_credential()),
@@ -173,9 +177,25 @@ fn bearer(ctx: &Ctx) -> Option<String> {
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim().to_owned())
 }
 
-fn classify(ctx: &Ctx, text: &str) -> Result<Presented, Fault> {
+/// Has the platform verify the signature of a token that is new here. `false` when it is not good; what the platform cannot
+/// say is left to our own verification.
+async fn is_worth_opening(keys: &Keys, jwt: &str, now: Timestamp) -> bool {
+    let Some(unverified) = keys.ring.unverified(jwt, now) else { return true };
+    let Unverified { key, signature, message } = &unverified;
+    match Answer::to(|slot| platform::verify_ed25519(key.as_bytes(), signature, message, slot)).await {
+        Ok(verdict) if verdict == true => keys.ring.take_as_verified(&unverified),
+        Ok(_) => return false,
+        Err(_) => {}
+    }
+    true
+}
+
+async fn classify(ctx: &Ctx, text: &str) -> Result<Presented, Fault> {
     let keys = ctx.keys()?;
-    if text.starts_with(WalletSession::PREFIX) {
+    if let Some(jwt) = text.strip_prefix(WalletSession::PREFIX) {
+        if !is_worth_opening(&keys, jwt, ctx.now).await {
+            return Ok(Presented::Unknown);
+        }
         return Ok(keys
             .ring
             .verify::<WalletSession>(text, ctx.now)
@@ -186,6 +206,9 @@ fn classify(ctx: &Ctx, text: &str) -> Result<Presented, Fault> {
     }
     if let Some(token) = SessionToken::parse(text) {
         return Ok(Presented::Session(token));
+    }
+    if !is_worth_opening(&keys, text, ctx.now).await {
+        return Ok(Presented::Unknown);
     }
     const AUDIENCES: [&str; 3] = [HumanSession::AUDIENCE, ExecutionAudience::Payments.as_str(), ExecutionAudience::Actions.as_str()];
     let Ok(opened) = keys.ring.open(text, ctx.now, &AUDIENCES) else { return Ok(Presented::Unknown) };
@@ -202,19 +225,22 @@ fn read_execution(opened: Opened, audience: ExecutionAudience) -> Option<Executi
     Some(Execution { tenant, audience, rights })
 }
 
-fn present_bearer(ctx: &Ctx) -> Result<Presented, Fault> {
+async fn present_bearer(ctx: &Ctx) -> Result<Presented, Fault> {
     match bearer(ctx) {
-        Some(token) => classify(ctx, &token),
+        Some(token) => classify(ctx, &token).await,
         None if ctx.incoming.header("Authorization").is_some() => Ok(Presented::Unknown),
         None => Ok(Presented::Nothing),
     }
 }
 
 /// `/v2` runtime: the bearer and the tenant-token header both take both kinds; of two, the wallet session counts.
-fn present_runtime(ctx: &Ctx) -> Result<Presented, Fault> {
-    let bearer = present_bearer(ctx)?;
+async fn present_runtime(ctx: &Ctx) -> Result<Presented, Fault> {
+    let bearer = present_bearer(ctx).await?;
     let header = ctx.incoming.header("X-Tenant-Token").filter(|text| !text.is_empty());
-    let header = header.map_or(Ok(Presented::Nothing), |text| classify(ctx, text.trim()))?;
+    let header = match header {
+        Some(text) => classify(ctx, text.trim()).await?,
+        None => Presented::Nothing,
+    };
     Ok(match (bearer, header) {
         (Presented::Nothing, header) => header,
         (bearer, Presented::Nothing) => bearer,
@@ -224,10 +250,10 @@ fn present_runtime(ctx: &Ctx) -> Result<Presented, Fault> {
 }
 
 /// `/v1` management: the API-key header counts before the bearer.
-fn present_management(ctx: &Ctx) -> Result<Presented, Fault> {
+async fn present_management(ctx: &Ctx) -> Result<Presented, Fault> {
     match ctx.incoming.header("X-API-Key").filter(|text| !text.is_empty()) {
         Some(text) => Ok(ApiKey::parse(text.trim()).map_or(Presented::Unknown, Presented::Key)),
-        None => present_bearer(ctx),
+        None => present_bearer(ctx).await,
     }
 }
 
