@@ -232,14 +232,14 @@ fn last_result(delivery: &Delivery) -> &str {
 }
 
 fn render_attempts(delivery: &Delivery) -> Markup {
-    let columns = [Column::number("No."), Column::text("When"), Column::number("Took"), Column::text("Result")];
+    let columns = [Column::number("No."), Column::text("Result"), Column::number("Took"), Column::text("When")];
     let rows = html! {
         @for attempt in &delivery.attempts {
             tr {
                 td.number { (attempt.number) }
-                td { time datetime=(attempt.at) { (attempt.at) } }
-                td.number { (attempt.duration_ms) " ms" }
                 th scope="row" { (attempt.result) }
+                td.number { (attempt.duration_ms) " ms" }
+                td { time datetime=(attempt.at) { (attempt.at) } }
             }
         }
     };
