@@ -190,6 +190,15 @@ impl Ctx {
         }
     }
 
+    /// What a repeat of this request is known by: its `Idempotency-Key`, or the key that a page of ours gave to the form it is.
+    pub fn repeat_key(&self) -> Result<Option<String>, Fault> {
+        if !self.incoming.is_form() {
+            return self.idempotency_key();
+        }
+        let key = self.incoming.form()?.into_iter().find(|(name, _)| name == "idempotency_key");
+        key.map(|(_, key)| idempotency::read_body_key(&serde_json::Value::from(key))).transpose()
+    }
+
     /// A public document: five minutes fresh, and not sent again to who has it (contract README 1).
     pub fn publish(&self, reply: Reply) -> Reply {
         let text = match &reply.body {

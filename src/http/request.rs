@@ -122,14 +122,15 @@ impl Incoming {
         json::read(&Value::Object(members).to_string())
     }
 
-    /// The fields of a form.
+    /// The fields of a form. The end of a line, which a browser sends as two characters, is a newline again.
     pub fn form(&self) -> Result<Vec<(String, String)>, Fault> {
         let text = match &self.body {
             Ok(Body::Form(text)) => text,
             Ok(Body::Json(_)) => "",
             Err(fault) => return Err(fault.clone()),
         };
-        Ok(worker::url::form_urlencoded::parse(text.as_bytes()).into_owned().collect())
+        let fields = worker::url::form_urlencoded::parse(text.as_bytes());
+        Ok(fields.map(|(name, value)| (name.into_owned(), value.replace("\r\n", "\n"))).collect())
     }
 }
 

@@ -322,10 +322,10 @@ impl Ctx {
         self.reveal(minted, sealed, SEALED_KEY_PLACE)
     }
 
-    /// A text that is shown once, sealed so that only a repeat with the caller's Idempotency-Key opens it; none without one.
+    /// A text that is shown once, sealed so that only a repeat with its key opens it; none without one.
     pub fn seal_for_repeat(&self, text: &str, place: &[u8]) -> Result<Option<String>, Fault> {
-        let Some(idempotency_key) = self.idempotency_key()? else { return Ok(None) };
-        let seal = self.keys()?.reply_seal(&idempotency_key);
+        let Some(key) = self.repeat_key()? else { return Ok(None) };
+        let seal = self.keys()?.reply_seal(&key);
         let sealed = seal.seal(text.as_bytes(), place, &mut PlatformEntropy).map_err(|error| Fault::internal(error.to_string()))?;
         Ok(Some(hex::encode(sealed)))
     }
@@ -336,9 +336,9 @@ impl Ctx {
             return Ok(made);
         }
         let damaged = || Fault::internal("a sealed text does not open");
-        let idempotency_key = self.idempotency_key()?.ok_or_else(damaged)?;
+        let key = self.repeat_key()?.ok_or_else(damaged)?;
         let sealed = sealed.and_then(|text| hex::decode(text).ok()).ok_or_else(damaged)?;
-        let opened = self.keys()?.reply_seal(&idempotency_key).open(&sealed, place).map_err(|_| damaged())?;
+        let opened = self.keys()?.reply_seal(&key).open(&sealed, place).map_err(|_| damaged())?;
         String::from_utf8(opened).map_err(|_| damaged())
     }
 }

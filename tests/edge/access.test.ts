@@ -400,7 +400,7 @@ test("a good credential of another tenant is refused wherever this one is named"
       return callers.length;
     }),
   );
-  assert.equal(refusals.filter((count) => count > 0).length, 103, "routes that name a tenant");
+  assert.equal(refusals.filter((count) => count > 0).length, 124, "routes that name a tenant");
 });
 
 test("a credential that has run out is a bad one", async () => {

@@ -6,17 +6,13 @@ import { test } from "node:test";
 import type { BrowserContext, Page } from "playwright-core";
 import { newSlug, signIn, signUp } from "./support/agent.ts";
 import { takePicture, useBrowser } from "./support/browser.ts";
-import type { Client, Reply } from "./support/client.ts";
+import type { Reply } from "./support/client.ts";
+import { Hand } from "./support/hand.ts";
+import { newEmail, PASSWORD } from "./support/person.ts";
 import { useServer } from "./support/server.ts";
 
 const server = useServer();
 const browser = useBrowser();
-const PASSWORD = "a sentence is a good password";
-const FORM = { "content-type": "application/x-www-form-urlencoded" };
-
-function newEmail(): string {
-  return `ada-${randomBytes(5).toString("hex")}@example.org`;
-}
 
 /** A page whose every complaint fails the test: a blocked style or script, an error, a request that failed. */
 async function open(options: Parameters<typeof browser.current.person>[0] = {}): Promise<{ page: Page; person: BrowserContext; complaints: string[] }> {
@@ -47,43 +43,6 @@ async function createTenant(page: Page, slug = newSlug("alpha")): Promise<string
   await page.getByRole("button", { name: "Create tenant" }).click();
   await page.getByText(`The tenant ${slug} is yours`).waitFor();
   return slug;
-}
-
-/** A browser made by hand: keeps cookies, reads the token of a page's form. */
-class Hand {
-  readonly #client: Client;
-  readonly #jar = new Map<string, string>();
-
-  constructor(client: Client) {
-    this.#client = client;
-  }
-
-  async send(method: string, path: string, fields?: Record<string, string>): Promise<Reply> {
-    const cookie = [...this.#jar].map(([name, value]) => `${name}=${value}`).join("; ");
-    const sent = fields === undefined ? {} : { body: new URLSearchParams(fields).toString() };
-    const reply = await this.#client.send(method, path, { headers: { ...(cookie ? { cookie } : {}), ...(fields ? FORM : {}) }, ...sent });
-    for (const set of reply.headers.getSetCookie()) {
-      const [, name = "", value = ""] = /^([^=]+)=([^;]*)/.exec(set) ?? [];
-      if (/Max-Age=0/.test(set)) this.#jar.delete(name);
-      else this.#jar.set(name, value);
-    }
-    return reply;
-  }
-
-  async csrf(path: string): Promise<string> {
-    const page = await this.send("GET", path);
-    return /name="csrf" value="([0-9a-f]+)"/.exec(page.text)?.[1] ?? assert.fail(`no form on ${path}`);
-  }
-
-  async post(page: string, path: string, fields: Record<string, string>): Promise<Reply> {
-    return this.send("POST", path, { csrf: await this.csrf(page), ...fields });
-  }
-
-  async register(email = newEmail()): Promise<string> {
-    const reply = await this.post("/account/register", "/account/register", { email, password: PASSWORD });
-    assert.equal(reply.status, 303, reply.text);
-    return email;
-  }
 }
 
 for (const [kind, options] of [
@@ -315,7 +274,7 @@ test("a stranger's tenant, keys and tokens are not there", async () => {
     for (const name of [slug, newSlug()]) assert.equal((await stranger.send("GET", `/account/${page}?tenant=${name}`)).status, 404, page);
   }
   for (const path of ["/account/keys/agent", "/account/keys/api", "/account/enrollment"]) {
-    assert.equal((await stranger.post("/account/keys", path, { tenant: slug, label: "x" })).status, 404, path);
+    assert.equal((await stranger.post("/account/keys", path, { tenant: slug, label: "x", idempotency_key: "once" })).status, 404, path);
   }
 });
 

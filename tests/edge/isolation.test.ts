@@ -53,7 +53,7 @@ function inventId(known: string): string {
 }
 
 const inventIds = (ids: Record<string, string>): Record<string, string> =>
-  Object.fromEntries(Object.entries(ids).map(([name, id]) => [name, inventId(id)]));
+  Object.fromEntries(Object.entries(ids).map(([name, id]) => [name, name === "verb" ? id : inventId(id)]));
 
 /** One attempt at a thing: who it belongs to is a matter of its ids alone. */
 type Attempt = { caller: Client; method: string; path: string; sent: Sent };
@@ -64,8 +64,14 @@ type Trial = { ids: Record<string, string>; attempt: (ids: Record<string, string
 const FORM: HeaderMap = { "content-type": "application/x-www-form-urlencoded" };
 
 function formOf(mine: Household, fields: Record<string, string>): Sent {
-  return { body: new URLSearchParams({ csrf: mine.owner.csrf, ...fields }).toString(), headers: FORM };
+  return { body: new URLSearchParams({ csrf: mine.owner.csrf, idempotency_key: newSlug("once"), ...fields }).toString(), headers: FORM };
 }
+
+/** What is done to a thing at the console, by its noun. */
+const VERBS = { mandates: "revoke", leases: "revoke", wallets: "stop", webhooks: "rotate" };
+
+/** What a form of the console needs before it looks at an id. */
+const FIELDS: Record<string, Record<string, string>> = { accountDecide: { decision: "approve" } };
 
 /** By parameter: the other's id in it. */
 function foreignIds({ theirs, money }: Pair, route: Route): Record<string, string> {
@@ -76,7 +82,9 @@ function foreignIds({ theirs, money }: Pair, route: Route): Record<string, strin
     ["reservations", money.reservation], ["leases", money.lease], ["approvals", money.pending["approval_id"]],
   ];
   const ofMoney = byNoun.find(([noun]) => route.path.includes(noun))?.[1];
+  const verb = Object.entries(VERBS).find(([noun]) => route.path.startsWith(`/account/${noun}`))?.[1];
   const all: Record<string, string> = {
+    ...(verb === undefined ? {} : { verb }),
     tenant_id: theirs.tenantId,
     key_id: theirs.agentKeyId,
     delivery_id: theirs.deliveryId,
@@ -133,12 +141,14 @@ function trialsAt(route: Route, pair: Pair): Trial[] {
       return Object.keys(rest).length > 0 ? [...trials, { ids: rest, attempt: mixed }] : trials;
     }
     case "Console": {
-      const at = (tenant: string) => (ids: Record<string, string>): Attempt => {
+      const attempt = ({ tenant = mine.tenantId, ...ids }: Record<string, string>): Attempt => {
         const path = fillPath(route, ids);
-        const sent = route.method === "GET" ? {} : formOf(mine, { tenant });
+        const sent = route.method === "GET" ? {} : formOf(mine, { tenant, ...FIELDS[route.name] });
         return { caller: mine.owner.browser, method: route.method, path: route.method === "GET" ? `${path}?tenant=${tenant}` : path, sent };
       };
-      return [{ ids, attempt: at(mine.tenantId) }, { ids, attempt: at(theirs.tenantId) }];
+      const atTheirs = { ids: { ...ids, tenant: theirs.tenantId }, attempt };
+      // Under my tenant's name only where there is an id of theirs to try.
+      return Object.keys(ids).some((name) => name !== "verb") ? [{ ids, attempt }, atTheirs] : [atTheirs];
     }
     default:
       return [];
@@ -193,7 +203,7 @@ test("an id of another tenant in a body or query looks like one that nobody has"
   const nameless = mine.agent.runtime.with({});
   delete nameless.headers["x-tenant-id"];
   const wallet = mine.agent.client;
-  const funding = (wallet_id: string): Sent => formOf(mine, { tenant: mine.tenantId, wallet_id, amount: "1", idempotency_key: newSlug("k") });
+  const funding = (wallet_id: string): Sent => formOf(mine, { tenant: mine.tenantId, wallet_id, amount: "1" });
   const trials: [string, number, string, (id: string) => Promise<Reply>][] = [
     ["a key for their agent", 404, theirs.agent.agentId, (id) => owner.post(keys, { agent_id: id })],
     ["flush their session", 404, theirs.sessionId, (session_id) => mine.agent.runtime.post("/v2/session/flush", { session_id })],
@@ -228,6 +238,8 @@ test("an id of another tenant in a body or query looks like one that nobody has"
     ["their payments, by mandate", 200, money.desk.mandate.id, (id) => office.get(`/v1/payments?mandate_id=${id}`)],
     ["their reservations, by lease", 200, money.lease, (id) => office.get(`${reservations}?lease_id=${id}`)],
     ["their leases, by child", 200, money.desk.childId, (id) => office.get(`${leases}?child_agent_id=${id}`)],
+    ["a mandate at the console for their agent", 404, theirs.agent.agentId, (agent_id) => mine.owner.browser.send("POST", "/account/mandates", formOf(mine, { tenant: mine.tenantId, agent_id, total_limit: "1" }))],
+    ["their delivery, sent again by my endpoint", 404, theirs.deliveryId, (delivery_id) => mine.owner.browser.send("POST", `/account/webhooks/${mine.webhookId}/resend`, formOf(mine, { tenant: mine.tenantId, delivery_id }))],
     ["mint at theirs, at the console", 404, theirs.tenantId, (tenant) => mine.owner.browser.send("POST", "/account/keys/agent", formOf(mine, { tenant, label: "x" }))],
   ];
   assert.ok(runtime["x-tenant-id"], "the household's own caller still names its tenant");

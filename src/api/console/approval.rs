@@ -115,8 +115,7 @@ struct DecisionFields {
     reason: Option<Text<0, 1024>>,
 }
 
-async fn carry_out(ctx: &Ctx, seat: &Seat, approval_id: ApprovalId) -> Result<String, Fault> {
-    let fields: DecisionFields = Posted::parse(ctx)?;
+async fn carry_out(ctx: &Ctx, seat: &Seat, approval_id: ApprovalId, fields: DecisionFields) -> Result<String, Fault> {
     let approve = fields.decision == Decision::Approve;
     let command = MoneyCommand::Decide { approval_id, approve, reason: fields.reason.map(Text::into_string) };
     let outcome = ask_money(ctx, seat, command).await?;
@@ -135,8 +134,9 @@ async fn decide(ctx: &Ctx) -> Result<Reply, Fault> {
     let human = signed_in(ctx)?;
     let posted = Posted::read(ctx, Some(&human))?;
     let approval_id = ApprovalId::parse(ctx.param("id")).map_err(|_| Fault::not_found())?;
+    let fields: DecisionFields = Posted::parse(ctx)?;
     let tenant = posted.value("tenant");
     let seat = ctx.member_seat(tenant).await?;
-    let result = carry_out(ctx, &seat, approval_id).await;
+    let result = carry_out(ctx, &seat, approval_id, fields).await;
     finish(ctx, &human, &build_href("/account/approvals", &[("tenant", tenant)]), result)
 }

@@ -1,27 +1,22 @@
 //! `/account/billing`: balance, spend, activity, and sandbox funding.
 
 use serde::{Deserialize, Deserializer};
-use serde_json::json;
 
 use super::posted::{Posted, Trouble};
 use super::tenant_data::{show_activity, show_spend};
-use super::tenant_visit::TenantVisit;
+use super::tenant_visit::{TenantVisit, ask_once};
 use super::view::billing::{Billing, Flow, FundForm, render_billing};
 use super::view::form::Entry;
 use super::view::notice::Notice;
 use super::view::part::{build_href, write_dollars};
 use super::visit::{redirect_with, signed_in};
-use crate::crypto::mac::random_alphanumerics;
 use crate::domain::id::WalletId;
 use crate::domain::limit::LimitClass;
 use crate::domain::money::Micros;
 use crate::domain::wallet::{FundingSource, Mode};
-use crate::edge::PlatformEntropy;
-use crate::http::code::Code;
 use crate::http::context::Ctx;
 use crate::http::credential::Human;
 use crate::http::fault::Fault;
-use crate::http::idempotency;
 use crate::http::reply::Reply;
 use crate::http::route::Route;
 use crate::http::tenant::unexpected;
@@ -51,7 +46,7 @@ async fn render(ctx: &Ctx, human: &Human, tenant: Option<&str>, status: u16, amo
         query_price: Micros::new(ctx.edge.settings.query_price_micros).unwrap_or_default(),
         spend: show_spend(overview),
         activity: activity.into_iter().filter(|row| row.flow != Flow::None).take(ROWS_MAX).collect(),
-        fund: FundForm { amount, idempotency_key: random_alphanumerics(24, &mut PlatformEntropy), error },
+        fund: FundForm { amount, error },
         tenant: visit.tenant.clone(),
     };
     let page = render_billing(visit.frame(), &view);
@@ -79,18 +74,15 @@ impl<'de> Deserialize<'de> for Amount {
 struct Funding {
     wallet_id: WalletId,
     amount: Amount,
-    idempotency_key: String,
 }
 
-async fn add_money(ctx: &Ctx, human: &Human, tenant: &str) -> Result<Funded, Fault> {
+async fn add_money(ctx: &Ctx, human: &Human, posted: &Posted) -> Result<Funded, Fault> {
     let form: Funding = Posted::parse(ctx)?;
     let Amount(amount_micros) = form.amount;
-    let key = idempotency::read_key(Some(&form.idempotency_key))?.unwrap_or_default();
-    let body = json!({ "wallet_id": form.wallet_id, "amount_micros": amount_micros });
-    let claim = idempotency::claim(&format!("user:{}", human.user_id), ctx.route, ctx.params(), &key, &body)?;
-    let seat = ctx.member_seat(tenant).await?;
+    let claim = posted.claim(ctx, human)?;
+    let seat = ctx.member_seat(posted.value("tenant")).await?;
     let command = Command::Fund { wallet_id: form.wallet_id, amount_micros, source: Some(FundingSource::Sandbox) };
-    match ctx.call_tenant_under(&seat, claim, command).await?.outcome {
+    match ask_once(ctx, &seat, claim, command).await? {
         Outcome::Funded(funded) => Ok(funded),
         other => Err(unexpected(&other)),
     }
@@ -101,19 +93,13 @@ async fn fund(ctx: &Ctx) -> Result<Reply, Fault> {
     let human = signed_in(ctx)?;
     let posted = Posted::read(ctx, Some(&human))?;
     let tenant = posted.value("tenant");
-    match add_money(ctx, &human, tenant).await {
+    match add_money(ctx, &human, &posted).await {
         Ok(funded) => {
             let location = build_href("/account/billing", &[("tenant", tenant)]);
             let text = format!("{} added.", write_dollars(funded.amount_micros));
             redirect_with(ctx, human.session_hash.as_deref().unwrap_or_default(), &location, Notice::Done(text))
         }
         Err(fault) => {
-            let fault = match fault.code {
-                Code::IdempotencyConflict => {
-                    Fault::new(fault.code, "this form was sent before with another amount; look at the balance, then send it again")
-                }
-                _ => fault,
-            };
             let trouble = Trouble::of(fault)?;
             render(ctx, &human, Some(tenant), trouble.status, posted.entry("amount", &trouble), trouble.beside(&["amount"])).await
         }

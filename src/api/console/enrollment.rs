@@ -4,7 +4,7 @@ use serde::{Deserialize, Deserializer};
 
 use super::posted::{Posted, Trouble};
 use super::tenant_data::find_agent_label;
-use super::tenant_visit::TenantVisit;
+use super::tenant_visit::{TenantVisit, ask_once};
 use super::view::enrollment::{Enrollment, TokenForm, TokenRow, TokenStatus as ShownStatus, render_enrollment};
 use super::view::notice::{Notice, Secret, SecretKind};
 use super::view::part::build_href;
@@ -80,14 +80,17 @@ struct NewToken {
     ttl_seconds: Option<Life>,
 }
 
-async fn make_token(ctx: &Ctx, tenant: &str) -> Result<Secret, Fault> {
+async fn make_token(ctx: &Ctx, human: &Human, posted: &Posted) -> Result<Secret, Fault> {
     let form: NewToken = Posted::parse(ctx)?;
+    let (tenant, claim) = (posted.value("tenant"), posted.claim(ctx, human)?);
     let seat = ctx.member_seat(tenant).await?;
-    let (value, secret) = ctx.mint_key(KeyKind::Enrollment, seat.tenant)?;
+    let (minted, secret) = ctx.mint_key(KeyKind::Enrollment, seat.tenant)?;
     let label = form.label.map(Text::into_string);
     let ttl_s = form.ttl_seconds.map_or(86_400, |Life(seconds)| seconds);
-    let answer = ctx.call_tenant(&seat, Command::MintEnrollment(MintEnrollment { secret, label: label.clone(), ttl_s })).await?;
-    let Outcome::EnrollmentMinted(_) = answer.outcome else { return Err(unexpected(&answer.outcome)) };
+    let command = Command::MintEnrollment(MintEnrollment { secret, label: label.clone(), ttl_s });
+    let outcome = ask_once(ctx, &seat, claim, command).await?;
+    let Outcome::EnrollmentMinted(made) = outcome else { return Err(unexpected(&outcome)) };
+    let value = ctx.reveal_key(minted, made.sealed.as_deref())?;
     Ok(Secret { kind: SecretKind::EnrollmentToken, label: label.unwrap_or_default(), value, tenant: tenant.to_owned() })
 }
 
@@ -96,7 +99,7 @@ async fn mint_token(ctx: &Ctx) -> Result<Reply, Fault> {
     let human = signed_in(ctx)?;
     let posted = Posted::read(ctx, Some(&human))?;
     let tenant = posted.value("tenant");
-    match make_token(ctx, tenant).await {
+    match make_token(ctx, &human, &posted).await {
         Ok(secret) => {
             let location = build_href("/account/enrollment", &[("tenant", tenant)]);
             redirect_with(ctx, human.session_hash.as_deref().unwrap_or_default(), &location, Notice::Secret(secret))

@@ -36,7 +36,7 @@ async fn show_front(ctx: &Ctx) -> Result<Reply, Fault> {
         approvals_waiting: 0,
         is_stopped: false,
     });
-    let frame = Frame { now: ctx.now, csrf, viewer, notice: None };
+    let frame = Frame { now: ctx.now, csrf, form_key: String::new(), viewer, notice: None };
     let view = Front {
         origin: ctx.edge.settings.public_origin.clone(),
         query_price: Micros::new(ctx.edge.settings.query_price_micros).unwrap_or_default(),

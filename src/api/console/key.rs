@@ -4,7 +4,7 @@ use serde::{Deserialize, Deserializer};
 
 use super::posted::{Posted, Trouble};
 use super::tenant_data::{find_agent_label, load_overview, show_key};
-use super::tenant_visit::TenantVisit;
+use super::tenant_visit::{TenantVisit, ask_once};
 use super::view::form::Entry;
 use super::view::key::{AgentKeyForm, ApiKeyForm, Keys, render_key_page};
 use super::view::notice::{Notice, Secret, SecretKind};
@@ -94,27 +94,27 @@ struct NewApiKey {
     expires_in_days: Option<Days>,
 }
 
-/// Mints a key and answers its text with what is known of it.
+/// Mints a key, once for each form, and answers its text with what is known of it.
 async fn mint(
     ctx: &Ctx,
-    tenant: &str,
+    (human, posted): (&Human, &Posted),
     kind: KeyKind,
     holder: KeyHolder,
     label: Option<String>,
     days: Option<Days>,
 ) -> Result<(String, KeyMinted), Fault> {
-    let seat = ctx.member_seat(tenant).await?;
+    let seat = ctx.member_seat(posted.value("tenant")).await?;
     let (text, secret) = ctx.mint_key(kind, seat.tenant)?;
     let command = MintKey { holder, secret, label, scopes: Scopes::all(), expires_at_ms: expiry(ctx, days) };
-    let answer = ctx.call_tenant(&seat, Command::MintKey(command)).await?;
-    match answer.outcome {
-        Outcome::KeyMinted(made) => Ok((text, made)),
+    match ask_once(ctx, &seat, posted.claim(ctx, human)?, Command::MintKey(command)).await? {
+        Outcome::KeyMinted(made) => Ok((ctx.reveal_key(text, made.sealed.as_deref())?, made)),
         other => Err(unexpected(&other)),
     }
 }
 
-async fn make_agent_key(ctx: &Ctx, tenant: &str) -> Result<Secret, Fault> {
+async fn make_agent_key(ctx: &Ctx, human: &Human, posted: &Posted) -> Result<Secret, Fault> {
     let form: NewAgentKey = Posted::parse(ctx)?;
+    let tenant = posted.value("tenant");
     let label = form.label.map(Text::into_string);
     let holder = match (&form.agent_id, &label) {
         (Some(id), _) => {
@@ -124,7 +124,7 @@ async fn make_agent_key(ctx: &Ctx, tenant: &str) -> Result<Secret, Fault> {
         (None, Some(label)) => KeyHolder::NewAgent { label: label.clone() },
         (None, None) => return Err(Fault::field("$.label", "is required: a new agent needs a name")),
     };
-    let (value, made) = mint(ctx, tenant, KeyKind::Agent, holder, label.clone(), form.expires_in_days).await?;
+    let (value, made) = mint(ctx, (human, posted), KeyKind::Agent, holder, label.clone(), form.expires_in_days).await?;
     let label = match (label, made.key.agent_id) {
         (Some(label), _) => label,
         (None, Some(agent_id)) => find_agent_label(&load_overview(ctx, tenant).await?, agent_id).unwrap_or_default(),
@@ -138,7 +138,7 @@ async fn mint_agent_key(ctx: &Ctx) -> Result<Reply, Fault> {
     let human = signed_in(ctx)?;
     let posted = Posted::read(ctx, Some(&human))?;
     let tenant = posted.value("tenant");
-    match make_agent_key(ctx, tenant).await {
+    match make_agent_key(ctx, &human, &posted).await {
         Ok(secret) => show_once(ctx, &human, tenant, secret),
         Err(fault) => {
             let trouble = Trouble::of(fault)?;
@@ -153,7 +153,7 @@ async fn mint_agent_key(ctx: &Ctx) -> Result<Reply, Fault> {
     }
 }
 
-async fn make_api_key(ctx: &Ctx, tenant: &str) -> Result<Secret, Fault> {
+async fn make_api_key(ctx: &Ctx, human: &Human, posted: &Posted) -> Result<Secret, Fault> {
     let form: NewApiKey = Posted::parse(ctx)?;
     let live = match form.environment.as_deref() {
         Some("live") => true,
@@ -162,8 +162,9 @@ async fn make_api_key(ctx: &Ctx, tenant: &str) -> Result<Secret, Fault> {
     };
     let kind = if live { KeyKind::Live } else { KeyKind::Test };
     let label = form.label.map(Text::into_string);
-    let (value, _) = mint(ctx, tenant, kind, KeyHolder::Management { live }, label.clone(), form.expires_in_days).await?;
-    Ok(Secret { kind: SecretKind::ApiKey, label: label.unwrap_or_default(), value, tenant: tenant.to_owned() })
+    let (value, _) = mint(ctx, (human, posted), kind, KeyHolder::Management { live }, label.clone(), form.expires_in_days).await?;
+    let tenant = posted.value("tenant").to_owned();
+    Ok(Secret { kind: SecretKind::ApiKey, label: label.unwrap_or_default(), value, tenant })
 }
 
 /// 1. The form: 400, 403. 2. The tenant, if one is a member: 404. 3. Mint. 4. Go on and show it once: 303.
@@ -171,7 +172,7 @@ async fn mint_api_key(ctx: &Ctx) -> Result<Reply, Fault> {
     let human = signed_in(ctx)?;
     let posted = Posted::read(ctx, Some(&human))?;
     let tenant = posted.value("tenant");
-    match make_api_key(ctx, tenant).await {
+    match make_api_key(ctx, &human, &posted).await {
         Ok(secret) => show_once(ctx, &human, tenant, secret),
         Err(fault) => {
             let trouble = Trouble::of(fault)?;

@@ -118,7 +118,7 @@ impl Verb {
 
     const fn consequence(self) -> &'static str {
         match self {
-            Self::Release => "What is left goes back at once. What is held or lent on comes back when it is freed. This cannot be undone.",
+            Self::Release => "What is left goes back at once, what is held when it is freed. This cannot be undone.",
             Self::Revoke => {
                 "It ends with everything lent on from it: what is held is released, and all that is not spent goes back. This cannot be undone."
             }
@@ -148,7 +148,7 @@ async fn ask_about_lease(ctx: &Ctx) -> Result<Reply, Fault> {
         action: format!("/account/leases/{lease_id}/{}", ctx.param("verb")),
         verb: verb.word().to_owned(),
         back: build_href("/account/leases", &[("tenant", &visit.tenant)]),
-        tenant: Some(visit.tenant.clone()),
+        tenant: visit.tenant.clone(),
         kind: ConfirmationKind::Ending,
     };
     let page = render_confirmation(visit.frame(), &view);

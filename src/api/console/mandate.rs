@@ -4,7 +4,7 @@ use serde::{Deserialize, Deserializer};
 
 use super::listing::Listing;
 use super::posted::{Posted, Trouble};
-use super::tenant_visit::{TenantVisit, ask_money, finish, misanswered};
+use super::tenant_visit::{TenantVisit, ask_money, ask_money_once, finish, misanswered};
 use super::view::confirmation::{Confirmation, ConfirmationKind, render_confirmation};
 use super::view::form::Entry;
 use super::view::mandate::{MandateCard, Mandates, NewMandate, OneMandate, render_mandate, render_mandates, render_new_mandate};
@@ -126,7 +126,7 @@ impl MandateFields {
         let limits = [self.per_transaction_limit, self.daily_limit, self.monthly_limit, self.total_limit];
         let [per_transaction, daily, monthly, total] = limits.map(|limit| limit.map(|Dollars(amount)| amount));
         if [per_transaction, daily, monthly, total].iter().all(Option::is_none) {
-            return Err(Fault::field("$.total_limit", "or another of the four limits is needed"));
+            return Err(Fault::field("$.total_limit", "is needed, or another of the four limits"));
         }
         let lines = self.merchants.unwrap_or_default();
         let names = lines.lines().map(str::trim).filter(|line| !line.is_empty()).map(MerchantName::parse).collect::<Result<_, _>>();
@@ -146,15 +146,16 @@ impl MandateFields {
     }
 }
 
-async fn make_mandate(ctx: &Ctx, tenant: &str) -> Result<(), Fault> {
+async fn make_mandate(ctx: &Ctx, human: &Human, posted: &Posted) -> Result<(), Fault> {
     let fields: MandateFields = Posted::parse(ctx)?;
-    let seat = ctx.member_seat(tenant).await?;
+    let claim = posted.claim(ctx, human)?;
+    let seat = ctx.member_seat(posted.value("tenant")).await?;
     let agent_id = agent_in(&fields.agent_id, "$.agent_id", &seat)?;
     let draft = fields.into_draft(ctx)?;
-    ask_money(ctx, &seat, MoneyCommand::CreateMandate { agent_id, draft }).await.map(drop)
+    ask_money_once(ctx, &seat, claim, MoneyCommand::CreateMandate { agent_id, draft }).await.map(drop)
 }
 
-/// 1. The form: 400, 403. 2. The tenant and the agent: 404. 3. Write it down: 409. 4. Go on to the list: 303.
+/// 1. The form: 400, 403. 2. The tenant and the agent: 404. 3. Write it down, once for each form: 409. 4. Go on to the list: 303.
 async fn create_mandate(ctx: &Ctx) -> Result<Reply, Fault> {
     const SHOWN: [&str; 9] = [
         "agent_id",
@@ -170,7 +171,7 @@ async fn create_mandate(ctx: &Ctx) -> Result<Reply, Fault> {
     let human = signed_in(ctx)?;
     let posted = Posted::read(ctx, Some(&human))?;
     let tenant = posted.value("tenant");
-    match make_mandate(ctx, tenant).await {
+    match make_mandate(ctx, &human, &posted).await {
         Ok(()) => finish(ctx, &human, &list_href(tenant), Ok("The mandate stands.".to_owned())),
         Err(fault) => {
             let trouble = Trouble::of(fault)?;
@@ -236,7 +237,7 @@ impl Verb {
             Self::Suspend => "Its agent spends nothing new under it until you activate it again. What is held stays held.",
             Self::Activate => "Its agent spends under it again, within its limits.",
             Self::Revoke => {
-                "Nothing is spent under it any more, its tokens are dead, and whatever was lent under it is revoked with it. This cannot be undone."
+                "Nothing is spent under it any more, its tokens are dead, what is held is released, and whatever was lent under it is revoked with it. This cannot be undone."
             }
         }
     }
@@ -259,7 +260,7 @@ async fn ask_about_mandate(ctx: &Ctx) -> Result<Reply, Fault> {
         action: format!("/account/mandates/{}/{}", mandate.id, ctx.param("verb")),
         verb: verb.word().to_owned(),
         back: list_href(&visit.tenant),
-        tenant: Some(visit.tenant.clone()),
+        tenant: visit.tenant.clone(),
         kind: if verb == Verb::Activate { ConfirmationKind::Resuming } else { ConfirmationKind::Ending },
     };
     let page = render_confirmation(visit.frame(), &view);

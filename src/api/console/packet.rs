@@ -1,7 +1,7 @@
 //! `/account/operator/packet`: the go/no-go packet of a tenant, for operators.
 
 use super::posted::{Posted, Trouble};
-use super::tenant_visit::{ask_money, finish, misanswered};
+use super::tenant_visit::{ask_money, ask_money_once, finish, misanswered};
 use super::view::form::Entry;
 use super::view::packet::{ItemRow, Packet as Page, render_packet};
 use super::view::part::build_href;
@@ -136,7 +136,9 @@ async fn put_packet(ctx: &Ctx) -> Result<Reply, Fault> {
     match read_items(&posted) {
         Ok(items) => {
             let seat = ctx.operator_seat(tenant).await?;
-            let saved = ask_money(ctx, &seat, MoneyCommand::PutPacket { items }).await.map(|_| "The packet is saved.".to_owned());
+            let saved = ask_money_once(ctx, &seat, posted.claim(ctx, &human)?, MoneyCommand::PutPacket { items })
+                .await
+                .map(|_| "The packet is saved.".to_owned());
             finish(ctx, &human, &build_href("/account/operator/packet", &[("tenant", tenant)]), saved)
         }
         Err(fault) => {

@@ -1,13 +1,15 @@
 //! Forms as they come back: the token checked, the values kept, and a refusal turned into words beside its field.
 
 use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
 
 use super::view::form::Entry;
+use crate::domain::idempotency::Claim;
 use crate::http::code::Code;
 use crate::http::context::Ctx;
 use crate::http::credential::Human;
 use crate::http::fault::Fault;
-use crate::http::session;
+use crate::http::{idempotency, session};
 
 /// The fields of a form that a page of ours gave to this browser.
 pub struct Posted {
@@ -30,6 +32,14 @@ impl Posted {
     /// The form as a request type.
     pub fn parse<T: DeserializeOwned>(ctx: &Ctx) -> Result<T, Fault> {
         ctx.incoming.form_body()
+    }
+
+    /// The claim of a form that does its work once, however often it is sent: 400 without the key its page gave it.
+    pub fn claim(&self, ctx: &Ctx, human: &Human) -> Result<Claim, Fault> {
+        let key = ctx.repeat_key()?.ok_or_else(|| Fault::field("$.idempotency_key", "is required"))?;
+        let fields = self.fields.iter().filter(|(name, _)| name != "csrf");
+        let body: Map<_, _> = fields.map(|(name, value)| (name.clone(), Value::from(value.as_str()))).collect();
+        idempotency::claim(&format!("user:{}", human.user_id), ctx.route, ctx.params(), &key, &Value::Object(body))
     }
 
     /// A field as it is shown again, with what is wrong with it.

@@ -50,7 +50,7 @@ async fn ask_about_key(ctx: &Ctx) -> Result<Reply, Fault> {
         action: format!("/account/keys/{}/revoke", encode_component(&row.key_id)),
         verb: "Revoke".to_owned(),
         back: build_href("/account/keys", &[("tenant", &tenant)]),
-        tenant: Some(tenant),
+        tenant,
         kind: ConfirmationKind::Ending,
     };
     let page = render_confirmation(&visit.frame, &view);
@@ -87,7 +87,7 @@ async fn ask_about_token(ctx: &Ctx) -> Result<Reply, Fault> {
         action: format!("/account/enrollment/{}/revoke", encode_component(&id.to_string())),
         verb: "Revoke".to_owned(),
         back: build_href("/account/enrollment", &[("tenant", &tenant)]),
-        tenant: Some(tenant),
+        tenant,
         kind: ConfirmationKind::Ending,
     };
     let page = render_confirmation(&visit.frame, &view);

@@ -103,6 +103,9 @@ pub fn name_actor(overview: &Overview, actor: &str, viewer: &str) -> Option<Stri
     if actor.starts_with("operator:") {
         return Some("an operator".to_owned());
     }
+    if let Some(agent) = overview.agents.iter().find(|agent| agent.agent_id.to_string() == actor) {
+        return Some(agent.label.clone());
+    }
     let key = overview.keys.iter().find(|key| key.key_id.to_string() == actor)?;
     key.agent_id.and_then(|id| find_agent_label(overview, id)).or_else(|| key.label.clone())
 }

@@ -8,6 +8,7 @@ use super::view::notice::Notice;
 use super::visit::{Visit, redirect_with, signed_in};
 use crate::domain::agent::AgentStatus;
 use crate::domain::id::AgentId;
+use crate::domain::idempotency::Claim;
 use crate::http::code::Code;
 use crate::http::context::Ctx;
 use crate::http::credential::Human;
@@ -90,6 +91,25 @@ pub async fn ask_money(ctx: &Ctx, seat: &Seat, command: MoneyCommand) -> Result<
     }
 }
 
+/// The same under the claim of a form.
+pub async fn ask_money_once(ctx: &Ctx, seat: &Seat, claim: Claim, command: MoneyCommand) -> Result<MoneyOutcome, Fault> {
+    match ask_once(ctx, seat, claim, Command::Money(command)).await? {
+        Outcome::Money(outcome) => Ok(outcome),
+        other => Err(unexpected(&other)),
+    }
+}
+
+/// Asks a tenant's object under the claim of a form: what it did already it answers again.
+pub async fn ask_once(ctx: &Ctx, seat: &Seat, claim: Claim, command: Command) -> Result<Outcome, Fault> {
+    let answer = ctx.call_tenant_under(seat, claim, command).await.map_err(|fault| match fault.code {
+        Code::IdempotencyConflict => {
+            Fault::new(fault.code, "this form was sent before with other values; see what came of it, then send it again")
+        }
+        _ => fault,
+    })?;
+    Ok(answer.outcome)
+}
+
 /// An answer of another kind than was asked for.
 pub fn misanswered(outcome: MoneyOutcome) -> Fault {
     unexpected(&Outcome::Money(outcome))
@@ -99,6 +119,9 @@ pub fn misanswered(outcome: MoneyOutcome) -> Fault {
 pub fn finish(ctx: &Ctx, human: &Human, location: &str, result: Result<String, Fault>) -> Result<Reply, Fault> {
     let notice = match result {
         Ok(text) => Notice::Done(text),
+        Err(fault) if fault.code == Code::TenantStopped => {
+            Notice::Trouble("All spending is stopped: resume it under Wallets first.".to_owned())
+        }
         Err(fault) if fault.code != Code::CsrfInvalid && matches!(fault.code.status(), 400 | 402 | 403 | 409 | 412 | 422) => {
             Notice::Trouble(write_sentence(&fault.detail))
         }

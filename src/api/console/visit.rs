@@ -5,6 +5,8 @@ use maud::Markup;
 use super::flash;
 use super::view::layout::{Frame, Viewer};
 use super::view::notice::Notice;
+use crate::crypto::mac::random_alphanumerics;
+use crate::edge::PlatformEntropy;
 use crate::http::birth::bear_own_tenant;
 use crate::http::context::Ctx;
 use crate::http::credential::{Credential, Human, bad_credential};
@@ -29,6 +31,11 @@ pub fn signed_in(ctx: &Ctx) -> Result<Human, Fault> {
         Credential::Human(human) => Ok(human.clone()),
         _ => Err(bad_credential()),
     }
+}
+
+/// A key for the forms of one page view.
+pub fn new_form_key() -> String {
+    random_alphanumerics(24, &mut PlatformEntropy)
 }
 
 /// A human's own path to go to after signing in: below `/account` and nowhere else.
@@ -60,7 +67,7 @@ impl Visit {
     /// Of somebody signed out, or of a page that does not care.
     pub fn of_stranger(ctx: &Ctx) -> Result<Self, Fault> {
         let form = session::open_form(ctx, None)?;
-        let frame = Frame { now: ctx.now, csrf: form.csrf, viewer: None, notice: None };
+        let frame = Frame { now: ctx.now, csrf: form.csrf, form_key: new_form_key(), viewer: None, notice: None };
         Ok(Self { frame, memberships: Vec::new(), current: None, cookies: form.set_cookie.into_iter().collect() })
     }
 
@@ -81,7 +88,7 @@ impl Visit {
             is_stopped: false,
         };
         let csrf = session::open_form(ctx, Some(human))?.csrf;
-        let frame = Frame { now: ctx.now, csrf, viewer: Some(viewer), notice };
+        let frame = Frame { now: ctx.now, csrf, form_key: new_form_key(), viewer: Some(viewer), notice };
         Ok(Self { frame, memberships, current, cookies: removal.into_iter().collect() })
     }
 

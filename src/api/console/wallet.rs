@@ -92,7 +92,7 @@ async fn ask_about_spending(ctx: &Ctx) -> Result<Reply, Fault> {
         action: format!("/account/wallets/spending/{}", ctx.param("verb")),
         verb: verb.to_owned(),
         back: build_href("/account/wallets", &[("tenant", &visit.tenant)]),
-        tenant: Some(visit.tenant.clone()),
+        tenant: visit.tenant.clone(),
         kind,
     };
     let page = render_confirmation(visit.frame(), &view);
@@ -104,8 +104,7 @@ struct SwitchFields {
     reason: Option<Text<0, 1024>>,
 }
 
-async fn set_stop(ctx: &Ctx, seat: &Seat, on: bool) -> Result<String, Fault> {
-    let fields: SwitchFields = Posted::parse(ctx)?;
+async fn set_stop(ctx: &Ctx, seat: &Seat, on: bool, fields: SwitchFields) -> Result<String, Fault> {
     match ask_money(ctx, seat, MoneyCommand::SetStop { on, reason: fields.reason.map(Text::into_string) }).await? {
         MoneyOutcome::Stop(stop) if stop.on => Ok("All spending is stopped.".to_owned()),
         MoneyOutcome::Stop(_) => Ok("Spending runs again.".to_owned()),
@@ -113,13 +112,14 @@ async fn set_stop(ctx: &Ctx, seat: &Seat, on: bool) -> Result<String, Fault> {
     }
 }
 
-/// 1. The form: 403. 2. The verb and the tenant: 404. 3. Turn the switch, or say why not. 4. Go on: 303.
+/// 1. The form: 400, 403. 2. The verb and the tenant: 404. 3. Turn the switch, or say why not. 4. Go on: 303.
 async fn switch_spending(ctx: &Ctx) -> Result<Reply, Fault> {
     let human = signed_in(ctx)?;
     let posted = Posted::read(ctx, Some(&human))?;
     let stops = read_verb(ctx)?;
+    let fields: SwitchFields = Posted::parse(ctx)?;
     let tenant = posted.value("tenant");
     let seat = ctx.member_seat(tenant).await?;
-    let result = set_stop(ctx, &seat, stops).await;
+    let result = set_stop(ctx, &seat, stops, fields).await;
     finish(ctx, &human, &build_href("/account/wallets", &[("tenant", tenant)]), result)
 }

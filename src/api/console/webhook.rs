@@ -4,7 +4,7 @@ use serde::Deserialize;
 
 use super::listing::Listing;
 use super::posted::{Posted, Trouble};
-use super::tenant_visit::{TenantVisit, finish};
+use super::tenant_visit::{TenantVisit, ask_once, finish};
 use super::view::confirmation::{Confirmation, ConfirmationKind, render_confirmation};
 use super::view::notice::{Notice, Secret, SecretKind};
 use super::view::part::{build_href, write_count};
@@ -26,7 +26,7 @@ use crate::http::page::Page;
 use crate::http::reply::Reply;
 use crate::http::route::Route;
 use crate::http::tenant::{Seat, unexpected};
-use crate::http::webhook::target_rules;
+use crate::http::webhook::{SHOWN_PLACE, target_rules};
 use crate::objects::tenant::command::Command;
 use crate::objects::tenant::outcome::Outcome;
 use crate::objects::tenant::webhook::command::{
@@ -44,6 +44,15 @@ pub static ROUTES: &[Route] = routes! {
 
 async fn ask(ctx: &Ctx, seat: &Seat, command: WebhookCommand) -> Result<WebhookOutcome, Fault> {
     match ctx.call_tenant(seat, Command::Webhook(command)).await?.outcome {
+        Outcome::Webhook(outcome) => Ok(outcome),
+        other => Err(unexpected(&other)),
+    }
+}
+
+/// The same for a form, however often it is sent.
+async fn ask_for(ctx: &Ctx, seat: &Seat, form: (&Human, &Posted), command: WebhookCommand) -> Result<WebhookOutcome, Fault> {
+    let (human, posted) = form;
+    match ask_once(ctx, seat, posted.claim(ctx, human)?, Command::Webhook(command)).await? {
         Outcome::Webhook(outcome) => Ok(outcome),
         other => Err(unexpected(&other)),
     }
@@ -133,7 +142,8 @@ fn read_filter(lines: Option<&str>) -> Result<EventFilter, Fault> {
     })
 }
 
-async fn make_webhook(ctx: &Ctx, tenant: &str) -> Result<(WebhookId, Secret), Fault> {
+async fn make_webhook(ctx: &Ctx, human: &Human, posted: &Posted) -> Result<(WebhookId, Secret), Fault> {
+    let tenant = posted.value("tenant");
     let fields: WebhookFields = Posted::parse(ctx)?;
     let url = fields.url.trim().to_owned();
     target::check(&url, target_rules(&ctx.edge.settings)).map_err(|error| Fault::field("$.url", &error.to_string()))?;
@@ -141,13 +151,15 @@ async fn make_webhook(ctx: &Ctx, tenant: &str) -> Result<(WebhookId, Secret), Fa
     let seat = ctx.member_seat(tenant).await?;
     let (value, secret) = ctx.mint_webhook_secret(seat.tenant)?;
     let description = fields.description.map(Text::into_string);
-    let outcome = ask(ctx, &seat, WebhookCommand::Create(NewEndpoint { url, events, description, secret })).await?;
-    let WebhookOutcome::Made { endpoint, .. } = outcome else { return Err(misanswered(outcome)) };
-    Ok((endpoint.webhook_id, show_secret(tenant, &endpoint, value)))
+    let command = WebhookCommand::Create(NewEndpoint { url, events, description, secret });
+    show_secret(ctx, tenant, ask_for(ctx, &seat, (human, posted), command).await?, value)
 }
 
-fn show_secret(tenant: &str, endpoint: &EndpointView, value: String) -> Secret {
-    Secret { kind: SecretKind::Webhook, label: endpoint.url.clone(), value, tenant: tenant.to_owned() }
+/// The endpoint that was made and its secret: the one minted, or when the form came again the one it got then.
+fn show_secret(ctx: &Ctx, tenant: &str, outcome: WebhookOutcome, minted: String) -> Result<(WebhookId, Secret), Fault> {
+    let WebhookOutcome::Made { endpoint, for_repeat } = outcome else { return Err(misanswered(outcome)) };
+    let value = ctx.reveal(minted, for_repeat.as_deref(), SHOWN_PLACE)?;
+    Ok((endpoint.webhook_id, Secret { kind: SecretKind::Webhook, label: endpoint.url, value, tenant: tenant.to_owned() }))
 }
 
 /// 1. The form: 400, 403. 2. The tenant: 404. 3. Make it: 409. 4. Go on to it and show its secret once: 303.
@@ -155,8 +167,8 @@ async fn create_webhook(ctx: &Ctx) -> Result<Reply, Fault> {
     let human = signed_in(ctx)?;
     let posted = Posted::read(ctx, Some(&human))?;
     let tenant = posted.value("tenant");
-    match make_webhook(ctx, tenant).await {
-        Ok((id, secret)) => show_once(ctx, &human, tenant, id, secret),
+    match make_webhook(ctx, &human, &posted).await {
+        Ok(made) => show_once(ctx, &human, tenant, made),
         Err(fault) => {
             let trouble = Trouble::of(fault)?;
             let entry = |name| posted.entry(name, &trouble);
@@ -175,7 +187,7 @@ fn endpoint_href(tenant: &str, id: WebhookId) -> String {
     build_href(&format!("/account/webhooks/{id}"), &[("tenant", tenant)])
 }
 
-fn show_once(ctx: &Ctx, human: &Human, tenant: &str, id: WebhookId, secret: Secret) -> Result<Reply, Fault> {
+fn show_once(ctx: &Ctx, human: &Human, tenant: &str, (id, secret): (WebhookId, Secret)) -> Result<Reply, Fault> {
     redirect_with(ctx, human.session_hash.as_deref().unwrap_or_default(), &endpoint_href(tenant, id), Notice::Secret(secret))
 }
 
@@ -241,7 +253,7 @@ async fn ask_about_webhook(ctx: &Ctx) -> Result<Reply, Fault> {
         action: format!("/account/webhooks/{}/{}", endpoint.webhook_id, ctx.param("verb")),
         verb: verb.to_owned(),
         back: endpoint_href(&visit.tenant, endpoint.webhook_id),
-        tenant: Some(visit.tenant.clone()),
+        tenant: visit.tenant.clone(),
         kind: ConfirmationKind::Ending,
     };
     let page = render_confirmation(visit.frame(), &view);
@@ -249,7 +261,7 @@ async fn ask_about_webhook(ctx: &Ctx) -> Result<Reply, Fault> {
 }
 
 /// What a button of an endpoint's page does; answers what to say.
-async fn carry_out(ctx: &Ctx, seat: &Seat, posted: &Posted, webhook_id: WebhookId, verb: &str) -> Result<String, Fault> {
+async fn carry_out(ctx: &Ctx, seat: &Seat, (human, posted): (&Human, &Posted), webhook_id: WebhookId, verb: &str) -> Result<String, Fault> {
     let enable = |enabled| EndpointChange { url: None, events: None, enabled: Some(enabled), description: None };
     let command = match verb {
         "test" => WebhookCommand::Test { webhook_id },
@@ -267,7 +279,7 @@ async fn carry_out(ctx: &Ctx, seat: &Seat, posted: &Posted, webhook_id: WebhookI
         }
         _ => return Err(Fault::not_found()),
     };
-    Ok(match ask(ctx, seat, command).await? {
+    Ok(match ask_for(ctx, seat, (human, posted), command).await? {
         WebhookOutcome::Delivery(_) => "It is on its way.".to_owned(),
         WebhookOutcome::Endpoint(endpoint) if endpoint.disabled.is_some() => "The endpoint is disabled.".to_owned(),
         WebhookOutcome::Endpoint(_) => "The endpoint is enabled.".to_owned(),
@@ -286,11 +298,10 @@ async fn change_webhook(ctx: &Ctx) -> Result<Reply, Fault> {
     let seat = ctx.member_seat(tenant).await?;
     if verb == "rotate" {
         let (value, secret) = ctx.mint_webhook_secret(seat.tenant)?;
-        let outcome = ask(ctx, &seat, WebhookCommand::RotateSecret { webhook_id, secret }).await?;
-        let WebhookOutcome::Made { endpoint, .. } = outcome else { return Err(misanswered(outcome)) };
-        return show_once(ctx, &human, tenant, webhook_id, show_secret(tenant, &endpoint, value));
+        let outcome = ask_for(ctx, &seat, (&human, &posted), WebhookCommand::RotateSecret { webhook_id, secret }).await?;
+        return show_once(ctx, &human, tenant, show_secret(ctx, tenant, outcome, value)?);
     }
-    let result = carry_out(ctx, &seat, &posted, webhook_id, verb).await;
+    let result = carry_out(ctx, &seat, (&human, &posted), webhook_id, verb).await;
     let is_gone = verb == "delete" && result.is_ok();
     let location = if is_gone { build_href("/account/webhooks", &[("tenant", tenant)]) } else { endpoint_href(tenant, webhook_id) };
     finish(ctx, &human, &location, result)

@@ -2,6 +2,7 @@
 
 use serde::Deserialize;
 
+use crate::domain::form::mandate::MandateForm;
 use crate::domain::id::{MandateId, WalletId};
 use crate::domain::limit::LimitClass;
 use crate::domain::mandate::MandateStatus;
@@ -157,8 +158,14 @@ fn base_version(ctx: &Ctx, in_body: Option<u64>) -> Result<u64, Fault> {
     }
 }
 
-fn reply(status: u16, answer: &Answer) -> Result<Reply, Fault> {
-    let Outcome::Money(MoneyOutcome::Mandate(form)) = &answer.outcome else { return Err(unexpected(&answer.outcome)) };
+fn form_of(answer: Answer) -> Result<MandateForm, Fault> {
+    match answer.outcome {
+        Outcome::Money(MoneyOutcome::Mandate(form)) => Ok(*form),
+        other => Err(unexpected(&other)),
+    }
+}
+
+fn reply(status: u16, form: &MandateForm) -> Result<Reply, Fault> {
     Ok(Reply::json(status, form)?.no_store().with_header("ETag", format!("\"{}\"", form.version)))
 }
 
@@ -169,11 +176,8 @@ async fn create_mandate(ctx: &Ctx) -> Result<Reply, Fault> {
     let agent_id = agent_in(&request.agent_id, "$.agent_id", &seat)?;
     let draft = request.into_draft(ctx)?;
     let answer = ctx.call_tenant(&seat, Command::Money(MoneyCommand::CreateMandate { agent_id, draft })).await?;
-    let location = match &answer.outcome {
-        Outcome::Money(MoneyOutcome::Mandate(form)) => format!("/v1/mandates/{}", form.id),
-        other => return Err(unexpected(other)),
-    };
-    Ok(reply(201, &answer)?.with_header("Location", location))
+    let form = form_of(answer)?;
+    Ok(reply(201, &form)?.with_header("Location", format!("/v1/mandates/{}", form.id)))
 }
 
 /// 1. Page and filters: 400, 404. 2. Read one more than the page holds: 200.
@@ -191,7 +195,7 @@ async fn list_mandates(ctx: &Ctx) -> Result<Reply, Fault> {
 async fn show_mandate(ctx: &Ctx) -> Result<Reply, Fault> {
     let mandate_id = ctx.path_id(MandateId::parse)?;
     let seat = ctx.management_seat().await?;
-    reply(200, &ctx.call_tenant(&seat, Command::Money(MoneyCommand::GetMandate { mandate_id })).await?)
+    reply(200, &form_of(ctx.call_tenant(&seat, Command::Money(MoneyCommand::GetMandate { mandate_id })).await?)?)
 }
 
 /// 1. The id, the body and its version: 400, 428. 2. Replace: 404, 409, 412. 3. Answer: 200.
@@ -208,5 +212,5 @@ async fn put_mandate(ctx: &Ctx) -> Result<Reply, Fault> {
     });
     let draft = request.into_request().into_draft(ctx)?;
     let command = MoneyCommand::PutMandate { mandate_id, version, agent_id, status, draft };
-    reply(200, &ctx.call_tenant(&seat, Command::Money(command)).await?)
+    reply(200, &form_of(ctx.call_tenant(&seat, Command::Money(command)).await?)?)
 }

@@ -15,7 +15,7 @@ type Wish = {
   params?: Record<string, string>;
   query?: string;
   json?: unknown;
-  /** Fields of a form; the token of the caller's browser is added. */
+  /** Fields of a form; the token of the caller's browser and a key that makes it done once are added. */
   form?: Record<string, string>;
   headers?: HeaderMap;
   /** The one caller it is good for, where that is not the household's own. */
@@ -208,7 +208,7 @@ const WISHES: Record<string, (world: World) => Wish | Promise<Wish>> = {
   accountAskRevokeToken: async (world) => ({ ...ofTenant(world), params: { id: (await freshToken(world)).id } }),
   accountRevokeToken: async (world) => ({ ...formOfTenant({})(world), params: { id: (await freshToken(world)).id } }),
   accountBilling: ofTenant,
-  accountFund: (world) => formOfTenant({ wallet_id: world.house.walletId, amount: "5", idempotency_key: newSlug("once") })(world),
+  accountFund: (world) => formOfTenant({ wallet_id: world.house.walletId, amount: "5" })(world),
   accountSettings: nothing,
   accountRename: () => ({ form: { name: "Ada" } }),
   accountPassword: (world) => newcomersForm(world, { current_password: PASSWORD, new_password: "another long sentence" }),
@@ -383,7 +383,7 @@ export async function prepareAsk(server: Server, house: Household, route: Route,
   const wish = WISHES[route.name];
   assert.ok(wish, `no test knows a good request for ${route.name}: add one to support/ask.ts`);
   const { params, query = "", json, form, headers = {}, by } = await wish({ server, house });
-  const body = form && { body: new URLSearchParams({ csrf, ...form }).toString(), headers: { ...FORM, ...headers } };
+  const body = form && { body: new URLSearchParams({ csrf, idempotency_key: newSlug("once"), ...form }).toString(), headers: { ...FORM, ...headers } };
   const sent: Sent = body ?? { headers, ...(json === undefined ? {} : { json }) };
   return { method: route.method, path: `${fillPath(route, params)}${query}`, sent, by };
 }

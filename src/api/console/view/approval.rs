@@ -61,7 +61,13 @@ pub fn render_approvals(frame: &Frame, view: &Approvals) -> Markup {
             }
             section aria-labelledby="decided" {
                 h2 id="decided" { "Decided" }
-                @if view.decided.is_empty() { (render_empty("Nothing has been decided here yet.")) } @else { (render_decided(&view.decided)) }
+                @if !view.decided.is_empty() {
+                    (render_decided(&view.decided))
+                } @else if view.pager.older.is_some() {
+                    (render_empty("What was decided is older than what still waits."))
+                } @else {
+                    (render_empty("Nothing has been decided here yet."))
+                }
                 (render_pager(&view.pager))
             }
         },
@@ -73,19 +79,19 @@ fn render_waiting(frame: &Frame, tenant: &str, waiting: &Waiting, at: usize) -> 
     let approval = &waiting.approval;
     let mandate = approval.mandate_id.to_string();
     let mandate_href = build_href(&format!("/account/mandates/{}", encode_component(&mandate)), &[("tenant", tenant)]);
-    let about = format!(" {} for {}", write_dollars(approval.amount), waiting.agent_label);
+    let about = html! { span.unseen { " " (write_dollars(approval.amount)) " for " bdi { (waiting.agent_label) } } };
     let buttons = html! {
-        (Lines::new(&reason, "reason", "Reason", &Entry::default()))
+        (Lines::new(&reason, "reason", "Reason", &Entry::default()).at_most(1024))
         div.actions {
-            button.button.primary type="submit" name="decision" value="approve" { "Approve" span.unseen { (about) } }
-            button.button.danger-button type="submit" name="decision" value="deny" { "Deny" span.unseen { (about) } }
+            button.button.primary type="submit" name="decision" value="approve" { "Approve" (about) }
+            button.button.danger-button type="submit" name="decision" value="deny" { "Deny" (about) }
         }
     };
     html! {
         article.record aria-labelledby=(heading) {
             div.section-head {
                 h3.figure id=(heading) { (write_dollars(approval.amount)) }
-                span.figure-for { (waiting.kind) @if let Some(recipient) = &waiting.recipient { " · " strong { (recipient) } } }
+                span.figure-for { (waiting.kind) @if let Some(recipient) = &waiting.recipient { " · " strong { bdi { (recipient) } } } }
             }
             @if let Some(description) = &waiting.description { p.said { (description) } }
             dl.pairs.pairs-wide {
@@ -117,7 +123,7 @@ fn render_decided(rows: &[DecidedRow]) -> Markup {
                     @match row.approval.object_type { Asked::Payment => "Payment", Asked::Reservation => "Reservation" }
                     " " (render_badge(row.approval.status.as_str(), tone_of(row.approval.status)))
                     @if let Some(reason) = &row.approval.reason { span.sub { (reason) } }
-                    span.sub { (row.agent_label) @if let Some(by) = &row.by { " · decided by " (by) } }
+                    span.sub { bdi { (row.agent_label) } @if let Some(by) = &row.by { " · decided by " bdi { (by) } } }
                 }
                 td.number { (write_dollars(row.approval.amount)) }
             }

@@ -131,7 +131,7 @@ fn render_entries(entries: &[EntryRow]) -> Markup {
                 td { (render_moment(entry.at)) span.sub { "No. " (write_number(entry.seq)) } }
                 th scope="row" {
                     (entry.what)
-                    span.sub { @if let Some(who) = &entry.who { (who) } @else { "the house" } " · " code { (entry.object) } }
+                    span.sub { @if let Some(who) = &entry.who { bdi { (who) } } @else { "the house" } " · " code { (entry.object) } }
                     span.sub { "hash " code title=(entry.hash) { (entry.hash.chars().take(16).collect::<String>()) "…" } }
                 }
                 td.number { @if let Some(amount) = entry.amount { (write_dollars(amount)) } }

@@ -2,7 +2,7 @@
 
 use maud::{Markup, html};
 
-use super::form::{Entry, Field, render_form, render_form_error, render_submit};
+use super::form::{Entry, Field, render_form_error, render_form_once, render_submit};
 use super::layout::{Frame, Section, render_console};
 use super::part::{Column, build_href, render_empty, render_heading, render_moment, render_table, write_count, write_dollars};
 use super::plot::{DaySpend, fill_days, render_plot, sum_days};
@@ -53,8 +53,6 @@ pub enum Flow {
 pub struct FundForm {
     /// Dollars with at most two places.
     pub amount: Entry,
-    /// Made with the form, so that sending it twice funds once.
-    pub idempotency_key: String,
     pub error: Option<String>,
 }
 
@@ -81,7 +79,7 @@ pub fn render_billing(frame: &Frame, view: &Billing) -> Markup {
             @if view.is_sandbox {
                 section.panel aria-labelledby="fund" {
                     h2 id="fund" { "Fund the wallet" }
-                    (render_form("/account/billing/fund", &frame.csrf, Some(&view.tenant), &render_fund_fields(view)))
+                    (render_form_once("/account/billing/fund", frame, "", &view.tenant, &render_fund_fields(view)))
                 }
             }
         },
@@ -110,7 +108,6 @@ fn render_balance(now: Timestamp, view: &Billing) -> Markup {
 fn render_fund_fields(view: &Billing) -> Markup {
     html! {
         input type="hidden" name="wallet_id" value=(view.wallet_id);
-        input type="hidden" name="idempotency_key" value=(view.fund.idempotency_key);
         (render_form_error(view.fund.error.as_ref()))
         (Field::text("amount", "amount", "Amount in dollars", &view.fund.amount)
             .decimal()

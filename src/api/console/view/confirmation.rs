@@ -2,7 +2,7 @@
 
 use maud::{Markup, html};
 
-use super::form::{Entry, Lines, render_form};
+use super::form::{Entry, Lines, render_form_once};
 use super::layout::{Frame, render_card};
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,7 +16,7 @@ pub struct Confirmation {
     /// The own path the form posts to.
     pub action: String,
     /// The slug the form carries along.
-    pub tenant: Option<String>,
+    pub tenant: String,
     /// The word on the button: `Revoke`.
     pub verb: String,
     /// The own path to go back to.
@@ -39,7 +39,7 @@ pub fn render_confirmation(frame: &Frame, view: &Confirmation) -> Markup {
     let resumes = view.kind == ConfirmationKind::Resuming;
     let buttons = html! {
         @if view.kind == ConfirmationKind::EndingWithReason {
-            (Lines::new("reason", "reason", "Reason", &Entry::default()).hint("Shown to every member while it holds."))
+            (Lines::new("reason", "reason", "Reason", &Entry::default()).at_most(1024).hint("Shown to every member while it holds."))
         }
         div.actions {
             button.button.primary[resumes].danger-button[!resumes] type="submit" { (view.verb) }
@@ -53,7 +53,7 @@ pub fn render_confirmation(frame: &Frame, view: &Confirmation) -> Markup {
             h1 { (view.question) }
             @if !view.facts.is_empty() { dl.pairs.pairs-wide { @for (name, value) in &view.facts { div { dt { (name) } dd { (value) } } } } }
             p { (view.consequence) }
-            (render_form(&view.action, &frame.csrf, view.tenant.as_deref(), &buttons))
+            (render_form_once(&view.action, frame, "", &view.tenant, &buttons))
         },
     )
 }

@@ -2,7 +2,7 @@
 
 use maud::{Markup, html};
 
-use super::form::{Choice, Entry, Field, render_form, render_form_error, render_submit};
+use super::form::{Choice, Entry, Field, render_form_error, render_form_once, render_submit};
 use super::layout::{Frame, Section, render_console};
 use super::part::{Column, Tone, build_href, encode_component, render_badge, render_distance, render_empty, render_heading, render_table};
 use crate::domain::time::Timestamp;
@@ -67,7 +67,7 @@ pub fn render_enrollment(frame: &Frame, view: &Enrollment) -> Markup {
         &html! {
             section.panel aria-labelledby="mint" {
                 h2 id="mint" { "Make a token" }
-                (render_form("/account/enrollment", &frame.csrf, Some(&view.tenant), &render_fields(&view.form)))
+                (render_form_once("/account/enrollment", frame, "", &view.tenant, &render_fields(&view.form)))
             }
             section aria-labelledby="tokens" {
                 h2 id="tokens" { "Tokens" }

@@ -2,6 +2,8 @@
 
 use maud::{Markup, Render, html};
 
+use super::layout::Frame;
+
 /// What a person put into a field, and what is wrong with it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Entry {
@@ -25,6 +27,12 @@ pub fn render_form(action: &str, csrf: &str, tenant: Option<&str>, body: &Markup
             (body)
         }
     }
+}
+
+/// A form that does its work once, however often it is sent. `about` tells it from others on its page with the same action.
+pub fn render_form_once(action: &str, frame: &Frame, about: &str, tenant: &str, body: &Markup) -> Markup {
+    let key = html! { input type="hidden" name="idempotency_key" value={ (frame.form_key) (about) }; (body) };
+    render_form(action, &frame.csrf, Some(tenant), &key)
 }
 
 /// What is wrong with a form as a whole.
@@ -177,16 +185,22 @@ pub struct Lines<'a> {
     label: &'a str,
     entry: &'a Entry,
     hint: Option<&'a str>,
+    max: Option<u64>,
 }
 
 impl<'a> Lines<'a> {
     /// A field named `name`, holding `entry`; `id` is unique in its page.
     pub fn new(id: &'a str, name: &'a str, label: &'a str, entry: &'a Entry) -> Self {
-        Self { id, name, label, entry, hint: None }
+        Self { id, name, label, entry, hint: None, max: None }
     }
 
     pub fn hint(self, hint: &'a str) -> Self {
         Self { hint: Some(hint), ..self }
+    }
+
+    /// Where a browser lets nobody type on.
+    pub fn at_most(self, characters: u64) -> Self {
+        Self { max: Some(characters), ..self }
     }
 }
 
@@ -196,7 +210,7 @@ impl Render for Lines<'_> {
         // A line feed behind the opening tag is none of the text's (HTML 13.1.2.5): ours is the one left out.
         let text = format!("\n{}", self.entry.value);
         let input = html! {
-            textarea id=(self.id) name=(self.name) rows="2" autocomplete="off" aria-invalid=[error.map(|_| "true")]
+            textarea id=(self.id) name=(self.name) rows="2" maxlength=[self.max] autocomplete="off" aria-invalid=[error.map(|_| "true")]
                 aria-describedby=[describe(self.id, self.hint, error)] autofocus[error.is_some()] { (text) }
         };
         render_labelled(self.id, self.label, self.hint, error, false, &input)

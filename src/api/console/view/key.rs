@@ -2,7 +2,7 @@
 
 use maud::{Markup, html};
 
-use super::form::{Choice, Entry, Field, render_form, render_form_error, render_submit};
+use super::form::{Choice, Entry, Field, render_form_error, render_form_once, render_submit};
 use super::layout::{Frame, Section, render_console};
 use super::part::{
     Column, build_href, encode_component, render_distance, render_empty, render_expiry, render_heading, render_moment, render_table,
@@ -86,7 +86,7 @@ pub fn render_key_page(frame: &Frame, view: &Keys) -> Markup {
             }
             section.panel aria-labelledby="mint" {
                 h2 id="mint" { "Mint an agent key" }
-                (render_form("/account/keys/agent", &frame.csrf, Some(&view.tenant), &render_agent_fields(view)))
+                (render_form_once("/account/keys/agent", frame, "", &view.tenant, &render_agent_fields(view)))
             }
             section aria-labelledby="api-keys" {
                 h2 id="api-keys" { "API keys" }
@@ -98,7 +98,7 @@ pub fn render_key_page(frame: &Frame, view: &Keys) -> Markup {
             }
             section.panel aria-labelledby="create" {
                 h2 id="create" { "Create an API key" }
-                (render_form("/account/keys/api", &frame.csrf, Some(&view.tenant), &render_api_fields(&view.api_form)))
+                (render_form_once("/account/keys/api", frame, "", &view.tenant, &render_api_fields(&view.api_form)))
             }
         },
     )

@@ -13,6 +13,8 @@ pub struct Frame {
     pub now: Timestamp,
     /// The token that every form on the page carries.
     pub csrf: String,
+    /// Of this page view alone: a form that carries it does its work once, however often it is sent.
+    pub form_key: String,
     /// None when signed out.
     pub viewer: Option<Viewer>,
     pub notice: Option<Notice>,

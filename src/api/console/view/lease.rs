@@ -84,7 +84,7 @@ fn render_lease(frame: &Frame, tenant: &str, node: &LeaseNode) -> Markup {
     html! {
         article.lease {
             div.section-head {
-                h2 { span.quiet { (node.parent_label) " → " } (node.child_label) }
+                h2 { span.quiet { bdi { (node.parent_label) } " → " } bdi { (node.child_label) } }
                 (render_badge(lease.status.as_str(), tone_of(lease.status)))
                 (render_acts(tenant, node))
             }
@@ -101,15 +101,16 @@ fn render_lease(frame: &Frame, tenant: &str, node: &LeaseNode) -> Markup {
     }
 }
 
-/// The two ways a lease ends, each by way of a page that asks.
+/// The two ways a lease ends, each by way of a page that asks. What was lent on from it has to end first, or with it.
 fn render_acts(tenant: &str, node: &LeaseNode) -> Markup {
     let id = encode_component(&node.lease.id.to_string());
     let href = |verb: &str| build_href(&format!("/account/leases/{id}/{verb}"), &[("tenant", tenant)]);
+    let is_lent_on = node.children.iter().any(|child| child.lease.status == LeaseStatus::Active);
     html! {
         @if node.lease.status == LeaseStatus::Active {
             div.section-acts {
-                a href=(href("release")) { "Release" span.unseen { " the lease of " (node.child_label) } }
-                a.danger href=(href("revoke")) { "Revoke" span.unseen { " the lease of " (node.child_label) } }
+                @if !is_lent_on { a href=(href("release")) { "Release" span.unseen { " the lease of " bdi { (node.child_label) } } } }
+                a.danger href=(href("revoke")) { "Revoke" span.unseen { " the lease of " bdi { (node.child_label) } } }
             }
         }
     }

@@ -2,7 +2,7 @@
 
 use maud::{Markup, html};
 
-use super::form::{Choice, Entry, Field, Lines, render_form, render_form_error, render_submit};
+use super::form::{Choice, Entry, Field, Lines, render_form_error, render_form_once, render_submit};
 use super::gauge::{Stretch, render_gauge};
 use super::key::AgentOption;
 use super::layout::{Frame, Section, render_console};
@@ -100,12 +100,11 @@ fn render_none(view: &Mandates, new: &str) -> Markup {
 pub fn render_mandate(frame: &Frame, view: &OneMandate) -> Markup {
     let mandate = &view.card.mandate;
     let title = mandate.name.clone().unwrap_or_else(|| "Mandate".to_owned());
-    let lead = format!("What {} may spend.", view.card.agent_label);
     render_console(
         frame,
         Section::Mandates,
         &title,
-        &render_heading(&title, &lead),
+        &render_heading(&title, "What its agent may spend, and what it has spent."),
         &render_card(frame, &view.tenant, &view.card, 0, false),
     )
 }
@@ -126,7 +125,7 @@ fn render_card(frame: &Frame, tenant: &str, card: &MandateCard, at: usize, has_o
     html! {
         section.record aria-labelledby=(heading) {
             div.section-head {
-                h2 id=(heading) { @if has_own_page { a href=(own) { (name) } } @else { (name) } }
+                h2 id=(heading) { @if has_own_page { a href=(own) { bdi { (name) } } } @else { "Limits" } }
                 (render_badge(mandate.status.as_str(), tone_of(mandate.status)))
                 (render_changes(tenant, mandate, name))
             }
@@ -144,7 +143,7 @@ fn mandate_path(mandate: &MandateForm) -> String {
 fn render_changes(tenant: &str, mandate: &MandateForm, name: &str) -> Markup {
     let href = |verb: &str| build_href(&format!("{}/{verb}", mandate_path(mandate)), &[("tenant", tenant)]);
     let link = |verb: &str, text: &str, is_danger: bool| {
-        html! { a.danger[is_danger] href=(href(verb)) { (text) span.unseen { " " (name) } } }
+        html! { a.danger[is_danger] href=(href(verb)) { (text) span.unseen { " " bdi { (name) } } } }
     };
     html! {
         div.section-acts {
@@ -202,16 +201,21 @@ fn name_action(action: SpendAction) -> &'static str {
 fn render_terms(frame: &Frame, tenant: &str, card: &MandateCard) -> Markup {
     let mandate = &card.mandate;
     let id = mandate.id.to_string();
-    let merchants = if mandate.allowed_merchants.is_empty() { "any".to_owned() } else { mandate.allowed_merchants.join(", ") };
     let actions: Vec<&str> = mandate.allowed_actions.iter().copied().map(name_action).collect();
     let related = |path| build_href(path, &[("tenant", tenant), ("mandate", &id)]);
     html! {
         dl.pairs.pairs-wide {
             div { dt { "Agent" } dd { a href=(build_href("/account/mandates", &[("tenant", tenant), ("agent", &mandate.agent_id.to_string())])) { (card.agent_label) } } }
-            div { dt { "At once" } dd { @if let Some(limit) = mandate.per_transaction_limit { "at most " (write_dollars(limit)) " a transaction" } @else { span.quiet { "no limit a transaction" } } } }
+            div { dt { "At a time" } dd { @if let Some(limit) = mandate.per_transaction_limit { "at most " (write_dollars(limit)) } @else { span.quiet { "no limit" } } } }
             div { dt { "Approval" } dd { @if let Some(limit) = mandate.approval_threshold { "a human decides above " (write_dollars(limit)) } @else { span.quiet { "none needed" } } } }
             div { dt { "For" } dd { @if actions.is_empty() { "everything" } @else { (actions.join(", ")) } } }
-            div { dt { "Merchants" } dd { (merchants) } }
+            div {
+                dt { "Merchants" }
+                dd {
+                    @if mandate.allowed_merchants.is_empty() { "any" }
+                    @for (at, merchant) in mandate.allowed_merchants.iter().enumerate() { @if at > 0 { ", " } bdi { (merchant) } }
+                }
+            }
             div { dt { "Expires" } dd { (render_expiry(frame.now, mandate.expires_at)) } }
             div { dt { "Since" } dd { (render_moment(mandate.created_at)) @if mandate.version > 1 { span.quiet { ", version " (mandate.version) } } } }
             div { dt { "Id" } dd { code { (id) } } }
@@ -234,7 +238,7 @@ pub fn render_new_mandate(frame: &Frame, view: &NewMandate) -> Markup {
                 (render_empty("No agent acts for this tenant yet, so there is nobody to give a mandate to. Mint an agent a key first."))
             } @else {
                 section.panel aria-label="The mandate" {
-                    (render_form("/account/mandates", &frame.csrf, Some(&view.tenant), &render_fields(view)))
+                    (render_form_once("/account/mandates", frame, "", &view.tenant, &render_fields(view)))
                 }
             }
         },

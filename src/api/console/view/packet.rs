@@ -2,7 +2,7 @@
 
 use maud::{Markup, html};
 
-use super::form::{Choice, Entry, Field, render_form, render_form_error, render_submit};
+use super::form::{Choice, Entry, Field, render_form_error, render_form_once, render_submit};
 use super::layout::{Frame, Section, render_console};
 use super::part::{Tone, render_badge, render_heading, render_moment};
 use crate::domain::time::Timestamp;
@@ -46,7 +46,7 @@ pub fn render_packet(frame: &Frame, view: &Packet) -> Markup {
                 }
             }
             section.panel aria-label="The seven items" {
-                (render_form("/account/operator/packet", &frame.csrf, Some(&view.tenant), &render_items(view)))
+                (render_form_once("/account/operator/packet", frame, "", &view.tenant, &render_items(view)))
             }
         },
     )

@@ -50,7 +50,7 @@ pub fn render_payments(frame: &Frame, view: &Payments) -> Markup {
 
 /// To what a list is narrowed, with the way back.
 pub fn render_narrowed(narrowed: Option<&(String, String)>) -> Markup {
-    html! { @if let Some((words, href)) = narrowed { p.quiet { "Only " (words) ". " a href=(href) { "Show all" } } } }
+    html! { @if let Some((words, href)) = narrowed { p.quiet { "Only " bdi { (words) } ". " a href=(href) { "Show all" } } } }
 }
 
 const fn tone_of(status: PaymentStatus) -> Tone {
@@ -77,6 +77,13 @@ fn explain(reason: &str) -> String {
     words.to_owned()
 }
 
+/// Several limits may say the same.
+fn explain_all(reasons: &[String]) -> String {
+    let mut words: Vec<String> = reasons.iter().map(|reason| explain(reason)).collect();
+    words.dedup();
+    words.join(", ")
+}
+
 fn render_rows(view: &Payments) -> Markup {
     let columns = [Column::text("When"), Column::text("Merchant"), Column::number("Amount")];
     let rows = html! {
@@ -86,15 +93,15 @@ fn render_rows(view: &Payments) -> Markup {
             tr {
                 td { (render_moment(payment.created_at)) }
                 th scope="row" {
-                    (payment.merchant) " " (render_badge(&write_words(payment.status.as_str()), tone_of(payment.status)))
+                    bdi { (payment.merchant) } " " (render_badge(&write_words(payment.status.as_str()), tone_of(payment.status)))
                     @if payment.status == PaymentStatus::PendingApproval {
                         " " a.beside href=(build_href("/account/approvals", &[("tenant", &view.tenant)])) { "decide" }
                     }
                     @if !payment.reasons.is_empty() {
-                        span.sub { (payment.reasons.iter().map(|reason| explain(reason)).collect::<Vec<_>>().join(", ")) }
+                        span.sub { (explain_all(&payment.reasons)) }
                     }
                     @if let Some(description) = &payment.description { span.sub { (description) } }
-                    span.sub { (row.agent_label) " · " a href=(build_href(&mandate, &[("tenant", &view.tenant)])) { "mandate" } }
+                    span.sub { bdi { (row.agent_label) } " · " a href=(build_href(&mandate, &[("tenant", &view.tenant)])) { "mandate" } }
                 }
                 td.number { (write_dollars(payment.amount)) }
             }

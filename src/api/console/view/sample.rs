@@ -60,11 +60,11 @@ impl Words {
     }
 
     fn signed_in(self, notice: Option<Notice>) -> Frame {
-        Frame { now: NOW, csrf: self.say("csrf-token"), viewer: Some(self.viewer(true)), notice }
+        Frame { now: NOW, csrf: self.say("csrf-token"), form_key: self.say("form-key"), viewer: Some(self.viewer(true)), notice }
     }
 
     fn signed_out(self) -> Frame {
-        Frame { now: NOW, csrf: self.say("csrf-token"), viewer: None, notice: None }
+        Frame { now: NOW, csrf: self.say("csrf-token"), form_key: self.say("form-key"), viewer: None, notice: None }
     }
 }
 
@@ -244,7 +244,7 @@ fn confirmation(w: Words) -> Confirmation {
         consequence: w.say("The next request that carries it is refused. This cannot be undone."),
         facts: vec![(w.say("Key"), w.say("mtak_...9f2c")), (w.say("Label"), w.say("laptop")), (w.say("Agent"), w.say("Night scout"))],
         action: "/account/keys/key_01KGFQ4T1WZ3N8X5R7M2B6C9DE/revoke".to_owned(),
-        tenant: w.some("agent-alpha"),
+        tenant: w.say("agent-alpha"),
         verb: w.say("Revoke"),
         back: "/account/keys?tenant=agent-alpha".to_owned(),
         kind: ConfirmationKind::Ending,
@@ -311,7 +311,7 @@ fn render_console_pages(w: Words) -> Vec<(&'static str, Markup)> {
         error: w.some("Your plan allows 5 agents."),
         ..AgentKeyForm::default()
     };
-    let bad_fund = FundForm { amount: w.wrong("five", "must be a plain decimal number"), idempotency_key: w.say("a81c"), error: None };
+    let bad_fund = FundForm { amount: w.wrong("five", "must be a plain decimal number"), error: None };
     let bad_password =
         PasswordForm { current_error: w.some("is not your password"), new_error: w.some("must be 8 characters or more"), error: None };
     let settings = |password| Settings { email: w.say("ada@example.org"), name: w.entry("Ada"), password, sessions: 2 };

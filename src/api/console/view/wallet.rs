@@ -69,7 +69,7 @@ fn render_switch(tenant: &str, stop: &StopState) -> Markup {
                     p.quiet { "Agents spend within their mandates." }
                 }
                 @if let Some(reason) = &stop.reason { p.said { (reason) } }
-                @if let Some((by, at)) = &stop.changed { p.sub { @if stop.is_on { "Stopped by " } @else { "Resumed by " } (by) ", " (render_moment(*at)) } }
+                @if let Some((by, at)) = &stop.changed { p.sub { @if stop.is_on { "Stopped by " } @else { "Resumed by " } bdi { (by) } ", " (render_moment(*at)) } }
             }
             @if stop.is_on {
                 a.button.primary href=(href("resume")) { "Resume spending" }
@@ -84,7 +84,7 @@ fn render_card(wallet: &WalletCard) -> Markup {
     html! {
         article.tile {
             div.section-head {
-                h3 { (wallet.name.as_deref().unwrap_or(if wallet.is_default { "Default wallet" } else { "Unnamed wallet" })) }
+                h3 { bdi { (wallet.name.as_deref().unwrap_or(if wallet.is_default { "Default wallet" } else { "Unnamed wallet" })) } }
                 @if wallet.is_sandbox { (render_badge("sandbox", Tone::Quiet)) } @else { (render_badge("live", Tone::Good)) }
                 @if wallet.is_default && wallet.name.is_some() { (render_badge("default", Tone::Quiet)) }
             }

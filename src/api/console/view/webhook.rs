@@ -2,7 +2,7 @@
 
 use maud::{Markup, html};
 
-use super::form::{Choice, Entry, Field, Lines, render_form, render_form_error, render_submit};
+use super::form::{Choice, Entry, Field, Lines, render_form_error, render_form_once, render_submit};
 use super::layout::{Frame, Section, render_console};
 use super::part::{
     Column, Filter, Pager, Tone, build_href, encode_component, render_badge, render_distance, render_empty, render_filters, render_heading,
@@ -95,7 +95,7 @@ pub fn render_webhooks(frame: &Frame, view: &Webhooks) -> Markup {
             }
             section.panel aria-labelledby="new" {
                 h2 id="new" { "New endpoint" }
-                (render_form("/account/webhooks", &frame.csrf, Some(&view.tenant), &render_fields(&view.form)))
+                (render_form_once("/account/webhooks", frame, "", &view.tenant, &render_fields(&view.form)))
             }
         },
     )
@@ -119,7 +119,7 @@ fn render_endpoint(tenant: &str, endpoint: &Endpoint) -> Markup {
                 h3.name { a href=(build_href(&endpoint_path(&endpoint.id), &[("tenant", tenant)])) { (endpoint.url) } }
                 (render_state(endpoint))
             }
-            p.quiet { @if let Some(description) = &endpoint.description { (description) " · " } (endpoint.events.join(", ")) }
+            p.quiet { @if let Some(description) = &endpoint.description { bdi { (description) } " · " } (endpoint.events.join(", ")) }
         }
     }
 }
@@ -162,8 +162,8 @@ pub fn render_webhook(frame: &Frame, view: &OneWebhook) -> Markup {
             @if endpoint.disabled.is_none() {
                 section.panel aria-labelledby="replay" {
                     h2 id="replay" { "Send missed events again" }
-                    (render_form(&format!("{}/replay", endpoint_path(&endpoint.id)), &frame.csrf, Some(&view.tenant), &html! {
-                        (Choice::new("hours", "hours", "Of", &Entry::filled("24"), &REPLAY_HOURS).hint("Whatever was not delivered in that time."))
+                    (render_form_once(&format!("{}/replay", endpoint_path(&endpoint.id)), frame, "", &view.tenant, &html! {
+                        (Choice::new("hours", "hours", "How far back", &Entry::filled("24"), &REPLAY_HOURS).hint("Whatever was not delivered in that time is sent again."))
                         div.actions { button.button type="submit" { "Send again" } }
                     }))
                 }
@@ -175,9 +175,8 @@ pub fn render_webhook(frame: &Frame, view: &OneWebhook) -> Markup {
 /// What can be done to an endpoint: what destroys nothing at once, the rest by way of a page that asks.
 fn render_acts(frame: &Frame, tenant: &str, endpoint: &Endpoint) -> Markup {
     let path = |verb: &str| format!("{}/{verb}", endpoint_path(&endpoint.id));
-    let at_once = |verb: &str, text: &str| {
-        render_form(&path(verb), &frame.csrf, Some(tenant), &html! { button.button.small type="submit" { (text) } })
-    };
+    let at_once =
+        |verb: &str, text: &str| render_form_once(&path(verb), frame, "", tenant, &html! { button.button.small type="submit" { (text) } });
     let asked = |verb: &str, text: &str| html! { a.button.small href=(build_href(&path(verb), &[("tenant", tenant)])) { (text) } };
     html! {
         div.actions {
@@ -191,8 +190,8 @@ fn render_acts(frame: &Frame, tenant: &str, endpoint: &Endpoint) -> Markup {
 const fn tone_of(status: DeliveryStatus) -> Tone {
     match status {
         DeliveryStatus::Delivered => Tone::Good,
-        DeliveryStatus::Pending => Tone::Warning,
-        DeliveryStatus::Failed => Tone::Quiet,
+        DeliveryStatus::Pending => Tone::Quiet,
+        DeliveryStatus::Failed => Tone::Warning,
     }
 }
 
@@ -209,7 +208,7 @@ fn render_delivery(frame: &Frame, view: &OneWebhook, delivery: &Delivery, at: us
                 h3 id=(heading) { (delivery.event) }
                 (render_badge(delivery.status.as_str(), tone_of(delivery.status)))
                 @if view.endpoint.disabled.is_none() {
-                    div.section-acts { (render_form(&format!("{}/resend", endpoint_path(&view.endpoint.id)), &frame.csrf, Some(&view.tenant), &again)) }
+                    div.section-acts { (render_form_once(&format!("{}/resend", endpoint_path(&view.endpoint.id)), frame, &delivery.id, &view.tenant, &again)) }
                 }
             }
             p.sub {
@@ -233,14 +232,14 @@ fn last_result(delivery: &Delivery) -> &str {
 }
 
 fn render_attempts(delivery: &Delivery) -> Markup {
-    let columns = [Column::number("No."), Column::text("When"), Column::number("Took"), Column::text("Result")];
+    let columns = [Column::number("No."), Column::text("Result"), Column::number("Took"), Column::text("When")];
     let rows = html! {
         @for attempt in &delivery.attempts {
             tr {
                 td.number { (attempt.number) }
-                td { time datetime=(attempt.at) { (attempt.at) } }
-                td.number { (attempt.duration_ms) " ms" }
                 th scope="row" { (attempt.result) }
+                td.number { (attempt.duration_ms) " ms" }
+                td { time datetime=(attempt.at) { (attempt.at) } }
             }
         }
     };

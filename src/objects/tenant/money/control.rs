@@ -51,7 +51,7 @@ pub(super) fn put_packet(desk: &mut Desk<'_>, items: &PacketItems) -> Step<Done>
     desk.sql.run(WRITE_PACKET, params![serde_json::to_string(items)?, items.is_complete(), by, desk.now.as_ms()])?;
     let tenant = desk.caller.tenant_uuid.to_string();
     desk.record(Action::PacketUpdated, &tenant, None, &serde_json::json!({ "is_complete": items.is_complete() }))?;
-    get_packet(desk)
+    Ok(get_packet(desk)?.outcome.into())
 }
 
 /// Turns the kill switch; a repeat of what stands changes nothing.
