@@ -12,6 +12,28 @@ pub const SCOPES_MAX: usize = 128;
 /// The longest part before or after the colon.
 const PART_CHARS_MAX: usize = 64;
 
+/// What stands before or behind the colon of one action, as a regular expression.
+#[cfg(not(target_arch = "wasm32"))]
+const PART: &str = "[A-Za-z0-9_.-]{1,64}";
+
+/// The same, as a whole text.
+#[cfg(not(target_arch = "wasm32"))]
+pub fn part_pattern() -> String {
+    format!("^{PART}$")
+}
+
+/// One action without `!` or `*`, as a regular expression.
+#[cfg(not(target_arch = "wasm32"))]
+pub fn action_pattern() -> String {
+    format!("^{PART}:{PART}$")
+}
+
+/// What [`Scope::parse`] takes, as a regular expression.
+#[cfg(not(target_arch = "wasm32"))]
+pub fn scope_pattern() -> String {
+    format!(r"^!?(\*|{PART}):(\*|{PART})$")
+}
+
 /// A text or list that is no scope.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ScopeError {
@@ -126,6 +148,22 @@ pub struct Explanation {
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
 #[serde(transparent)]
 pub struct Scopes(Vec<Scope>);
+
+#[cfg(not(target_arch = "wasm32"))]
+impl schemars::JsonSchema for Scopes {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Scopes".into()
+    }
+
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        let scope = schemars::json_schema!({"type": "string", "pattern": scope_pattern()});
+        schemars::json_schema!({"type": "array", "items": scope, "maxItems": SCOPES_MAX, "uniqueItems": true})
+    }
+}
 
 impl Scopes {
     /// A set of at most [`SCOPES_MAX`] different entries.

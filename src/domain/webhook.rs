@@ -43,6 +43,16 @@ impl EventFilter {
         Ok(Self(kept))
     }
 
+    /// Every entry there can be: everything, all of a kind, and each name.
+    #[cfg(not(target_arch = "wasm32"))]
+    pub fn vocabulary() -> Vec<String> {
+        let kinds = PUBLIC_EVENTS.into_iter().filter_map(|event| event.split_once('.')).map(|(kind, _)| format!("{kind}.*"));
+        let mut entries: Vec<String> = std::iter::once("*".to_owned()).chain(kinds).collect();
+        entries.dedup();
+        entries.extend(PUBLIC_EVENTS.map(str::to_owned));
+        entries
+    }
+
     /// The entries as they were given.
     pub fn entries(&self) -> &[String] {
         &self.0
@@ -100,6 +110,9 @@ mod tests {
         let filter = EventFilter::parse(["payment.*", "wallet.funded", "payment.*"]).unwrap();
         assert_eq!(filter.entries(), ["payment.*", "wallet.funded"]);
         assert!(filter.wants("payment.denied") && filter.wants("wallet.funded"));
+        for entry in EventFilter::vocabulary() {
+            assert!(EventFilter::parse([entry.as_str()]).is_ok(), "{entry}");
+        }
         assert!(!filter.wants("agent.registered") && !filter.wants("payment.unheard_of"));
         assert_eq!(filter.names().len(), 6);
         assert_eq!(EventFilter::all().names().len(), PUBLIC_EVENTS.len());

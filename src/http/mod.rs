@@ -31,7 +31,9 @@ pub mod request;
 pub mod root;
 pub mod route;
 #[cfg(not(target_arch = "wasm32"))]
-mod schema;
+pub mod rule;
+#[cfg(not(target_arch = "wasm32"))]
+pub mod schema;
 pub mod session;
 pub mod tenant;
 pub mod webhook;

@@ -5,6 +5,8 @@ use serde::{Deserialize, Deserializer};
 use super::code::Code;
 use super::fault::Fault;
 use super::field::{Text, Whole};
+#[cfg(not(target_arch = "wasm32"))]
+use super::rule::{absent, either, given};
 use crate::domain::form::Usd;
 use crate::domain::money::Micros;
 use crate::domain::spend::{Merchant, price_of};
@@ -95,9 +97,22 @@ pub fn read_sum(amount: Option<AnyAmount>, quantity: Option<Quantity>, price: Op
     }
 }
 
+/// What the schema of a body with a sum says of it: what [`read_sum`] takes.
+#[cfg(not(target_arch = "wasm32"))]
+pub fn amount_or_price() -> impl FnMut(&mut schemars::Schema) {
+    either([
+        vec![given("amount"), absent("quantity"), absent("unit_price")],
+        vec![absent("amount"), given("quantity"), given("unit_price")],
+    ])
+}
+
 /// A merchant's name: 1 to 128 characters, surrounding white space left out, on one line.
 #[derive(Debug, Clone)]
 pub struct MerchantName(Text<1, 128>);
+
+/// A name as [`MerchantName`] shows it, as a regular expression.
+#[cfg(not(target_arch = "wasm32"))]
+pub const MERCHANT_PATTERN: &str = r"^[^\s\x00-\x1F\x7F-\x9F]([^\x00-\x1F\x7F-\x9F]*[^\s\x00-\x1F\x7F-\x9F])?$";
 
 impl MerchantName {
     pub fn parse(text: &str) -> Result<Self, String> {
@@ -132,7 +147,7 @@ impl schemars::JsonSchema for MerchantName {
     }
 
     fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
-        schemars::json_schema!({ "type": "string", "minLength": 1, "maxLength": 128, "pattern": r"^[^\s\x00-\x1F\x7F-\x9F]([^\x00-\x1F\x7F-\x9F]*[^\s\x00-\x1F\x7F-\x9F])?$" })
+        schemars::json_schema!({ "type": "string", "minLength": 1, "maxLength": 128, "pattern": MERCHANT_PATTERN })
     }
 }
 
@@ -180,7 +195,10 @@ impl schemars::JsonSchema for Expiry {
     }
 
     fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
-        schemars::json_schema!({ "anyOf": [{ "type": "string", "format": "date-time" }, { "type": "string", "format": "date" }] })
+        schemars::json_schema!({
+            "anyOf": [{ "type": "string", "format": "date-time" }, { "type": "string", "format": "date" }],
+            "description": "With an offset, or a date, which is the end of that UTC day; from 1970 to 9999.",
+        })
     }
 }
 

@@ -107,6 +107,12 @@ fn request_body(route: &Route, generator: &mut SchemaGenerator) -> Option<Value>
     let content: Map<String, Value> = media.iter().map(|media| ((*media).to_owned(), json!({"schema": schema}))).collect();
     let name = schema.get("$ref").and_then(Value::as_str).and_then(|reference| reference.rsplit('/').next());
     let whole = name.and_then(|name| generator.definitions().get(name));
-    let is_required = whole.and_then(|whole| whole.get("required")).and_then(Value::as_array).is_some_and(|names| !names.is_empty());
-    Some(json!({"required": is_required, "content": content}))
+    Some(json!({"required": whole.is_some_and(needs_member), "content": content}))
+}
+
+/// Whether `{}` would be refused: a member is required, or some member in every case of a rule.
+fn needs_member(schema: &Value) -> bool {
+    let list = |keyword: &str| schema.get(keyword).and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
+    let cases = list("anyOf");
+    !list("required").is_empty() || list("allOf").iter().any(needs_member) || (!cases.is_empty() && cases.iter().all(needs_member))
 }

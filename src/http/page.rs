@@ -32,7 +32,7 @@ const OFFSET_LIMIT_DEFAULT: u64 = 50;
 /// How many items a page may have: a route whose list is read by pages declares it, and [`CURSOR`].
 pub const LIMIT: Query = Query::whole("limit", 1, LIMIT_MAX);
 /// Where a page begins.
-pub const CURSOR: Query = Query { name: "cursor", kind: QueryKind::Cursor };
+pub const CURSOR: Query = Query::new("cursor", QueryKind::Cursor);
 /// How many items a page by number may have: its route declares it, and [`OFFSET`].
 pub const OFFSET_LIMIT: Query = Query::whole("limit", 1, 200);
 /// How many items stand before it; the largest number a double holds exactly.

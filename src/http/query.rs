@@ -11,6 +11,7 @@ use crate::domain::time::Timestamp;
 pub struct Query {
     pub name: &'static str,
     pub kind: QueryKind,
+    pub required: bool,
 }
 
 /// What a parameter must be.
@@ -28,33 +29,48 @@ pub enum QueryKind {
     Id(&'static str),
     /// An agent in any of its spellings; the handler reads it.
     Agent,
+    /// A merchant's name; the handler reads it.
+    Merchant,
+    /// One action, such as `data:read`; the handler reads it.
+    Action,
+    /// Names of events, all of a kind such as `payment.*`, or `*`, parted by commas; the handler reads them.
+    Events,
     /// The `next_cursor` of an earlier page; the handler reads it.
     Cursor,
 }
 
 impl Query {
+    pub const fn new(name: &'static str, kind: QueryKind) -> Self {
+        Self { name, kind, required: false }
+    }
+
     pub const fn whole(name: &'static str, min: u64, max: u64) -> Self {
-        Self { name, kind: QueryKind::Whole { min, max } }
+        Self::new(name, QueryKind::Whole { min, max })
     }
 
     pub const fn one_of(name: &'static str, words: &'static [&'static str]) -> Self {
-        Self { name, kind: QueryKind::OneOf(words) }
+        Self::new(name, QueryKind::OneOf(words))
     }
 
     pub const fn text(name: &'static str, chars_max: usize) -> Self {
-        Self { name, kind: QueryKind::Text { chars_max } }
+        Self::new(name, QueryKind::Text { chars_max })
     }
 
     pub const fn time(name: &'static str) -> Self {
-        Self { name, kind: QueryKind::Time }
+        Self::new(name, QueryKind::Time)
     }
 
     pub const fn id(name: &'static str, prefix: &'static str) -> Self {
-        Self { name, kind: QueryKind::Id(prefix) }
+        Self::new(name, QueryKind::Id(prefix))
     }
 
     pub const fn agent(name: &'static str) -> Self {
-        Self { name, kind: QueryKind::Agent }
+        Self::new(name, QueryKind::Agent)
+    }
+
+    /// The same, and it must be there.
+    pub const fn required(self) -> Self {
+        Self { required: true, ..self }
     }
 
     /// Holds a value against the declaration: 400 with the parameter's name as its path.
@@ -90,9 +106,13 @@ impl Ctx {
         self.route.query.iter().try_for_each(|query| self.check_value(query))
     }
 
-    /// Holds one parameter against its declaration, if it was sent.
+    /// Holds one parameter against its declaration.
     pub fn check_value(&self, query: &Query) -> Result<(), Fault> {
-        self.incoming.query_value(query.name).map_or(Ok(()), |text| query.check(text))
+        match self.incoming.query_value(query.name) {
+            Some(text) => query.check(text),
+            None if query.required => Err(Fault::field(query.name, "is required")),
+            None => Ok(()),
+        }
     }
 
     /// A whole number of the query that the route declares.

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
 use super::field::{Email, Metadata, Name, Text, Time, Whole};
+use crate::domain::target::URL_CHARS_MAX;
 
 impl<const MIN: usize, const MAX: usize> JsonSchema for Text<MIN, MAX> {
     fn schema_name() -> Cow<'static, str> {
@@ -91,5 +92,22 @@ impl<const MAX: usize> JsonSchema for Name<MAX> {
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
         const PATTERN: &str = r"^[^\s\x00-\x1F\x7F-\x9F]([^\x00-\x08\x0B-\x1F\x7F-\x9F]*[^\s\x00-\x1F\x7F-\x9F])?$";
         json_schema!({"type": "string", "minLength": 1, "maxLength": MAX, "pattern": PATTERN})
+    }
+}
+
+/// A URL that we are to send something to, as `domain::target` reads it.
+pub struct TargetUrl;
+
+impl JsonSchema for TargetUrl {
+    fn schema_name() -> Cow<'static, str> {
+        "TargetUrl".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        const PATTERN: &str = r"^https?://[A-Za-z0-9._:\[\]-]+([/?#][!#-;=?-\[\]_a-z~]*)?$";
+        json_schema!({
+            "type": "string", "maxLength": URL_CHARS_MAX, "pattern": PATTERN,
+            "description": "https, without user name or password, of a host of the public internet. http where a deployment allows this machine itself, for development.",
+        })
     }
 }

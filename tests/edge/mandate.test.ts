@@ -92,7 +92,7 @@ test("a change says which version it is based on, and replaces all", async () =>
   expectFault(await put({ total_limit: 1 }), "v1", 428, "precondition_required");
   expectFault(await put({ total_limit: 1, version: 2 }), "v1", 412, "version_mismatch", { version: 1 });
   expectFault(await put({ total_limit: 1 }, { "if-match": '"2"' }), "v1", 412, "version_mismatch", { version: 1 });
-  for (const tag of ["x", "*", '"x"', '""', "-1", '"1.0"']) {
+  for (const tag of ["x", "*", '"x"', '""', "-1", '"1.0"', '"1', '""1""', 'W/W/"1"']) {
     expectFault(await put({ total_limit: 1 }, { "if-match": tag }), "v1", 400, "INVALID_INPUT", { path: "If-Match" });
   }
   const first = await put({ total_limit: 200 }, { "if-match": '"1"' });

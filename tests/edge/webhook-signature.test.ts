@@ -1,11 +1,14 @@
-// What signs a webhook: the official verifiers of Standard Webhooks and Svix accept it, and so does node:crypto with our
-// public key (contract README 11).
+// What signs a webhook: the official verifiers of Standard Webhooks and Svix accept it, those of npm and those of PyPI, and
+// so does node:crypto with our public key (contract README 11).
 
 import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
 import { createPublicKey, verify } from "node:crypto";
+import { join } from "node:path";
 import { test } from "node:test";
 import { Webhook as StandardWebhook } from "standardwebhooks";
 import { Webhook as SvixWebhook } from "svix";
+import { ROOT } from "../../scripts/runtime.ts";
 import { newManager, type Manager } from "./support/human.ts";
 import { useReceiver, type Received } from "./support/receiver.ts";
 import { useServer } from "./support/server.ts";
@@ -24,18 +27,39 @@ async function testHook(manager: Manager, id: string, path: string, count: numbe
   return (await receiver.wait(path, count))[count - 1]!;
 }
 
-/** Both official verifiers' verdict. */
-function accepts(secret: string, { text, headers }: Received): boolean {
-  const verdicts = [new StandardWebhook(secret), new SvixWebhook(secret)].map((verifier) => {
+/** A webhook as it came, or changed, and a secret it may be signed with. */
+type Claim = Pick<Received, "text" | "headers"> & { secret: string };
+
+/** The npm verifiers' verdicts of a claim. */
+function verdictsOfNode({ secret, text, headers }: Claim): Record<string, boolean> {
+  const accepts = (verifier: { verify(text: string, headers: Record<string, string>): unknown }): boolean => {
     try {
       verifier.verify(text, headers);
       return true;
     } catch {
       return false;
     }
-  });
-  assert.equal(verdicts[0], verdicts[1]);
-  return verdicts[0]!;
+  };
+  return { standardwebhooks: accepts(new StandardWebhook(secret)), svix: accepts(new SvixWebhook(secret)) };
+}
+
+/** The PyPI verifiers' verdicts of each claim. */
+function verdictsOfPython(claims: Claim[]): Record<string, boolean>[] {
+  const input = claims.map(({ secret, text, headers }) => `${JSON.stringify({ secret, text, headers })}\n`).join("");
+  const python = join(ROOT, "scripts", "python.sh");
+  const { status, stdout, stderr, error } = spawnSync(python, ["tests/edge/support/verify_webhook.py"], { input, encoding: "utf8" });
+  assert.equal(status, 0, error?.message ?? stderr);
+  return stdout.trim().split("\n").map((line) => JSON.parse(line));
+}
+
+/** Every official verifier says the same of a claim, and it is this. */
+function expectVerdicts(expected: [boolean, Claim][]): void {
+  const claims = expected.map(([, claim]) => claim);
+  const inPython = verdictsOfPython(claims);
+  for (const [at, [verdict, claim]] of expected.entries()) {
+    const both = { standardwebhooks: verdict, svix: verdict };
+    assert.deepEqual([verdictsOfNode(claim), inPython[at]], [both, both], `claim ${at}`);
+  }
 }
 
 function isSignedBy(publicKey: string, { text, headers }: Received): boolean {
@@ -50,10 +74,13 @@ test("the official verifiers accept what is sent, and nothing that was changed",
   const manager = await newManager(server.client());
   const hook = await newHook(manager, "/signed");
   const received = await testHook(manager, hook.id, "/signed", 1);
-  assert.ok(accepts(hook.secret, received));
-  assert.ok(!accepts(hook.secret, { ...received, text: `${received.text} ` }));
-  assert.ok(!accepts(hook.secret, { ...received, headers: { ...received.headers, "webhook-id": "evt_other" } }));
-  assert.ok(!accepts(`whsec_${Buffer.alloc(32, 7).toString("base64")}`, received));
+  const claim = { ...received, secret: hook.secret };
+  expectVerdicts([
+    [true, claim],
+    [false, { ...claim, text: `${received.text} ` }],
+    [false, { ...claim, headers: { ...received.headers, "webhook-id": "evt_other" } }],
+    [false, { ...claim, secret: `whsec_${Buffer.alloc(32, 7).toString("base64")}` }],
+  ]);
   assert.ok(Math.abs(Number(received.headers["webhook-timestamp"]) - Date.now() / 1_000) < 60);
 
   assert.ok(isSignedBy(hook.public_key, received));
@@ -71,7 +98,7 @@ test("for a day after a rotation both secrets verify, then the new one alone", a
   assert.notEqual(rotated.json.secret, hook.secret);
   const both = await testHook(manager, hook.id, "/rotated", 1);
   assert.equal(both.headers["webhook-signature"]!.split(" ").filter((part) => part.startsWith("v1,")).length, 2);
-  assert.ok(accepts(hook.secret, both) && accepts(rotated.json.secret, both));
+  expectVerdicts([hook.secret, rotated.json.secret].map((secret) => [true, { ...both, secret }]));
   const listed = await manager.management.get("/v1/webhooks");
   assert.ok(!listed.text.includes("whsec_"), "a secret is shown once");
   await server.current.advance(86_400);

@@ -13,9 +13,10 @@ import { join } from "node:path";
 import { ROOT } from "../../scripts/runtime.ts";
 import { callerAt, prepareAsk, type Ask } from "../edge/support/ask.ts";
 import type { HeaderMap } from "../edge/support/client.ts";
-import { newHousehold, newOperator, type Household } from "../edge/support/household.ts";
+import { NOBODY_LISTENS, newHousehold, newOperator, type Household } from "../edge/support/household.ts";
 import { ROUTES, type Route } from "../edge/support/route.ts";
 import { Server } from "../edge/support/server.ts";
+import { deskOf } from "../edge/support/spender.ts";
 
 const FOLDER = join(ROOT, ".test", "fuzz");
 const PATHS = {
@@ -122,11 +123,14 @@ async function prepare(server: Server): Promise<number> {
     }
   }
   tighten(document);
+  const desk = await deskOf(house);
   const stage = {
     credentials,
     neighbour: { "x-api-key": neighbour.apiKey },
     tenants: [house.tenantId, house.tenantUuid],
-    spared: [house.apiKeyId, house.agentKeyId, house.agent.agentId],
+    spared: [house.apiKeyId, house.agentKeyId, house.agent.agentId, house.webhookId, desk.mandate.id, desk.strict.id, desk.childId],
+    known: { agent_id: desk.agentId, child_agent_id: desk.childId, mandate_id: desk.mandate.id, wallet_id: desk.walletId, lease_id: null },
+    nowhere: NOBODY_LISTENS,
   };
   rmSync(FOLDER, { recursive: true, force: true });
   mkdirSync(FOLDER, { recursive: true });

@@ -12,6 +12,8 @@ use crate::http::fault::Fault;
 use crate::http::field::Email;
 use crate::http::reply::Reply;
 use crate::http::route::Route;
+#[cfg(not(target_arch = "wasm32"))]
+use crate::http::rule::{absent, either, given};
 use crate::http::session;
 use crate::routes;
 use crate::store::user;
@@ -55,17 +57,11 @@ struct SignInReply {
 
 /// Both, or neither for who has a session cookie.
 #[derive(Deserialize)]
-#[cfg_attr(not(target_arch = "wasm32"), derive(schemars::JsonSchema), schemars(extend("anyOf" = both_or_neither())))]
+#[cfg_attr(not(target_arch = "wasm32"), derive(schemars::JsonSchema))]
+#[cfg_attr(not(target_arch = "wasm32"), schemars(transform = either([vec![given("email"), given("password")], vec![absent("email"), absent("password")]])))]
 struct TokenRequest {
     email: Option<Email>,
     password: Option<Password>,
-}
-
-/// What the schema of a [`TokenRequest`] says beside its members.
-#[cfg(not(target_arch = "wasm32"))]
-fn both_or_neither() -> serde_json::Value {
-    let members = |kind: &str| serde_json::json!({"email": {"type": kind}, "password": {"type": kind}});
-    serde_json::json!([{"required": ["email", "password"], "properties": members("string")}, {"properties": members("null")}])
 }
 
 #[derive(Serialize)]

@@ -17,6 +17,8 @@ use crate::http::page::{self, OffsetPage};
 use crate::http::query::Query;
 use crate::http::reply::Reply;
 use crate::http::route::Route;
+#[cfg(not(target_arch = "wasm32"))]
+use crate::http::rule::any_given;
 use crate::http::tenant::{Answer, Seat};
 use crate::objects::tenant::command::Command;
 use crate::objects::tenant::identity::command::{AgentChange, AgentCommand, AgentDraft, AgentFilter};
@@ -62,6 +64,7 @@ const LEVELS: &[&str] = &["platform_root", "verified_org", "verified_individual"
 
 #[derive(Deserialize)]
 #[cfg_attr(not(target_arch = "wasm32"), derive(schemars::JsonSchema))]
+#[cfg_attr(not(target_arch = "wasm32"), schemars(transform = any_given(["display_name", "name"])))]
 struct AgentRequest {
     /// Required, unless `name` is there.
     display_name: Option<Name<256>>,
@@ -69,7 +72,6 @@ struct AgentRequest {
     name: Option<Name<256>>,
     agent_type: Option<AgentType>,
     description: Option<Text<0, 2048>>,
-    #[cfg_attr(not(target_arch = "wasm32"), schemars(with = "Option<Vec<String>>"))]
     scopes: Option<Scopes>,
     /// Instead of `scopes`: every action on every resource.
     scope: Option<ScopePairs>,
@@ -108,6 +110,7 @@ enum Settable {
 
 #[derive(Deserialize)]
 #[cfg_attr(not(target_arch = "wasm32"), derive(schemars::JsonSchema))]
+#[cfg_attr(not(target_arch = "wasm32"), schemars(transform = any_given(["display_name", "name", "description", "metadata", "status"])))]
 struct AgentPatch {
     display_name: Option<Name<256>>,
     /// Counts when `display_name` is absent.

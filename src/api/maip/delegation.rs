@@ -37,7 +37,6 @@ struct OfferRequest {
     from_agent_id: String,
     to_agent_id: String,
     /// At least one, all held by the giver.
-    #[cfg_attr(not(target_arch = "wasm32"), schemars(with = "Option<Vec<String>>"))]
     scopes: Option<Scopes>,
     /// Instead of `scopes`: every action on every resource.
     scope: Option<ScopePairs>,

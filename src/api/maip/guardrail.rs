@@ -6,12 +6,16 @@ use super::{proof_of, unexpected_proof};
 use crate::domain::guardrail::{Rule, Severity, is_allowed};
 use crate::domain::limit::LimitClass;
 use crate::domain::scope::Scope;
+#[cfg(not(target_arch = "wasm32"))]
+use crate::domain::scope::{action_pattern, part_pattern};
 use crate::http::context::Ctx;
 use crate::http::fault::Fault;
 use crate::http::field::{Metadata, Text};
 use crate::http::lookup::agent_in;
 use crate::http::reply::Reply;
 use crate::http::route::Route;
+#[cfg(not(target_arch = "wasm32"))]
+use crate::http::rule::{either, like};
 use crate::objects::tenant::command::Command;
 use crate::objects::tenant::proof::command::ProofCommand;
 use crate::objects::tenant::proof::outcome::ProofOutcome;
@@ -26,6 +30,7 @@ pub static ROUTES: &[Route] = routes! {
 
 #[derive(Deserialize)]
 #[cfg_attr(not(target_arch = "wasm32"), derive(schemars::JsonSchema))]
+#[cfg_attr(not(target_arch = "wasm32"), schemars(transform = needs_one_action()))]
 struct CheckRequest {
     agent_id: String,
     /// `resource:action`, or an action alone, which then needs `resource_id`.
@@ -34,6 +39,13 @@ struct CheckRequest {
     /// For the caller's own records; nothing is judged by it.
     #[allow(dead_code)]
     context: Option<Metadata<16_384>>,
+}
+
+/// What the schema of a [`CheckRequest`] says beside its members.
+#[cfg(not(target_arch = "wasm32"))]
+fn needs_one_action() -> impl FnMut(&mut schemars::Schema) {
+    let part = part_pattern();
+    either([vec![like("action", &action_pattern())], vec![like("action", &part), like("resource_id", &part)]])
 }
 
 impl CheckRequest {

@@ -1,6 +1,8 @@
 //! The keys an agent signs with: `/v1/agents/:id/keys`, and its public document (contract identity-and-money 2 and 14).
 
 use serde::{Deserialize, Serialize};
+#[cfg(not(target_arch = "wasm32"))]
+use serde_json::json;
 
 use super::{outcome_of, unexpected_of};
 use crate::domain::agent::{read_any_agent_id, spell_maip};
@@ -14,6 +16,8 @@ use crate::http::field::{Text, Whole};
 use crate::http::query::Query;
 use crate::http::reply::Reply;
 use crate::http::route::Route;
+#[cfg(not(target_arch = "wasm32"))]
+use crate::http::rule::{either, one_of};
 use crate::http::tenant::Answer;
 use crate::objects::tenant::command::Command;
 use crate::objects::tenant::identity::command::AgentCommand;
@@ -38,6 +42,7 @@ pub static ROUTES: &[Route] = routes! {
 
 #[derive(Deserialize)]
 #[cfg_attr(not(target_arch = "wasm32"), derive(schemars::JsonSchema))]
+#[cfg_attr(not(target_arch = "wasm32"), schemars(transform = either([vec![one_of("compromised", &json!([false, null]))], vec![one_of("overlap_seconds", &json!([0, null]))]])))]
 struct RotateRequest {
     reason: Option<Text<0, 1024>>,
     /// The old key is in the wrong hands: it signs no more from now on, so there is no overlap.

@@ -69,7 +69,6 @@ const TTL_S: u64 = 3_600;
 struct SessionRequest {
     agent_id: String,
     /// Within the agent's; absent: all of them.
-    #[cfg_attr(not(target_arch = "wasm32"), schemars(with = "Option<Vec<String>>"))]
     scopes: Option<Scopes>,
     /// Instead of `scopes`: every action on every resource.
     scope: Option<ScopePairs>,

@@ -10,7 +10,7 @@ use crate::domain::scope::{Explanation, Scope, ScopeSource};
 use crate::domain::trust::{Factors, TRUST_WINDOW_MS, Thousandths};
 use crate::http::context::Ctx;
 use crate::http::fault::Fault;
-use crate::http::query::Query;
+use crate::http::query::{Query, QueryKind};
 use crate::http::reply::Reply;
 use crate::http::route::Route;
 use crate::http::tenant::Seat;
@@ -36,7 +36,7 @@ pub static ROUTES: &[Route] = routes! {
     Get "/v1/agents/{id}/scopes/explain" => explain_scope {
         name: "explainScope", summary: "Whether an agent may do something, and by which entry", access: Management,
         class: Some(LimitClass::Identity), body: None, documented: true, status: 200, response: ExplainReply,
-        query: [Query::text("action", 129)],
+        query: [Query::new("action", QueryKind::Action).required()],
     }
 };
 
@@ -158,8 +158,7 @@ async fn list_trust(ctx: &Ctx) -> Result<Reply, Fault> {
 
 /// 1. The id and the action: 400, 404. 2. Read: 404. 3. Answer: 200.
 async fn explain_scope(ctx: &Ctx) -> Result<Reply, Fault> {
-    let text = ctx.incoming.query_value("action").ok_or_else(|| Fault::field("action", "is required, such as data:read"))?;
-    let one = Scope::parse(text).ok().filter(Scope::is_one_action);
+    let one = ctx.incoming.query_value("action").and_then(|text| Scope::parse(text).ok()).filter(Scope::is_one_action);
     let action = one.ok_or_else(|| Fault::field("action", "must be one action such as data:read, without ! or *"))?;
     let seat = ctx.management_seat().await?;
     let agent_id = ctx.path_agent(&seat)?;

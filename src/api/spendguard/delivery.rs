@@ -12,7 +12,8 @@ use crate::http::code::Code;
 use crate::http::context::Ctx;
 use crate::http::fault::Fault;
 use crate::http::field::Time;
-use crate::http::page::Page;
+use crate::http::page::{self, Page};
+use crate::http::query::Query;
 use crate::http::reply::Reply;
 use crate::http::route::Route;
 use crate::objects::tenant::webhook::command::{WebhookCommand, WebhookOutcome};
@@ -22,6 +23,7 @@ pub static ROUTES: &[Route] = routes! {
     Get "/v1/webhooks/{id}/deliveries" => list_deliveries {
         name: "listWebhookDeliveries", summary: "What was sent to an endpoint and how it went, newest first", access: Management,
         class: Some(LimitClass::Admin), body: None, documented: true, status: 200, response: Page<Delivery>,
+        query: [page::LIMIT, page::CURSOR, Query::one_of("status", STATUSES), Query::one_of("event", &PUBLIC_EVENTS)],
     }
     Post "/v1/webhooks/{id}/deliveries/{delivery_id}/replay" => replay_delivery {
         name: "replayWebhookDelivery", summary: "One attempt now", access: Management, class: Some(LimitClass::Admin), body: Json, documented: true,
@@ -32,6 +34,9 @@ pub static ROUTES: &[Route] = routes! {
         documented: true, request: ReplayRequest, status: 202, response: ReplayReply,
     }
 };
+
+/// What a list can be asked for.
+const STATUSES: &[&str] = &["pending", "delivered", "failed"];
 
 #[derive(Deserialize)]
 #[cfg_attr(not(target_arch = "wasm32"), derive(schemars::JsonSchema))]
@@ -51,14 +56,7 @@ async fn list_deliveries(ctx: &Ctx) -> Result<Reply, Fault> {
     let webhook_id = webhook_id(ctx)?;
     let limit = ctx.page_limit()?;
     let before = ctx.page_cursor(|id| DeliveryId::parse(id).ok())?;
-    let status = ctx
-        .incoming
-        .query_value("status")
-        .map(|text| DeliveryStatus::parse(text).ok_or_else(|| Fault::field("status", "must be pending, delivered or failed")));
-    let event = ctx.incoming.query_value("event").map(|text| {
-        PUBLIC_EVENTS.contains(&text).then(|| text.to_owned()).ok_or_else(|| Fault::field("event", "must be the name of an event"))
-    });
-    let (status, event) = (status.transpose()?, event.transpose()?);
+    let (status, event) = (ctx.filter("status", DeliveryStatus::parse)?, ctx.filter("event", |name| Some(name.to_owned()))?);
     let seat = ctx.management_seat().await?;
     let outcome = ask(ctx, &seat, WebhookCommand::Deliveries { webhook_id, status, event, limit: limit + 1, before }).await?;
     let WebhookOutcome::Deliveries(views) = outcome else { return Err(misanswered(outcome)) };

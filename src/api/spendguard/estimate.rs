@@ -10,6 +10,8 @@ use crate::domain::spend::{Remaining, SpendKind};
 use crate::http::context::Ctx;
 use crate::http::fault::Fault;
 use crate::http::field::Text;
+#[cfg(not(target_arch = "wasm32"))]
+use crate::http::money::amount_or_price;
 use crate::http::money::{AnyAmount, MerchantName, Quantity, UnitPrice, read_sum, require_usd};
 use crate::http::reply::Reply;
 use crate::http::route::Route;
@@ -33,6 +35,7 @@ pub static ROUTES: &[Route] = routes! {
 
 #[derive(Deserialize)]
 #[cfg_attr(not(target_arch = "wasm32"), derive(schemars::JsonSchema))]
+#[cfg_attr(not(target_arch = "wasm32"), schemars(transform = amount_or_price()))]
 struct EstimateBody {
     kind: SpendKind,
     /// Minor units; or `quantity` with `unit_price`.

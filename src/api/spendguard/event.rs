@@ -7,12 +7,12 @@ use super::webhook::{ask, misanswered};
 use crate::domain::id::EventId;
 use crate::domain::limit::LimitClass;
 use crate::domain::time::SECOND_MS;
-use crate::domain::webhook::EventFilter;
+use crate::domain::webhook::{EventFilter, FILTER_ENTRIES_MAX};
 use crate::http::context::Ctx;
 use crate::http::credential::Credential;
 use crate::http::fault::Fault;
 use crate::http::page;
-use crate::http::query::Query;
+use crate::http::query::{Query, QueryKind};
 use crate::http::reply::Reply;
 use crate::http::route::Route;
 use crate::objects::tenant::outcome;
@@ -23,7 +23,7 @@ pub static ROUTES: &[Route] = routes! {
     Get "/v1/events" => list_events {
         name: "listEvents", summary: "Events after one, oldest first; waits for the next when there is none", access: Spend,
         class: Some(LimitClass::Admin), body: None, documented: true, status: 200, response: EventPage,
-        query: [page::LIMIT, Query::id("after", EventId::PREFIX), Query::text("types", 1024), Query::whole("wait_s", 0, WAIT_S_MAX)],
+        query: [page::LIMIT, Query::id("after", EventId::PREFIX), Query::new("types", QueryKind::Events), Query::whole("wait_s", 0, WAIT_S_MAX)],
     }
 };
 
@@ -54,19 +54,23 @@ impl From<outcome::Event> for Event {
     }
 }
 
+/// Which events are asked for.
+fn read_types(text: &str) -> Result<EventFilter, Fault> {
+    let entries: Vec<&str> = text.split(',').map(str::trim).collect();
+    let filter = EventFilter::parse(entries.iter().copied()).ok().filter(|_| entries.len() <= FILTER_ENTRIES_MAX);
+    filter.ok_or_else(|| {
+        let rule =
+            format!("must be names of events, all of a kind such as payment.*, or *, parted by commas, at most {FILTER_ENTRIES_MAX}");
+        Fault::field("types", &rule)
+    })
+}
+
 /// 1. The query: 400. 2. Read, and wait if there is nothing: 200.
 async fn list_events(ctx: &Ctx) -> Result<Reply, Fault> {
     let limit = ctx.page_limit()?;
     let wait_s = ctx.query_whole("wait_s").unwrap_or(0);
-    let after = match ctx.incoming.query_value("after").filter(|text| !text.is_empty()) {
-        None => None,
-        Some(text) => Some(EventId::parse(text).map_err(|error| Fault::field("after", &error.to_string()))?),
-    };
-    let events = match ctx.incoming.query_value("types").filter(|text| !text.is_empty()) {
-        None => EventFilter::all(),
-        Some(text) => EventFilter::parse(text.split(',').map(str::trim))
-            .map_err(|_| Fault::field("types", "must be names of events, all of a kind such as payment.*, or *, parted by commas"))?,
-    };
+    let after = ctx.filter("after", |id| EventId::parse(id).ok())?;
+    let events = ctx.incoming.query_value("types").map_or_else(|| Ok(EventFilter::all()), read_types)?;
     // A token is shown what concerns its own agent.
     let agent_id = match &*ctx.credential() {
         Credential::Execution(execution) => Some(execution.rights.agent_id),

@@ -18,6 +18,8 @@ use crate::http::page::{self, Page};
 use crate::http::query::Query;
 use crate::http::reply::Reply;
 use crate::http::route::Route;
+#[cfg(not(target_arch = "wasm32"))]
+use crate::http::rule::{absent, either, given};
 use crate::http::tenant::{Answer, Seat, unexpected};
 use crate::objects::tenant::command::Command;
 use crate::objects::tenant::money::command::{LeaseRequest, LeaseSource, MoneyCommand};
@@ -59,6 +61,8 @@ const TTL_S_MAX: u64 = 315_360_000;
 
 #[derive(Deserialize)]
 #[cfg_attr(not(target_arch = "wasm32"), derive(schemars::JsonSchema))]
+#[cfg_attr(not(target_arch = "wasm32"), schemars(transform = either([vec![given("mandate_id"), absent("parent_lease_id")], vec![absent("mandate_id"), given("parent_lease_id")]])))]
+#[cfg_attr(not(target_arch = "wasm32"), schemars(transform = either([vec![absent("expires_at")], vec![absent("ttl_seconds")]])))]
 struct LeaseBody {
     child_agent_id: String,
     /// A root lease; or `parent_lease_id`.
@@ -68,6 +72,7 @@ struct LeaseBody {
     amount: Amount,
     currency: Option<Text<1, 16>>,
     per_transaction_limit: Option<AnyAmount>,
+    #[cfg_attr(not(target_arch = "wasm32"), schemars(length(max = 200)))]
     allowed_merchants: Option<Vec<MerchantName>>,
     allowed_actions: Option<Vec<SpendAction>>,
     expires_at: Option<Expiry>,

@@ -17,6 +17,8 @@ use crate::http::page::{self, Page};
 use crate::http::query::Query;
 use crate::http::reply::Reply;
 use crate::http::route::Route;
+#[cfg(not(target_arch = "wasm32"))]
+use crate::http::rule::any_given;
 use crate::http::tenant::{Answer, unexpected};
 use crate::objects::tenant::command::Command;
 use crate::objects::tenant::money::command::{MandateDraft, MoneyCommand};
@@ -48,6 +50,7 @@ const STATUSES: &[&str] = &["active", "suspended", "revoked", "exhausted", "expi
 
 #[derive(Deserialize)]
 #[cfg_attr(not(target_arch = "wasm32"), derive(schemars::JsonSchema))]
+#[cfg_attr(not(target_arch = "wasm32"), schemars(transform = any_given(["per_transaction_limit", "daily_limit", "monthly_limit", "total_limit"])))]
 struct MandateRequest {
     agent_id: String,
     currency: Option<Text<1, 16>>,
@@ -56,6 +59,7 @@ struct MandateRequest {
     daily_limit: Option<AnyAmount>,
     monthly_limit: Option<AnyAmount>,
     total_limit: Option<AnyAmount>,
+    #[cfg_attr(not(target_arch = "wasm32"), schemars(length(max = 200)))]
     allowed_merchants: Option<Vec<MerchantName>>,
     allowed_actions: Option<Vec<SpendAction>>,
     approval_threshold: Option<AnyAmount>,
@@ -66,6 +70,7 @@ struct MandateRequest {
 
 #[derive(Deserialize)]
 #[cfg_attr(not(target_arch = "wasm32"), derive(schemars::JsonSchema))]
+#[cfg_attr(not(target_arch = "wasm32"), schemars(transform = any_given(["per_transaction_limit", "daily_limit", "monthly_limit", "total_limit"])))]
 struct MandateChange {
     /// Fixed: if it is sent, the one it has.
     agent_id: Option<String>,
@@ -75,6 +80,7 @@ struct MandateChange {
     daily_limit: Option<AnyAmount>,
     monthly_limit: Option<AnyAmount>,
     total_limit: Option<AnyAmount>,
+    #[cfg_attr(not(target_arch = "wasm32"), schemars(length(max = 200)))]
     allowed_merchants: Option<Vec<MerchantName>>,
     allowed_actions: Option<Vec<SpendAction>>,
     approval_threshold: Option<AnyAmount>,
@@ -147,7 +153,8 @@ impl MandateChange {
 fn base_version(ctx: &Ctx, in_body: Option<u64>) -> Result<u64, Fault> {
     match ctx.incoming.header("If-Match") {
         Some(tag) => {
-            let digits = tag.trim().trim_start_matches("W/").trim_matches('"');
+            let tag = tag.strip_prefix("W/").unwrap_or(tag);
+            let digits = tag.strip_prefix('"').and_then(|tag| tag.strip_suffix('"')).unwrap_or(tag);
             let is_number = !digits.is_empty() && digits.bytes().all(|digit| digit.is_ascii_digit());
             let version = digits.parse().ok().filter(|_| is_number);
             version.ok_or_else(|| Fault::field("If-Match", "must be the ETag of the mandate, such as \"1\""))

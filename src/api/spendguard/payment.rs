@@ -15,7 +15,7 @@ use crate::http::field::{Metadata, Text};
 use crate::http::lookup::id_in;
 use crate::http::money::{Amount, MerchantName, require_usd};
 use crate::http::page::{self, Page};
-use crate::http::query::Query;
+use crate::http::query::{Query, QueryKind};
 use crate::http::refusal::{execution_token_required, token_scope_mismatch};
 use crate::http::reply::Reply;
 use crate::http::route::Route;
@@ -35,7 +35,7 @@ pub static ROUTES: &[Route] = routes! {
         name: "listPayments", summary: "Payments, denied ones too, newest first", access: Management, class: Some(LimitClass::Money), body: None,
         documented: true, status: 200, response: Page<PaymentForm>, query: [
             page::LIMIT, page::CURSOR, Query::agent("agent_id"), Query::id("mandate_id", MandateId::PREFIX), Query::one_of("status", STATUSES),
-            Query::text("merchant", 128), Query::time("created_from"), Query::time("created_to"),
+            Query::new("merchant", QueryKind::Merchant), Query::time("created_from"), Query::time("created_to"),
         ], also: [404],
     }
     Get "/v1/payments/{id}" => show_payment {

@@ -1,6 +1,8 @@
 //! Requests for money, as `/v1/spend-guard` takes them from a token or from management (contract identity-and-money 9).
 
 use serde::Deserialize;
+#[cfg(not(target_arch = "wasm32"))]
+use serde_json::json;
 
 use crate::crypto::token::ExecutionAudience;
 use crate::domain::id::{AgentId, LeaseId, MandateId};
@@ -10,8 +12,12 @@ use crate::http::credential::Credential;
 use crate::http::fault::Fault;
 use crate::http::field::{Metadata, Text, Whole};
 use crate::http::lookup::{agent_in, id_in};
+#[cfg(not(target_arch = "wasm32"))]
+use crate::http::money::{Amount, amount_or_price};
 use crate::http::money::{AnyAmount, MerchantName, Quantity, Sum, UnitPrice, read_sum, require_usd};
 use crate::http::refusal::token_scope_mismatch;
+#[cfg(not(target_arch = "wasm32"))]
+use crate::http::rule::{either, given, one_of};
 use crate::http::tenant::Seat;
 use crate::objects::tenant::money::command::SpendRequest;
 
@@ -20,10 +26,14 @@ const TTL_S: u64 = 900;
 
 #[derive(Deserialize)]
 #[cfg_attr(not(target_arch = "wasm32"), derive(schemars::JsonSchema))]
+#[cfg_attr(not(target_arch = "wasm32"), schemars(transform = amount_or_price()))]
+#[cfg_attr(not(target_arch = "wasm32"), schemars(transform = either([vec![one_of("kind", &json!(["token", "tool", "delegated"]))], vec![given("merchant")]])))]
 pub struct SpendBody {
     pub kind: SpendKind,
     /// Minor units; or `quantity` with `unit_price`.
+    #[cfg_attr(not(target_arch = "wasm32"), schemars(with = "Option<Amount>"))]
     pub amount: Option<AnyAmount>,
+    #[cfg_attr(not(target_arch = "wasm32"), schemars(range(min = 1)))]
     pub quantity: Option<Quantity>,
     pub unit_price: Option<UnitPrice>,
     pub currency: Option<Text<1, 16>>,

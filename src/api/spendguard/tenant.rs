@@ -7,9 +7,12 @@ use crate::domain::plan::Plan;
 use crate::http::context::Ctx;
 use crate::http::fault::Fault;
 use crate::http::field::Text;
-use crate::http::page::Page;
+use crate::http::page::{self, Page};
+use crate::http::query::Query;
 use crate::http::reply::Reply;
 use crate::http::route::Route;
+#[cfg(not(target_arch = "wasm32"))]
+use crate::http::rule::any_given;
 use crate::http::tenant::unexpected;
 use crate::objects::tenant::command::Command;
 use crate::objects::tenant::outcome::{ActivityEntry, Outcome, Profile};
@@ -26,13 +29,16 @@ pub static ROUTES: &[Route] = routes! {
     }
     Get "/v1/audit" => list_audit {
         name: "listAudit", summary: "The audit chain, newest entry first", access: Management, class: Some(LimitClass::Admin), body: None, documented: true,
-        status: 200, response: Page<AuditEntry>,
+        status: 200, response: Page<AuditEntry>, query: [page::LIMIT, page::CURSOR],
     }
     Get "/v1/audit/verify" => verify_audit {
         name: "verifyAudit", summary: "Recompute the audit chain", access: Management, class: Some(LimitClass::Admin), body: None, documented: true,
-        status: 200, response: AuditVerdict,
+        status: 200, response: AuditVerdict, query: [Query::whole("after_seq", 0, SEQ_MAX)],
     }
 };
+
+/// The highest number an entry can be asked for by.
+const SEQ_MAX: u64 = 999_999_999_999_999;
 
 #[derive(Serialize)]
 #[cfg_attr(not(target_arch = "wasm32"), derive(schemars::JsonSchema))]
@@ -54,6 +60,7 @@ struct Usage {
 
 #[derive(Deserialize)]
 #[cfg_attr(not(target_arch = "wasm32"), derive(schemars::JsonSchema))]
+#[cfg_attr(not(target_arch = "wasm32"), schemars(transform = any_given(["name", "plan"])))]
 struct TenantChange {
     name: Option<Text<1, 128>>,
     plan: Option<PlanName>,
@@ -179,8 +186,7 @@ fn read_whole(text: &str) -> Option<u64> {
 /// 1. `after_seq`: 400. 2. Walk the chain step by step, up to where it ended when the walk began, a bad entry, or as far as one
 /// request goes. 3. Answer: 200.
 async fn verify_audit(ctx: &Ctx) -> Result<Reply, Fault> {
-    let bad = || Fault::field("after_seq", "must be a whole number that is not negative");
-    let after_seq = ctx.incoming.query_value("after_seq").map_or(Ok(0), |text| read_whole(text).ok_or_else(bad))?;
+    let after_seq = ctx.query_whole("after_seq").unwrap_or(0);
     let seat = ctx.management_seat().await?;
     let walked = ctx.walk_audit(&seat, after_seq).await?;
     let verdict = AuditVerdict {

@@ -1,6 +1,8 @@
 //! Execution tokens: `/v1/agents/:id/execution-tokens` (contract identity-and-money 5).
 
 use serde::{Deserialize, Serialize};
+#[cfg(not(target_arch = "wasm32"))]
+use serde_json::json;
 
 use crate::crypto::token::{Claims, ExecutionAudience, ExecutionToken};
 use crate::domain::id::{AgentId, LeaseId, MandateId};
@@ -12,6 +14,8 @@ use crate::http::field::Whole;
 use crate::http::lookup::id_in;
 use crate::http::reply::Reply;
 use crate::http::route::Route;
+#[cfg(not(target_arch = "wasm32"))]
+use crate::http::rule::{either, one_of};
 use crate::http::tenant::unexpected;
 use crate::objects::tenant::command::Command;
 use crate::objects::tenant::money::command::{MoneyCommand, TokenTerms};
@@ -31,6 +35,7 @@ const TTL_S: u64 = 300;
 
 #[derive(Deserialize)]
 #[cfg_attr(not(target_arch = "wasm32"), derive(schemars::JsonSchema))]
+#[cfg_attr(not(target_arch = "wasm32"), schemars(transform = either([vec![one_of("audience", &json!(["spendguard-actions"]))], vec![one_of("action", &json!(["payment:execute"]))]])))]
 struct TokenRequest {
     mandate_id: String,
     action: SpendAction,

@@ -11,9 +11,13 @@ use crate::http::code::Code;
 use crate::http::context::Ctx;
 use crate::http::fault::Fault;
 use crate::http::field::Text;
-use crate::http::page::Page;
+use crate::http::page::{self, Page};
 use crate::http::reply::Reply;
 use crate::http::route::Route;
+#[cfg(not(target_arch = "wasm32"))]
+use crate::http::rule::any_given;
+#[cfg(not(target_arch = "wasm32"))]
+use crate::http::schema::TargetUrl;
 use crate::http::tenant::{Seat, unexpected};
 use crate::http::webhook::{SHOWN_PLACE, target_rules};
 use crate::objects::tenant::command::Command;
@@ -28,7 +32,7 @@ pub static ROUTES: &[Route] = routes! {
     }
     Get "/v1/webhooks" => list_webhooks {
         name: "listWebhooks", summary: "The webhook endpoints, newest first", access: Management, class: Some(LimitClass::Admin), body: None, documented: true,
-        status: 200, response: Page<ShownWebhook>,
+        status: 200, response: Page<ShownWebhook>, query: [page::LIMIT, page::CURSOR],
     }
     Get "/v1/webhooks/{id}" => show_webhook {
         name: "getWebhook", summary: "One webhook endpoint", access: Management, class: Some(LimitClass::Admin), body: None, documented: true, status: 200,
@@ -52,8 +56,6 @@ pub static ROUTES: &[Route] = routes! {
 };
 
 /// The name of an event, `payment.*` for all of a kind, or `*`.
-#[cfg_attr(not(target_arch = "wasm32"), derive(schemars::JsonSchema))]
-#[cfg_attr(not(target_arch = "wasm32"), schemars(transparent))]
 struct EventPattern(String);
 
 impl<'de> Deserialize<'de> for EventPattern {
@@ -66,20 +68,36 @@ impl<'de> Deserialize<'de> for EventPattern {
     }
 }
 
+#[cfg(not(target_arch = "wasm32"))]
+impl schemars::JsonSchema for EventPattern {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "EventPattern".into()
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({"type": "string", "enum": EventFilter::vocabulary()})
+    }
+}
+
 #[derive(Deserialize)]
 #[cfg_attr(not(target_arch = "wasm32"), derive(schemars::JsonSchema))]
 struct WebhookRequest {
     /// `https`, at most 2,048 characters, of a public host.
+    #[cfg_attr(not(target_arch = "wasm32"), schemars(with = "TargetUrl"))]
     url: String,
     /// Everything when absent.
+    #[cfg_attr(not(target_arch = "wasm32"), schemars(length(min = 1, max = FILTER_ENTRIES_MAX)))]
     events: Option<Vec<EventPattern>>,
     description: Option<Text<0, 256>>,
 }
 
 #[derive(Deserialize)]
 #[cfg_attr(not(target_arch = "wasm32"), derive(schemars::JsonSchema))]
+#[cfg_attr(not(target_arch = "wasm32"), schemars(transform = any_given(["url", "events", "status", "description"])))]
 struct WebhookChange {
+    #[cfg_attr(not(target_arch = "wasm32"), schemars(with = "Option<TargetUrl>"))]
     url: Option<String>,
+    #[cfg_attr(not(target_arch = "wasm32"), schemars(length(min = 1, max = FILTER_ENTRIES_MAX)))]
     events: Option<Vec<EventPattern>>,
     status: Option<Status>,
     /// An empty one takes it away.

@@ -51,7 +51,6 @@ pub struct AgentForm {
     pub key_id: Option<KeyId>,
     /// The latest ten, newest first.
     pub keys: Vec<AgentKeyBrief>,
-    #[cfg_attr(not(target_arch = "wasm32"), schemars(with = "Vec<String>"))]
     pub scopes: Scopes,
     #[serde(with = "json_text")]
     #[cfg_attr(not(target_arch = "wasm32"), schemars(with = "Map<String, Value>"))]

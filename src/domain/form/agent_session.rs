@@ -18,7 +18,6 @@ pub struct SessionForm {
     /// `maip:<the tenant's first eight>:<ULID>`.
     pub agent_id: String,
     pub status: SessionStatus,
-    #[cfg_attr(not(target_arch = "wasm32"), schemars(with = "Vec<String>"))]
     pub scopes: Scopes,
     #[serde(with = "json_text")]
     #[cfg_attr(not(target_arch = "wasm32"), schemars(with = "Map<String, Value>"))]

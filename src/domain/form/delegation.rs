@@ -16,7 +16,6 @@ pub struct DelegationForm {
     pub from_agent_id: String,
     /// As `from_agent_id`.
     pub to_agent_id: String,
-    #[cfg_attr(not(target_arch = "wasm32"), schemars(with = "Vec<String>"))]
     pub scopes: Scopes,
     pub status: DelegationStatus,
     /// Until when it can be accepted; null when there is no end to that.

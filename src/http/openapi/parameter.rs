@@ -3,7 +3,10 @@
 use serde_json::{Value, json};
 
 use crate::domain::id::id_pattern;
+use crate::domain::scope::action_pattern;
+use crate::domain::webhook::{EventFilter, FILTER_ENTRIES_MAX};
 use crate::http::body::BodyKind;
+use crate::http::money::MERCHANT_PATTERN;
 use crate::http::query::{Query, QueryKind};
 use crate::http::root::Root;
 use crate::http::route::{Access, Need, Route};
@@ -75,9 +78,19 @@ fn query(query: &Query) -> Value {
         QueryKind::Time => json!({"type": "string", "format": "date-time"}),
         QueryKind::Id(prefix) => json!({"type": "string", "pattern": id_pattern(prefix)}),
         QueryKind::Agent => json!({"type": "string", "pattern": agent_pattern()}),
+        QueryKind::Merchant => json!({"type": "string", "minLength": 1, "maxLength": 128, "pattern": MERCHANT_PATTERN}),
+        QueryKind::Action => json!({"type": "string", "pattern": action_pattern()}),
+        QueryKind::Events => {
+            json!({"type": "array", "items": {"enum": EventFilter::vocabulary()}, "minItems": 1, "maxItems": FILTER_ENTRIES_MAX})
+        }
         QueryKind::Cursor => json!({"type": "string", "pattern": "^[A-Za-z0-9_-]+$", "description": "The next_cursor of an earlier page."}),
     };
-    json!({"name": query.name, "in": "query", "required": false, "schema": schema})
+    let mut parameter = json!({"name": query.name, "in": "query", "required": query.required, "schema": schema});
+    if let (QueryKind::Events, Value::Object(parameter)) = (query.kind, &mut parameter) {
+        // Parted by commas, and not the parameter once for each.
+        parameter.extend([("style".to_owned(), "form".into()), ("explode".to_owned(), false.into())]);
+    }
+    parameter
 }
 
 /// An idempotency key as `http::idempotency` reads it: 1 to 255 visible ASCII characters, bare or quoted.
@@ -104,8 +117,9 @@ fn headers(route: &Route) -> Vec<Value> {
         headers.push(header(
             "If-Match",
             false,
-            Some(r#"^"[1-9][0-9]{0,15}"$"#),
-            "The version this replaces; version in the body is the same.",
+            // On the way an empty one is lost.
+            Some(r#"^((W/)?("[0-9]{1,19}"|[0-9]{1,19}))?$"#),
+            "The version this replaces, as its ETag; version in the body is the same.",
         ));
     }
     headers
