@@ -101,7 +101,7 @@ fn fault_of_money(refusal: MoneyRefusal, root: Root) -> Fault {
         MoneyRefusal::TokenScopeMismatch => token_scope_mismatch(),
         MoneyRefusal::ExecutionTokenRequired => execution_token_required(),
         MoneyRefusal::TokenAlreadyUsed => Fault::new(Code::TokenAlreadyUsed, "this token has served a payment; ask for a new one"),
-        MoneyRefusal::TenantStopped => Fault::new(Code::TenantStopped, "the tenant's kill switch is on: PUT /v1/tenant/kill-switch"),
+        MoneyRefusal::TenantStopped => tenant_stopped(),
         MoneyRefusal::ApprovalPending => Fault::new(Code::ApprovalPending, "a human has to decide first: GET /v1/approvals"),
         MoneyRefusal::ApprovalDecided => Fault::new(Code::ApprovalDecided, "this was decided otherwise, or too late to decide"),
         MoneyRefusal::AgentInactive => Fault::new(Code::AgentInactive, "that agent is revoked; a mandate needs one that is not"),
@@ -129,6 +129,10 @@ fn fault_of_money(refusal: MoneyRefusal, root: Root) -> Fault {
     }
 }
 
+fn tenant_stopped() -> Fault {
+    Fault::new(Code::TenantStopped, "the tenant's kill switch is on: PUT /v1/tenant/kill-switch")
+}
+
 /// A token that is good, for something else than it was shown for.
 pub fn token_scope_mismatch() -> Fault {
     Fault::new(Code::TokenScopeMismatch, "this token is for another audience, action, mandate or lease; ask for one that fits")
@@ -144,6 +148,7 @@ fn fault_of_spend(reason: Reason, requested: Micros, payment_id: Option<PaymentI
         Fault::new(code, what).with("remaining", remaining.minor()).with("requested", requested.minor())
     };
     let fault = match reason {
+        Reason::TenantStopped => tenant_stopped(),
         Reason::AgentNotActive => Fault::new(Code::AgentSuspended, "this agent is suspended or revoked"),
         Reason::MandateNotActive => Fault::new(Code::MandateNotActive, "this mandate is suspended, used up, expired or revoked"),
         Reason::ActionNotAllowed => {

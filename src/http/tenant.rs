@@ -293,6 +293,7 @@ impl Ctx {
                 (_, None) => return Ok(()),
             },
             Access::Management => self.management_seat().await?,
+            Access::Admin if matches!(*self.credential(), Credential::Key(_)) => self.management_seat().await?,
             Access::Spend | Access::Execution => self.spend_seat().await?,
             Access::SessionOrManagement | Access::Agent => self.agent_seat().await?,
             Access::Public | Access::WalletSession | Access::Human | Access::Admin | Access::Console | Access::OperatorConsole => {

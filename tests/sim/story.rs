@@ -1,6 +1,9 @@
 //! The tenant's rules as small stories, each with the contract's words for a title.
 
+mod due;
+mod event;
 mod lease;
+mod live;
 mod money;
 mod owner;
 mod query;

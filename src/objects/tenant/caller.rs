@@ -11,7 +11,9 @@ use super::desk::{Desk, Step, read_as, read_json, read_micros, read_optional_as,
 use super::money::books::{mandate_columns, read_mandate};
 use super::money::column::Columns;
 use super::money::command::MoneyCommand;
+use super::money::sweep::is_something_due;
 use super::refusal::Refusal;
+use super::rights;
 use super::webhook::command::WebhookCommand;
 use crate::crypto::vault::Vault;
 use crate::domain::agent::AgentStatus;
@@ -35,7 +37,7 @@ use crate::{params, statements};
 
 statements! {
     /// Everything a call is judged by. Parameters that do not apply are null and match nothing.
-    OPEN = "SELECT t.uuid, t.slug, t.plan, t.default_wallet_id, t.housekeeping_at_ms, head.seq, head.hash,
+    OPEN = concat!("SELECT t.uuid, t.slug, t.plan, t.default_wallet_id, t.housekeeping_at_ms, head.seq, head.hash,
             (SELECT max(seq) FROM outbox) > t.outbox_acked_seq,
             available.balance_micros,
             (SELECT coalesce(sum(amount_micros), 0) FROM reservation
@@ -43,7 +45,7 @@ statements! {
             k.id, k.kind, k.secret_hash, k.scopes, k.expires_at_ms, k.revoked_at_ms, k.last_used_at_ms,
             a.id, CASE WHEN a.expires_at_ms <= ?5 THEN 'revoked' ELSE a.status END, m.role, t.controller_login = +?2,
             i.body_hash, i.expires_at_ms, i.answer, i.parts,
-            (SELECT stopped FROM control)
+            (SELECT stopped FROM control), CASE WHEN +?6 THEN ", is_something_due!("?5"), " END
         FROM tenant t
         LEFT JOIN audit head ON head.seq = (SELECT max(seq) FROM audit)
         LEFT JOIN account available ON available.id = t.default_wallet_id
@@ -51,7 +53,7 @@ statements! {
         LEFT JOIN agent a ON a.id = coalesce(k.agent_id, (SELECT id FROM agent WHERE login = +?2 AND status <> 'revoked'
             AND coalesce(expires_at_ms > +?5, 1)))
         LEFT JOIN member m ON m.user_id = +?3
-        LEFT JOIN idempotency i ON i.scope_hash = +?4";
+        LEFT JOIN idempotency i ON i.scope_hash = +?4");
     /// The same for a caller with an execution token: no key, no member; its agent, mandate and lease instead.
     OPEN_BY_TOKEN = concat!("SELECT t.uuid, t.slug, t.plan, t.default_wallet_id, t.housekeeping_at_ms, head.seq, head.hash,
             (SELECT max(seq) FROM outbox) > t.outbox_acked_seq,
@@ -59,7 +61,7 @@ statements! {
             NULL, NULL, NULL, NULL, NULL, NULL, NULL,
             a.id, CASE WHEN a.expires_at_ms <= ?5 THEN 'revoked' ELSE a.status END, NULL, NULL,
             i.body_hash, i.expires_at_ms, i.answer, i.parts,
-            (SELECT stopped FROM control),
+            (SELECT stopped FROM control), CASE WHEN +?6 THEN ", is_something_due!("?5"), " END,
             (SELECT status FROM lease WHERE id = ?3), CASE WHEN a.parent_id IS NULL THEN a.scopes END, ", mandate_columns!(), "
         FROM tenant t
         LEFT JOIN mandate m ON m.id = +?2
@@ -76,7 +78,7 @@ statements! {
             NULL, NULL, NULL, NULL, NULL, NULL, NULL,
             a.id, CASE WHEN a.expires_at_ms <= ?3 THEN 'revoked' ELSE a.status END, NULL, NULL,
             i.body_hash, i.expires_at_ms, i.answer, i.parts,
-            (SELECT stopped FROM control),
+            (SELECT stopped FROM control), NULL,
             x.kind, s.expires_at_ms, s.scopes
         FROM tenant t
         LEFT JOIN audit head ON head.seq = (SELECT max(seq) FROM audit)
@@ -93,7 +95,7 @@ pub(super) const RECORD_COLUMN: usize = 21;
 
 /// Where the mandate's columns begin in the row of [`OPEN_BY_TOKEN`]; its agent's scopes stand before them, if they
 /// are all it is judged by: those of an agent that comes from another are not.
-const MANDATE_COLUMN: usize = 28;
+const MANDATE_COLUMN: usize = 29;
 
 /// Reads what the call is judged by; `None` when no tenant was born here.
 pub(super) fn read(sql: &dyn Sql, now: Timestamp, call: &TenantCall) -> Result<Option<Row>, SqlError> {
@@ -112,12 +114,13 @@ pub(super) fn read(sql: &dyn Sql, now: Timestamp, call: &TenantCall) -> Result<O
     let scope_hash = call.idempotency.map(|claim| claim.scope_hash.as_bytes().to_vec());
     if let Proof::Execution(rights) = &call.caller {
         let (agent, mandate) = (rights.agent_id.to_string(), rights.mandate_id.to_string());
-        return sql.first(OPEN_BY_TOKEN, params![agent, mandate, rights.lease_id.map(|id| id.to_string()), scope_hash, now.as_ms()]);
+        let lease = rights.lease_id.map(|id| id.to_string());
+        return sql.first(OPEN_BY_TOKEN, params![agent, mandate, lease, scope_hash, now.as_ms(), call.command.meets_due()]);
     }
     if let Proof::Session { token_hash } | Proof::Refresh { token_hash } = &call.caller {
         return sql.first(OPEN_BY_SESSION, params![token_hash.as_bytes().to_vec(), scope_hash, now.as_ms()]);
     }
-    sql.first(OPEN, params![number, address, user, scope_hash, now.as_ms()])
+    sql.first(OPEN, params![number, address, user, scope_hash, now.as_ms(), call.command.meets_due()])
 }
 
 /// An agent as far as it decides what its caller may do.
@@ -154,6 +157,7 @@ pub(super) fn admit<'a>(
             }
             _ => None,
         }),
+        is_something_due: row.optional_unsigned(26)? == Some(1),
         caller,
         available: read_micros(row, 8)?,
         head: read_head(row)?,
@@ -201,21 +205,18 @@ fn check_proof(call: &TenantCall, row: &Row, now: Timestamp, agent: StandingAgen
     Ok(actor)
 }
 
-/// A token is dead with its agent, its mandate or its lease.
+/// What a token is good for, as the row has it.
 fn check_rights(row: &Row, rights: &ExecutionRights, agent: StandingAgent) -> Step<()> {
-    let agent_lives = matches!(agent, Some((_, AgentStatus::Active | AgentStatus::Suspended)));
     let mandate = read_optional_as(row, MANDATE_COLUMN + 2, MandateStatus::parse, "not a mandate status")?;
-    let mandate_lives = !matches!(mandate, None | Some(MandateStatus::Revoked));
-    let lease = read_optional_as(row, 26, LeaseStatus::parse, "not a lease status")?;
-    let lease_lives = rights.lease_id.is_none() || !matches!(lease, None | Some(LeaseStatus::Revoked));
-    if agent_lives && mandate_lives && lease_lives { Ok(()) } else { Err(Refusal::InvalidCredentials.into()) }
+    let lease = read_optional_as(row, 27, LeaseStatus::parse, "not a lease status")?;
+    rights::check(rights, agent.map(|(_, status)| status), mandate, lease)
 }
 
 /// A session's token is good while it is the newest, the session lasts and its agent is not revoked.
 fn check_session(row: &Row, now: Timestamp, agent: StandingAgent, kinds: &[&str]) -> Step<AgentId> {
-    let is_known = row.optional_text(26)?.is_some_and(|kind| kinds.contains(&kind));
+    let is_known = row.optional_text(27)?.is_some_and(|kind| kinds.contains(&kind));
     match agent {
-        Some((id, AgentStatus::Active | AgentStatus::Suspended)) if is_known && read_time(row, 27)? > now => Ok(id),
+        Some((id, AgentStatus::Active | AgentStatus::Suspended)) if is_known && read_time(row, 28)? > now => Ok(id),
         Some(_) | None => Err(Refusal::InvalidCredentials.into()),
     }
 }
@@ -265,8 +266,8 @@ fn read_caller(
         },
         is_stopped: row.unsigned(25)? == 1,
         session: match &call.caller {
-            Proof::Session { .. } => Some(CallerSession { scopes: read_json(row, 28, "not scopes")?, renews: false }),
-            Proof::Refresh { .. } => Some(CallerSession { scopes: read_json(row, 28, "not scopes")?, renews: true }),
+            Proof::Session { .. } => Some(CallerSession { scopes: read_json(row, 29, "not scopes")?, renews: false }),
+            Proof::Refresh { .. } => Some(CallerSession { scopes: read_json(row, 29, "not scopes")?, renews: true }),
             _ => None,
         },
     })

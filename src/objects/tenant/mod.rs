@@ -31,12 +31,14 @@ mod profile;
 pub mod proof;
 pub mod refusal;
 mod reservation;
+mod rights;
 mod wallet;
 pub mod webhook;
 
 use call::{Answer, Proof, TenantCall, TenantReply};
 use command::Command;
 use desk::{Desk, Done, Keep, Step, Stop};
+use money::sweep;
 use outcome::Outcome;
 use refusal::Refusal;
 
@@ -44,7 +46,7 @@ use super::schema::{self, Version};
 use super::sql::{Sql, SqlError};
 use super::{idempotency, limit, wire};
 use crate::crypto::vault::Vault;
-use crate::domain::entropy::Entropy;
+use crate::domain::entropy::{Entropy, Rising};
 use crate::domain::idempotency::{Claim, RECORD_TTL_MS, Verdict};
 use crate::domain::limit::LimitState;
 use crate::domain::time::{HOUR_MS, Timestamp};
@@ -99,6 +101,7 @@ pub fn statements() -> impl Iterator<Item = &'static str> {
         outbox::STATEMENTS,
         profile::STATEMENTS,
         reservation::STATEMENTS,
+        rights::STATEMENTS,
         wallet::STATEMENTS,
         webhook::attempt::STATEMENTS,
         webhook::delivery::STATEMENTS,
@@ -120,7 +123,7 @@ pub fn statements() -> impl Iterator<Item = &'static str> {
 /// Serves one call inside one storage transaction, without an await. An `Err` must roll the transaction back.
 /// `vault` seals the keys agents sign with.
 pub fn run(sql: &dyn Sql, now: Timestamp, entropy: &mut dyn Entropy, vault: &Vault, call: &TenantCall) -> Result<TenantReply, SqlError> {
-    match serve(sql, now, entropy, vault, call) {
+    match serve(sql, now, &mut Rising::new(entropy), vault, call) {
         Ok(reply) => Ok(reply),
         Err(Stop::Refused(refusal)) => Ok(TenantReply::refused(refusal)),
         Err(Stop::Broken(error)) => Err(error),
@@ -171,6 +174,9 @@ fn serve(sql: &dyn Sql, now: Timestamp, entropy: &mut dyn Entropy, vault: &Vault
 }
 
 fn execute(desk: &mut Desk<'_>, command: &Command) -> Step<Done> {
+    if desk.is_something_due {
+        sweep::meet(desk)?;
+    }
     match command {
         Command::Birth(birth) => birth::resume(desk, birth),
         Command::ConfirmBirth => birth::confirm(desk),

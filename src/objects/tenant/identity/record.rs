@@ -271,7 +271,7 @@ fn end(desk: &mut Desk<'_>, mut form: AgentForm, at: Timestamp, reason: Option<&
     form.revoked_at = Some(at);
     form.session_count = 0;
     write_status(desk, &mut form, AgentStatus::Revoked, Action::AgentRevoked)?;
-    money::end_agent(desk, form.agt_id)?;
+    money::end_agent(desk, form.agt_id, at)?;
     session::end_those_of_agent(desk, form.agt_id)?;
     Ok(form)
 }
