@@ -1,8 +1,10 @@
 //! The tenant's rules as small stories, each with the contract's words for a title.
 
+mod identity;
 mod lease;
 mod money;
 mod owner;
+mod proof;
 mod query;
 mod wallet;
 mod webhook;

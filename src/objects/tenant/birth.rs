@@ -77,6 +77,7 @@ pub(super) fn found<'a>(
         actor: actor_of(&birth.controller),
         caller,
         token_mandate: Cell::default(),
+        is_any_agent_over: false,
         token_agent: Cell::default(),
         available: Micros::ZERO,
         head: Head::EMPTY,

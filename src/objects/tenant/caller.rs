@@ -11,6 +11,7 @@ use super::desk::{Desk, Step, read_as, read_json, read_micros, read_optional_as,
 use super::money::books::{mandate_columns, read_mandate};
 use super::money::column::Columns;
 use super::money::command::MoneyCommand;
+use super::money::over;
 use super::refusal::Refusal;
 use super::webhook::command::WebhookCommand;
 use crate::crypto::vault::Vault;
@@ -19,6 +20,7 @@ use crate::domain::audit::Head;
 use crate::domain::digest::Digest;
 use crate::domain::entropy::Entropy;
 use crate::domain::id::{AgentId, KeyId, Uuid};
+use crate::domain::idempotency::Claim;
 use crate::domain::key::{KeyKind, KeyNumber, StoredKey};
 use crate::domain::lease::LeaseStatus;
 use crate::domain::ledger::Balance;
@@ -33,9 +35,16 @@ use crate::objects::limit::Window;
 use crate::objects::sql::{Row, Sql, SqlError};
 use crate::{params, statements};
 
+/// Whether the time of some agent is over and nobody has ended it yet.
+macro_rules! is_any_agent_over {
+    ($now:literal) => {
+        concat!("EXISTS (SELECT 1 FROM agent WHERE expires_at_ms <= ", $now, " AND expires_at_ms IS NOT NULL AND status <> 'revoked')")
+    };
+}
+
 statements! {
     /// Everything a call is judged by. Parameters that do not apply are null and match nothing.
-    OPEN = "SELECT t.uuid, t.slug, t.plan, t.default_wallet_id, t.housekeeping_at_ms, head.seq, head.hash,
+    OPEN = concat!("SELECT t.uuid, t.slug, t.plan, t.default_wallet_id, t.housekeeping_at_ms, head.seq, head.hash,
             (SELECT max(seq) FROM outbox) > t.outbox_acked_seq,
             available.balance_micros,
             (SELECT coalesce(sum(amount_micros), 0) FROM reservation
@@ -43,7 +52,7 @@ statements! {
             k.id, k.kind, k.secret_hash, k.scopes, k.expires_at_ms, k.revoked_at_ms, k.last_used_at_ms,
             a.id, CASE WHEN a.expires_at_ms <= ?5 THEN 'revoked' ELSE a.status END, m.role, t.controller_login = +?2,
             i.body_hash, i.expires_at_ms, i.answer, i.parts,
-            (SELECT stopped FROM control)
+            (SELECT stopped FROM control), ", is_any_agent_over!("?5"), "
         FROM tenant t
         LEFT JOIN audit head ON head.seq = (SELECT max(seq) FROM audit)
         LEFT JOIN account available ON available.id = t.default_wallet_id
@@ -51,7 +60,7 @@ statements! {
         LEFT JOIN agent a ON a.id = coalesce(k.agent_id, (SELECT id FROM agent WHERE login = +?2 AND status <> 'revoked'
             AND coalesce(expires_at_ms > +?5, 1)))
         LEFT JOIN member m ON m.user_id = +?3
-        LEFT JOIN idempotency i ON i.scope_hash = +?4";
+        LEFT JOIN idempotency i ON i.scope_hash = +?4");
     /// The same for a caller with an execution token: no key, no member; its agent, mandate and lease instead.
     OPEN_BY_TOKEN = concat!("SELECT t.uuid, t.slug, t.plan, t.default_wallet_id, t.housekeeping_at_ms, head.seq, head.hash,
             (SELECT max(seq) FROM outbox) > t.outbox_acked_seq,
@@ -59,7 +68,7 @@ statements! {
             NULL, NULL, NULL, NULL, NULL, NULL, NULL,
             a.id, CASE WHEN a.expires_at_ms <= ?5 THEN 'revoked' ELSE a.status END, NULL, NULL,
             i.body_hash, i.expires_at_ms, i.answer, i.parts,
-            (SELECT stopped FROM control),
+            (SELECT stopped FROM control), ", is_any_agent_over!("?5"), ",
             (SELECT status FROM lease WHERE id = ?3), CASE WHEN a.parent_id IS NULL THEN a.scopes END, ", mandate_columns!(), "
         FROM tenant t
         LEFT JOIN mandate m ON m.id = +?2
@@ -69,14 +78,15 @@ statements! {
         LEFT JOIN account available ON available.id = t.default_wallet_id
         LEFT JOIN agent a ON a.id = +?1
         LEFT JOIN idempotency i ON i.scope_hash = +?4");
-    /// The same for a caller with a session's token: its session and the agent of that.
-    OPEN_BY_SESSION = "SELECT t.uuid, t.slug, t.plan, t.default_wallet_id, t.housekeeping_at_ms, head.seq, head.hash,
+    /// The same for a caller with a session's token: its session and the agent of that. Only that agent tells under which
+    /// scope a session's record stands; the one looked for here is that of a refresh token.
+    OPEN_BY_SESSION = concat!("SELECT t.uuid, t.slug, t.plan, t.default_wallet_id, t.housekeeping_at_ms, head.seq, head.hash,
             (SELECT max(seq) FROM outbox) > t.outbox_acked_seq,
             available.balance_micros, 0,
             NULL, NULL, NULL, NULL, NULL, NULL, NULL,
             a.id, CASE WHEN a.expires_at_ms <= ?3 THEN 'revoked' ELSE a.status END, NULL, NULL,
             i.body_hash, i.expires_at_ms, i.answer, i.parts,
-            (SELECT stopped FROM control),
+            (SELECT stopped FROM control), ", is_any_agent_over!("?3"), ",
             x.kind, s.expires_at_ms, s.scopes
         FROM tenant t
         LEFT JOIN audit head ON head.seq = (SELECT max(seq) FROM audit)
@@ -84,7 +94,7 @@ statements! {
         LEFT JOIN agent_session_secret x ON x.hash = +?1
         LEFT JOIN agent_session s ON s.seq = x.session_seq
         LEFT JOIN agent a ON a.id = s.agent_id
-        LEFT JOIN idempotency i ON i.scope_hash = +?2";
+        LEFT JOIN idempotency i ON i.scope_hash = +?2");
     NOTE_USE = "UPDATE api_key SET last_used_at_ms = ?2 WHERE number = ?1";
 }
 
@@ -93,7 +103,7 @@ pub(super) const RECORD_COLUMN: usize = 21;
 
 /// Where the mandate's columns begin in the row of [`OPEN_BY_TOKEN`]; its agent's scopes stand before them, if they
 /// are all it is judged by: those of an agent that comes from another are not.
-const MANDATE_COLUMN: usize = 28;
+const MANDATE_COLUMN: usize = 29;
 
 /// Reads what the call is judged by; `None` when no tenant was born here.
 pub(super) fn read(sql: &dyn Sql, now: Timestamp, call: &TenantCall) -> Result<Option<Row>, SqlError> {
@@ -115,6 +125,7 @@ pub(super) fn read(sql: &dyn Sql, now: Timestamp, call: &TenantCall) -> Result<O
         return sql.first(OPEN_BY_TOKEN, params![agent, mandate, rights.lease_id.map(|id| id.to_string()), scope_hash, now.as_ms()]);
     }
     if let Proof::Session { token_hash } | Proof::Refresh { token_hash } = &call.caller {
+        let scope_hash = scope_hash.filter(|_| matches!(call.caller, Proof::Refresh { .. }));
         return sql.first(OPEN_BY_SESSION, params![token_hash.as_bytes().to_vec(), scope_hash, now.as_ms()]);
     }
     sql.first(OPEN, params![number, address, user, scope_hash, now.as_ms()])
@@ -135,6 +146,10 @@ pub(super) fn admit<'a>(
     let agent = read_agent(row)?;
     let stored_key = read_key(row)?;
     let actor = check_proof(call, row, now, agent, stored_key.as_ref())?;
+    let is_any_agent_over = row.unsigned(26)? == 1;
+    if let (true, Proof::Execution(rights)) = (is_any_agent_over, &call.caller) {
+        check_lenders(sql, now, rights)?;
+    }
     let caller = read_caller(call, row, actor, agent, stored_key.as_ref())?;
     check_standing(call, &caller, agent)?;
     let desk = Desk {
@@ -157,6 +172,7 @@ pub(super) fn admit<'a>(
         caller,
         available: read_micros(row, 8)?,
         head: read_head(row)?,
+        is_any_agent_over,
         outbox_pending: row.optional_unsigned(7)? == Some(1),
         next_due: None,
         housekeeping_at: read_optional_time(row, 4)?,
@@ -206,16 +222,27 @@ fn check_rights(row: &Row, rights: &ExecutionRights, agent: StandingAgent) -> St
     let agent_lives = matches!(agent, Some((_, AgentStatus::Active | AgentStatus::Suspended)));
     let mandate = read_optional_as(row, MANDATE_COLUMN + 2, MandateStatus::parse, "not a mandate status")?;
     let mandate_lives = !matches!(mandate, None | Some(MandateStatus::Revoked));
-    let lease = read_optional_as(row, 26, LeaseStatus::parse, "not a lease status")?;
+    let lease = read_optional_as(row, 27, LeaseStatus::parse, "not a lease status")?;
     let lease_lives = rights.lease_id.is_none() || !matches!(lease, None | Some(LeaseStatus::Revoked));
     if agent_lives && mandate_lives && lease_lives { Ok(()) } else { Err(Refusal::InvalidCredentials.into()) }
 }
 
+/// Nor does it outlive the time of whoever gave it what it spends, though nobody has ended that one yet.
+fn check_lenders(sql: &dyn Sql, now: Timestamp, rights: &ExecutionRights) -> Step<()> {
+    let spent_under = [Some(rights.mandate_id.to_string()), rights.lease_id.map(|id| id.to_string())];
+    for id in spent_under.into_iter().flatten() {
+        if !over::list(sql, now, &id)?.is_empty() {
+            return Err(Refusal::InvalidCredentials.into());
+        }
+    }
+    Ok(())
+}
+
 /// A session's token is good while it is the newest, the session lasts and its agent is not revoked.
 fn check_session(row: &Row, now: Timestamp, agent: StandingAgent, kinds: &[&str]) -> Step<AgentId> {
-    let is_known = row.optional_text(26)?.is_some_and(|kind| kinds.contains(&kind));
+    let is_known = row.optional_text(27)?.is_some_and(|kind| kinds.contains(&kind));
     match agent {
-        Some((id, AgentStatus::Active | AgentStatus::Suspended)) if is_known && read_time(row, 27)? > now => Ok(id),
+        Some((id, AgentStatus::Active | AgentStatus::Suspended)) if is_known && read_time(row, 28)? > now => Ok(id),
         Some(_) | None => Err(Refusal::InvalidCredentials.into()),
     }
 }
@@ -265,8 +292,8 @@ fn read_caller(
         },
         is_stopped: row.unsigned(25)? == 1,
         session: match &call.caller {
-            Proof::Session { .. } => Some(CallerSession { scopes: read_json(row, 28, "not scopes")?, renews: false }),
-            Proof::Refresh { .. } => Some(CallerSession { scopes: read_json(row, 28, "not scopes")?, renews: true }),
+            Proof::Session { .. } => Some(CallerSession { scopes: read_json(row, 29, "not scopes")?, renews: false }),
+            Proof::Refresh { .. } => Some(CallerSession { scopes: read_json(row, 29, "not scopes")?, renews: true }),
             _ => None,
         },
     })
@@ -298,6 +325,18 @@ fn read_key(row: &Row) -> Result<Option<(KeyId, StoredKey)>, SqlError> {
         last_used_at: read_optional_time(row, 16)?,
     };
     Ok(Some((id, key)))
+}
+
+/// The claim as the record stands under: a session's is that of its agent, whichever of its tokens it came with.
+pub(super) fn claim_of(call: &TenantCall, caller: &Caller) -> Option<Claim> {
+    let claim = call.idempotency?;
+    match (&call.caller, caller.agent_id) {
+        (Proof::Session { .. }, Some(agent_id)) => {
+            let scope_hash = Digest::of(&[claim.scope_hash.as_bytes(), agent_id.to_string().as_bytes()]);
+            Some(Claim { scope_hash, ..claim })
+        }
+        _ => Some(claim),
+    }
 }
 
 /// The windows this call is counted in. A class whose scope is not the tenant's own is counted by whom the object sees.

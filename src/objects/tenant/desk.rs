@@ -121,6 +121,8 @@ pub(super) struct Desk<'a> {
     /// What the default wallet has available in its account, run-out holds not counted.
     pub available: Micros,
     pub head: Head,
+    /// Whether the time of some agent was over when the call began and nobody had ended it.
+    pub is_any_agent_over: bool,
     pub outbox_pending: bool,
     pub next_due: Option<Timestamp>,
     pub housekeeping_at: Option<Timestamp>,

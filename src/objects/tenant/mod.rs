@@ -134,7 +134,7 @@ fn serve(sql: &dyn Sql, now: Timestamp, entropy: &mut dyn Entropy, vault: &Vault
             (Proof::House, Command::Birth(birth)) => {
                 let mut desk = birth::found(sql, now, entropy, vault, call.request_id, birth)?;
                 let done = birth::bear(&mut desk, birth);
-                settle(desk, call, done, Vec::new())
+                settle(desk, call.idempotency, done, Vec::new())
             }
             _ => Ok(refuse_unborn(call)),
         };
@@ -150,8 +150,13 @@ fn serve(sql: &dyn Sql, now: Timestamp, entropy: &mut dyn Entropy, vault: &Vault
         caller::note_use(&desk, *number, &key)?;
     }
     // 3. The idempotency key.
-    if let Some(claim) = &call.idempotency {
-        match idempotency::look_up_in(sql, claim, &row, caller::RECORD_COLUMN, now)? {
+    let claim = caller::claim_of(call, &desk.caller);
+    if let Some(claim) = &claim {
+        let verdict = match call.caller {
+            Proof::Session { .. } => idempotency::look_up(sql, claim, now)?,
+            _ => idempotency::look_up_in(sql, claim, &row, caller::RECORD_COLUMN, now)?,
+        };
+        match verdict {
             Verdict::Run => {}
             Verdict::Replay(answer) => {
                 let outcome = match wire::read(&answer)? {
@@ -167,7 +172,7 @@ fn serve(sql: &dyn Sql, now: Timestamp, entropy: &mut dyn Entropy, vault: &Vault
     }
     // 4. The command, and 5. its record.
     let done = execute(&mut desk, &call.command);
-    settle(desk, call, done, limits)
+    settle(desk, claim, done, limits)
 }
 
 fn execute(desk: &mut Desk<'_>, command: &Command) -> Step<Done> {
@@ -214,10 +219,10 @@ fn execute(desk: &mut Desk<'_>, command: &Command) -> Step<Done> {
 }
 
 /// Keeps the idempotency record of what was done or refused, and answers.
-fn settle(mut desk: Desk<'_>, call: &TenantCall, done: Step<Done>, limits: Vec<LimitState>) -> Step<TenantReply> {
+fn settle(mut desk: Desk<'_>, claim: Option<Claim>, done: Step<Done>, limits: Vec<LimitState>) -> Step<TenantReply> {
     let outcome = match done {
         Ok(done) => {
-            if let Some(claim) = &call.idempotency {
+            if let Some(claim) = &claim {
                 match done.keep {
                     Keep::Outcome => keep_answer(&mut desk, claim, &Answer::Outcome(done.outcome.clone()))?,
                     Keep::InFlight(deadline) => {
@@ -230,8 +235,8 @@ fn settle(mut desk: Desk<'_>, call: &TenantCall, done: Step<Done>, limits: Vec<L
             Ok(done.outcome)
         }
         Err(Stop::Refused(refusal)) => {
-            if let Some(claim) = call.idempotency.as_ref().filter(|_| refusal.is_kept()) {
-                keep_answer(&mut desk, claim, &Answer::Refusal(refusal.clone()))?;
+            if let Some(claim) = claim.filter(|_| refusal.is_kept()) {
+                keep_answer(&mut desk, &claim, &Answer::Refusal(refusal.clone()))?;
             }
             Err(refusal)
         }

@@ -18,7 +18,7 @@ use super::money::{draft, refused, spend};
 use super::{Tale, claim, micros, operator};
 use crate::random::Random;
 
-fn request(source: LeaseSource, child_agent_id: AgentId, amount: u64) -> LeaseRequest {
+pub fn request(source: LeaseSource, child_agent_id: AgentId, amount: u64) -> LeaseRequest {
     let (amount, per_transaction) = (micros(amount), None);
     LeaseRequest { source, child_agent_id, amount, per_transaction, merchants: None, actions: None, expires_at: None }
 }

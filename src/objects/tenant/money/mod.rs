@@ -2,7 +2,7 @@
 //!
 //! Invariants: 1. Nothing is held beyond any limit that holds at that moment: mandate windows, lease, wallet. 2. Every
 //! micro-unit that leaves an account enters another in the same entry of the chain. 3. What has run out never stands in the
-//! way of a request: it is swept before anything is refused. 4. A question changes nothing but how often it was asked.
+//! way of a request: it is swept before anything is refused, and nothing is spent of an agent whose time is over. 4. A question changes nothing but how often it was asked.
 
 mod approval;
 pub(super) mod books;
@@ -13,6 +13,7 @@ pub(super) mod hold;
 mod lease;
 mod mandate;
 pub mod outcome;
+pub(super) mod over;
 mod payment;
 pub mod refusal;
 mod reserve;
@@ -39,6 +40,7 @@ pub(super) fn statements() -> impl Iterator<Item = &'static [&'static str]> {
         control::STATEMENTS,
         hold::STATEMENTS,
         mandate::STATEMENTS,
+        over::STATEMENTS,
         payment::STATEMENTS,
         usage::STATEMENTS,
     ]
@@ -60,6 +62,9 @@ impl From<MoneyOutcome> for Done {
 
 /// Carries a command out.
 pub(super) fn execute(desk: &mut Desk<'_>, command: &MoneyCommand) -> Step<Done> {
+    if desk.is_any_agent_over {
+        over::end_met(desk, command)?;
+    }
     if command.looks() {
         sweep::before_a_look(desk)?;
     }

@@ -44,7 +44,8 @@ pub struct SessionOpened {
 /// What became of verifying a receipt.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ReceiptVerified {
-    pub receipt: ReceiptForm,
+    /// None when its envelope does not read any more.
+    pub receipt: Option<ReceiptForm>,
     pub verdict: Verdict,
     pub signature_verified: bool,
     /// Its chain hash follows from the receipt before it.
