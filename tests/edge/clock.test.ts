@@ -54,7 +54,7 @@ test("when the clock has moved, what came due of one tenant is done, however muc
   const moved = await server.client().post(PATH, { advance_seconds: 301 });
   assert.deepEqual([moved.status, moved.json.pending], [200, undefined]);
   const left = "SELECT count(*) AS n FROM agent WHERE status = 'active' AND expires_at_ms IS NOT NULL";
-  assert.deepEqual(await server.current.runtime.objectRows("Tenant", { name: house.tenantUuid }, left), [{ n: 0 }]);
+  assert.equal((await server.current.runtime.objectRows("Tenant", { name: house.tenantUuid }, left))[0]?.["n"], 0);
 });
 
 test("of movements at once each counts", async () => {

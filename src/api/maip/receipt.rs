@@ -116,8 +116,14 @@ async fn verify_receipt(ctx: &Ctx) -> Result<Reply, Fault> {
     let receipt_id = ctx.path_id(ReceiptId::parse)?;
     let seat = ctx.agent_seat().await?;
     let answer = ctx.call_tenant(&seat, Command::Proof(ProofCommand::VerifyReceipt { receipt_id })).await?;
-    let ReceiptVerified { receipt, verdict, signature_verified, chain_verified, transparency_verified } = match proof_of(answer.outcome)? {
-        ProofOutcome::ReceiptVerified(verified) => *verified,
+    let (receipt, verdict, signature_verified, chain_verified, transparency_verified) = match proof_of(answer.outcome)? {
+        ProofOutcome::ReceiptVerified(verified) => {
+            let ReceiptVerified { receipt, verdict, signature_verified, chain_verified, transparency_verified } = *verified;
+            (Some(receipt), verdict, signature_verified, chain_verified, transparency_verified)
+        }
+        ProofOutcome::DamageVerified { chain_verified, transparency_verified } => {
+            (None, Verdict::InvalidSignature, false, chain_verified, transparency_verified)
+        }
         other => return Err(unexpected_proof(other)),
     };
     let valid = verdict == Verdict::Valid;

@@ -27,6 +27,7 @@ pub mod object;
 mod outbox;
 pub mod outcome;
 mod overview;
+mod permission;
 mod profile;
 pub mod proof;
 pub mod refusal;
@@ -140,7 +141,7 @@ fn serve(sql: &dyn Sql, now: Timestamp, entropy: &mut dyn Entropy, vault: &Vault
         };
     };
     let (mut desk, key) = caller::admit(sql, now, entropy, vault, call, &row)?;
-    caller::check_command(&call.command, &desk.caller)?;
+    permission::check(&call.command, &desk.caller)?;
     // 2. The limits, all or none.
     let limits = limit::count(sql, now, &caller::windows(call, &desk.caller))?;
     if limits.iter().any(|state| state.refused) {

@@ -107,6 +107,15 @@ impl Tale {
         }
     }
 
+    /// As [`Self::verify`]: the verdict, and whether signature and chain hold; of one that does not read too.
+    fn judge(&mut self, receipt_id: ReceiptId) -> (Verdict, bool, bool) {
+        match self.prove(ProofCommand::VerifyReceipt { receipt_id }) {
+            Ok(ProofOutcome::ReceiptVerified(verified)) => (verified.verdict, verified.signature_verified, verified.chain_verified),
+            Ok(ProofOutcome::DamageVerified { chain_verified, .. }) => (Verdict::InvalidSignature, false, chain_verified),
+            other => panic!("{other:?}"),
+        }
+    }
+
     fn receipts(&mut self, agent_id: AgentId) -> Vec<ReceiptId> {
         match self.prove(ProofCommand::ListReceipts { agent_id, limit: 100, offset: 0 }) {
             Ok(ProofOutcome::Receipts { receipts, .. }) => receipts.iter().map(|form| form.receipt_id).collect(),
@@ -209,12 +218,11 @@ fn a_receipt_of_which_any_byte_was_changed_is_told_so_and_hides_no_other() {
         let mut bytes = envelope.clone().into_bytes();
         bytes[at] = if bytes[at] == b'z' { b'y' } else { bytes[at] + 1 };
         edit(&tale, std::str::from_utf8(&bytes).unwrap());
-        let verified = tale.verify(receipt_id);
-        assert_eq!((verified.verdict, verified.signature_verified, verified.chain_verified), (Verdict::InvalidSignature, false, false));
+        assert_eq!(tale.judge(receipt_id), (Verdict::InvalidSignature, false, false));
         assert!(tale.receipts(agent).contains(&second));
     }
     edit(&tale, "no JSON");
-    assert_eq!((tale.verify(receipt_id).receipt, tale.receipts(agent)), (None, vec![second]));
+    assert_eq!((tale.judge(receipt_id), tale.receipts(agent)), ((Verdict::InvalidSignature, false, false), vec![second]));
     assert_eq!(tale.prove(ProofCommand::GetReceipt { receipt_id }), Err(Refusal::Proof(ProofRefusal::ReceiptDamaged)));
     edit(&tale, &envelope);
     assert_eq!(tale.verify(receipt_id).verdict, Verdict::Valid);
@@ -231,7 +239,7 @@ fn a_receipt_is_of_the_time_its_envelope_says_and_of_the_agent_whose_key_has_sig
         .execute_batch("DROP TRIGGER receipt_is_final; UPDATE receipt SET created_at_ms = created_at_ms + 3600000")
         .unwrap();
     let verified = tale.verify(receipt.receipt_id);
-    assert_eq!((verified.verdict, verified.receipt), (Verdict::Valid, Some(receipt.clone())));
+    assert_eq!((verified.verdict, verified.receipt), (Verdict::Valid, receipt.clone()));
     tale.object.sql.connection.execute("UPDATE receipt SET agent_id = ?", [other.to_string()]).unwrap();
     assert_eq!(tale.verify(receipt.receipt_id).verdict, Verdict::InvalidSignature);
 }

@@ -18,13 +18,13 @@ statements! {
     /// Of what an id names, all it is spent from: its mandate, and its lease with those that was lent from. Ids of different
     /// kinds differ, so one is looked for everywhere.
     LIST = "WITH RECURSIVE met (mandate_id, lease_id) AS (
-            SELECT id, NULL FROM mandate WHERE id = ?1
-            UNION ALL SELECT mandate_id, id FROM lease WHERE id = ?1
-            UNION ALL SELECT mandate_id, lease_id FROM reservation WHERE id = ?1
-            UNION ALL SELECT mandate_id, lease_id FROM payment WHERE id = ?1
-            UNION ALL SELECT r.mandate_id, r.lease_id FROM approval p JOIN reservation r ON r.id = p.reservation_id WHERE p.id = ?1
+            SELECT id, NULL FROM mandate WHERE id = +?1
+            UNION ALL SELECT mandate_id, id FROM lease WHERE id = +?1
+            UNION ALL SELECT mandate_id, lease_id FROM reservation WHERE id = +?1
+            UNION ALL SELECT mandate_id, lease_id FROM payment WHERE id = +?1
+            UNION ALL SELECT r.mandate_id, r.lease_id FROM approval p JOIN reservation r ON r.id = p.reservation_id WHERE p.id = +?1
             UNION ALL SELECT met.mandate_id, l.parent_id FROM met JOIN lease l ON l.id = met.lease_id
-        ) SELECT id FROM agent WHERE +expires_at_ms <= ?2 AND status <> 'revoked' AND id IN (
+        ) SELECT id FROM agent WHERE +expires_at_ms <= +?2 AND status <> 'revoked' AND id IN (
             SELECT m.agent_id FROM met JOIN mandate m ON m.id = met.mandate_id
             UNION SELECT l.child_agent_id FROM met JOIN lease l ON l.id = met.lease_id
             UNION SELECT l.parent_agent_id FROM met JOIN lease l ON l.id = met.lease_id)";

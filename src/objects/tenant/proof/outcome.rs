@@ -33,6 +33,11 @@ pub enum ProofOutcome {
         receipts: Vec<ReceiptForm>,
         total: u64,
     },
+    /// What became of verifying a receipt whose envelope does not read any more: its signature is not over that.
+    DamageVerified {
+        chain_verified: bool,
+        transparency_verified: bool,
+    },
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -44,8 +49,7 @@ pub struct SessionOpened {
 /// What became of verifying a receipt.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ReceiptVerified {
-    /// None when its envelope does not read any more.
-    pub receipt: Option<ReceiptForm>,
+    pub receipt: ReceiptForm,
     pub verdict: Verdict,
     pub signature_verified: bool,
     /// Its chain hash follows from the receipt before it.

@@ -124,10 +124,12 @@ pub(super) fn verify(desk: &Desk<'_>, id: ReceiptId) -> Step<Done> {
     let chain_verified = previous.is_some_and(|hash| Digest::of(&[hash.as_bytes(), envelope.as_bytes()]) == *chain_hash);
     let transparency_verified = desk.sql.first(IS_ANCHORED, params![*audit_seq, anchor(id, chain_hash)])?.is_some();
     let is_revoked = agent::read_standing(desk, *agent_id)?.0 == AgentStatus::Revoked;
-    let receipt = stored.shown();
-    let verdict = match (&receipt, key) {
-        (Some(form), Some(key)) => Verdict::of(signature_verified, form.created_at, &key.times, is_revoked),
-        _ => Verdict::InvalidSignature,
+    let Some(receipt) = stored.shown() else {
+        return Ok(shown(ProofOutcome::DamageVerified { chain_verified, transparency_verified }));
+    };
+    let verdict = match key {
+        Some(key) => Verdict::of(signature_verified, receipt.created_at, &key.times, is_revoked),
+        None => Verdict::InvalidSignature,
     };
     let verified = ReceiptVerified { receipt, verdict, signature_verified, chain_verified, transparency_verified };
     Ok(shown(ProofOutcome::ReceiptVerified(Box::new(verified))))
