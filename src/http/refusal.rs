@@ -26,7 +26,9 @@ pub fn fault_of(refusal: Refusal, root: Root) -> Fault {
         Refusal::TenantMismatch => tenant_mismatch(),
         Refusal::NotMember | Refusal::NoTenant if root == Root::V1 => tenant_mismatch(),
         Refusal::NotMember | Refusal::NoTenant | Refusal::NotFound(_) | Refusal::InvalidInvitation => Fault::not_found(),
-        Refusal::AgentNotActive => Fault::new(Code::AgentSuspended, "this agent is suspended; its tenant can activate it"),
+        Refusal::AgentNotActive => {
+            Fault::new(Code::AgentSuspended, "this agent is suspended or revoked; its tenant can activate a suspended one")
+        }
         Refusal::Forbidden | Refusal::ScopeNotHeld => Fault::new(Code::Forbidden, "this credential may not do that"),
         Refusal::LiveModeForbidden => Fault::new(Code::LiveModeForbidden, "a test key may not touch live wallets"),
         Refusal::RateLimited => Fault::internal("a refused limit was not told"),
@@ -91,6 +93,7 @@ fn fault_of_proof(refusal: ProofRefusal) -> Fault {
         }
         ProofRefusal::DelegationCycle => Fault::new(Code::DelegationCycle, "the giver comes from the receiver"),
         ProofRefusal::DelegationExpired => Fault::new(Code::DelegationExpired, "nobody accepted it in time; offer it again"),
+        ProofRefusal::ReceiptDamaged => Fault::internal("a receipt's envelope does not read"),
     }
 }
 

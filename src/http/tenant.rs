@@ -201,7 +201,8 @@ impl Ctx {
             Proof::User { user_id } | Proof::Operator { user_id } => format!("user:{user_id}"),
             Proof::House => "house".to_owned(),
             Proof::Execution(rights) => format!("agent:{}", rights.agent_id),
-            Proof::Session { token_hash } => format!("session:{token_hash}"),
+            // Whose it is, its tenant knows, and adds.
+            Proof::Session { .. } => "session".to_owned(),
             Proof::Refresh { token_hash } => format!("refresh:{token_hash}"),
         };
         super::idempotency::claim(&caller, self.route, self.params(), &key, self.incoming.body_value()?).map(Some)

@@ -2,10 +2,12 @@
 
 mod due;
 mod event;
+mod identity;
 mod lease;
 mod live;
 mod money;
 mod owner;
+mod proof;
 mod query;
 mod wallet;
 mod webhook;

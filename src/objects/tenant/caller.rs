@@ -10,17 +10,16 @@ use super::command::Command;
 use super::desk::{Desk, Step, read_as, read_json, read_micros, read_optional_as, read_optional_time, read_time, read_wallet_id};
 use super::money::books::{mandate_columns, read_mandate};
 use super::money::column::Columns;
-use super::money::command::MoneyCommand;
 use super::money::sweep::is_something_due;
 use super::refusal::Refusal;
 use super::rights;
-use super::webhook::command::WebhookCommand;
 use crate::crypto::vault::Vault;
 use crate::domain::agent::AgentStatus;
 use crate::domain::audit::Head;
 use crate::domain::digest::Digest;
 use crate::domain::entropy::Entropy;
 use crate::domain::id::{AgentId, KeyId, Uuid};
+use crate::domain::idempotency::Claim;
 use crate::domain::key::{KeyKind, KeyNumber, StoredKey};
 use crate::domain::lease::LeaseStatus;
 use crate::domain::ledger::Balance;
@@ -71,7 +70,8 @@ statements! {
         LEFT JOIN account available ON available.id = t.default_wallet_id
         LEFT JOIN agent a ON a.id = +?1
         LEFT JOIN idempotency i ON i.scope_hash = +?4");
-    /// The same for a caller with a session's token: its session and the agent of that.
+    /// The same for a caller with a session's token: its session and the agent of that. Only that agent tells under which
+    /// scope a session's record stands; the one looked for here is that of a refresh token.
     OPEN_BY_SESSION = "SELECT t.uuid, t.slug, t.plan, t.default_wallet_id, t.housekeeping_at_ms, head.seq, head.hash,
             (SELECT max(seq) FROM outbox) > t.outbox_acked_seq,
             available.balance_micros, 0,
@@ -118,6 +118,7 @@ pub(super) fn read(sql: &dyn Sql, now: Timestamp, call: &TenantCall) -> Result<O
         return sql.first(OPEN_BY_TOKEN, params![agent, mandate, lease, scope_hash, now.as_ms(), call.command.meets_due()]);
     }
     if let Proof::Session { token_hash } | Proof::Refresh { token_hash } = &call.caller {
+        let scope_hash = scope_hash.filter(|_| matches!(call.caller, Proof::Refresh { .. }));
         return sql.first(OPEN_BY_SESSION, params![token_hash.as_bytes().to_vec(), scope_hash, now.as_ms()]);
     }
     sql.first(OPEN, params![number, address, user, scope_hash, now.as_ms(), call.command.meets_due()])
@@ -301,6 +302,18 @@ fn read_key(row: &Row) -> Result<Option<(KeyId, StoredKey)>, SqlError> {
     Ok(Some((id, key)))
 }
 
+/// The claim as the record stands under: a session's is that of its agent, whichever of its tokens it came with.
+pub(super) fn claim_of(call: &TenantCall, caller: &Caller) -> Option<Claim> {
+    let claim = call.idempotency?;
+    match (&call.caller, caller.agent_id) {
+        (Proof::Session { .. }, Some(agent_id)) => {
+            let scope_hash = Digest::of(&[claim.scope_hash.as_bytes(), agent_id.to_string().as_bytes()]);
+            Some(Claim { scope_hash, ..claim })
+        }
+        _ => Some(claim),
+    }
+}
+
 /// The windows this call is counted in. A class whose scope is not the tenant's own is counted by whom the object sees.
 pub(super) fn windows(call: &TenantCall, caller: &Caller) -> Vec<Window> {
     let window = |class: &LimitClass| {
@@ -321,64 +334,4 @@ pub(super) fn note_use(desk: &Desk<'_>, number: KeyNumber, key: &StoredKey) -> S
         desk.sql.run(NOTE_USE, params![number.to_string(), minute_ms])?;
     }
     Ok(())
-}
-
-/// Whether this kind of caller may give this command at all; scopes and the object's state are decided elsewhere.
-pub(super) fn check_command(command: &Command, caller: &Caller) -> Step<()> {
-    let house = caller.actor == Actor::House;
-    let operator = house || matches!(caller.actor, Actor::Operator(_));
-    let owner = operator || caller.role == Some(Role::Owner);
-    let management_key = caller.key.as_ref().is_some_and(|key| matches!(key.kind, KeyKind::Live | KeyKind::Test));
-    let management = operator || caller.role.is_some() || management_key;
-    let runtime = caller.agent_id.is_some() && caller.acts_for().is_none();
-    let renews = caller.session.as_ref().is_some_and(|session| session.renews);
-    let in_session = caller.session.is_some() && !renews;
-    let allowed = match command {
-        Command::Admit => true,
-        Command::MeterReserve(_) => runtime,
-        Command::Invite(_) => house || matches!(caller.actor, Actor::Wallet(_)),
-        Command::Birth(_)
-        | Command::ConfirmBirth
-        | Command::MeterCapture(_)
-        | Command::MeterRelease(_)
-        | Command::RedeemEnrollment(_)
-        | Command::ShowInvitation { .. }
-        | Command::AcceptInvitation { .. }
-        | Command::RunDue { .. }
-        | Command::OutboxRead { .. }
-        | Command::OutboxAck { .. } => house,
-        Command::PutMember { .. } | Command::RemoveMember { .. } => owner,
-        Command::UpdateTenant { name, plan } => (name.is_none() || owner) && (plan.is_none() || operator),
-        Command::MintKey(_)
-        | Command::ListKeys { .. }
-        | Command::RevokeKey { .. }
-        | Command::SetAgentStatus { .. }
-        | Command::MintEnrollment(_)
-        | Command::ListEnrollments
-        | Command::RevokeEnrollment { .. }
-        | Command::ListMembers
-        | Command::CreateWallet { .. }
-        | Command::GetWallet { .. }
-        | Command::ListWallets { .. }
-        | Command::Fund { .. }
-        | Command::DailySpend { .. }
-        | Command::Activity { .. }
-        | Command::Profile
-        | Command::Overview { .. }
-        | Command::VerifyAudit { .. }
-        | Command::Reconcile => management,
-        Command::Money(MoneyCommand::PutPacket { .. }) => operator,
-        // Whether a token is due is decided there: who comes without one is told so.
-        Command::Money(MoneyCommand::Pay(_)) => management || caller.token.is_some(),
-        Command::Money(command) => management || (caller.token.is_some() && command.is_for_tokens()),
-        Command::Webhook(WebhookCommand::Feed(feed)) if caller.token.is_some() => {
-            feed.agent_id.is_some() && feed.agent_id == caller.agent_id
-        }
-        Command::Webhook(command) => house || (management && !command.is_of_house()),
-        Command::Agent(command) if command.is_for_house() => house,
-        Command::Agent(command) => management || ((caller.token.is_some() || in_session) && command.is_for_tokens()),
-        Command::Proof(command) if command.is_for_refreshers() => renews,
-        Command::Proof(command) => management || (in_session && command.is_for_sessions()),
-    };
-    if allowed { Ok(()) } else { Err(Refusal::Forbidden.into()) }
 }

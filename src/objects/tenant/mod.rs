@@ -27,6 +27,7 @@ pub mod object;
 mod outbox;
 pub mod outcome;
 mod overview;
+mod permission;
 mod profile;
 pub mod proof;
 pub mod refusal;
@@ -137,13 +138,13 @@ fn serve(sql: &dyn Sql, now: Timestamp, entropy: &mut dyn Entropy, vault: &Vault
             (Proof::House, Command::Birth(birth)) => {
                 let mut desk = birth::found(sql, now, entropy, vault, call.request_id, birth)?;
                 let done = birth::bear(&mut desk, birth);
-                settle(desk, call, done, Vec::new())
+                settle(desk, call.idempotency, done, Vec::new())
             }
             _ => Ok(refuse_unborn(call)),
         };
     };
     let (mut desk, key) = caller::admit(sql, now, entropy, vault, call, &row)?;
-    caller::check_command(&call.command, &desk.caller)?;
+    permission::check(&call.command, &desk.caller)?;
     // 2. The limits, all or none.
     let limits = limit::count(sql, now, &caller::windows(call, &desk.caller))?;
     if limits.iter().any(|state| state.refused) {
@@ -153,8 +154,13 @@ fn serve(sql: &dyn Sql, now: Timestamp, entropy: &mut dyn Entropy, vault: &Vault
         caller::note_use(&desk, *number, &key)?;
     }
     // 3. The idempotency key.
-    if let Some(claim) = &call.idempotency {
-        match idempotency::look_up_in(sql, claim, &row, caller::RECORD_COLUMN, now)? {
+    let claim = caller::claim_of(call, &desk.caller);
+    if let Some(claim) = &claim {
+        let verdict = match call.caller {
+            Proof::Session { .. } => idempotency::look_up(sql, claim, now)?,
+            _ => idempotency::look_up_in(sql, claim, &row, caller::RECORD_COLUMN, now)?,
+        };
+        match verdict {
             Verdict::Run => {}
             Verdict::Replay(answer) => {
                 let outcome = match wire::read(&answer)? {
@@ -170,7 +176,7 @@ fn serve(sql: &dyn Sql, now: Timestamp, entropy: &mut dyn Entropy, vault: &Vault
     }
     // 4. The command, and 5. its record.
     let done = execute(&mut desk, &call.command);
-    settle(desk, call, done, limits)
+    settle(desk, claim, done, limits)
 }
 
 fn execute(desk: &mut Desk<'_>, command: &Command) -> Step<Done> {
@@ -220,10 +226,10 @@ fn execute(desk: &mut Desk<'_>, command: &Command) -> Step<Done> {
 }
 
 /// Keeps the idempotency record of what was done or refused, and answers.
-fn settle(mut desk: Desk<'_>, call: &TenantCall, done: Step<Done>, limits: Vec<LimitState>) -> Step<TenantReply> {
+fn settle(mut desk: Desk<'_>, claim: Option<Claim>, done: Step<Done>, limits: Vec<LimitState>) -> Step<TenantReply> {
     let outcome = match done {
         Ok(done) => {
-            if let Some(claim) = &call.idempotency {
+            if let Some(claim) = &claim {
                 match done.keep {
                     Keep::Outcome => keep_answer(&mut desk, claim, &Answer::Outcome(done.outcome.clone()))?,
                     Keep::InFlight(deadline) => {
@@ -236,8 +242,8 @@ fn settle(mut desk: Desk<'_>, call: &TenantCall, done: Step<Done>, limits: Vec<L
             Ok(done.outcome)
         }
         Err(Stop::Refused(refusal)) => {
-            if let Some(claim) = call.idempotency.as_ref().filter(|_| refusal.is_kept()) {
-                keep_answer(&mut desk, claim, &Answer::Refusal(refusal.clone()))?;
+            if let Some(claim) = claim.filter(|_| refusal.is_kept()) {
+                keep_answer(&mut desk, &claim, &Answer::Refusal(refusal.clone()))?;
             }
             Err(refusal)
         }

@@ -1,36 +1,24 @@
 //! What has come due is met by whoever comes next, though no alarm has run.
 
 use guildhall::domain::approval::ApprovalStatus;
-use guildhall::domain::form::agent::AgentForm;
 use guildhall::domain::id::{AgentId, ApprovalId, LeaseId, ReservationId};
 use guildhall::domain::lease::LeaseStatus;
 use guildhall::domain::mandate::MandateStatus;
 use guildhall::domain::reservation::ReservationStatus;
-use guildhall::domain::spend::{Reason, SpendAction};
+use guildhall::domain::scope::Scopes;
 use guildhall::domain::time::Timestamp;
-use guildhall::objects::tenant::call::{ExecutionRights, Proof};
 use guildhall::objects::tenant::command::Command;
-use guildhall::objects::tenant::identity::command::{AgentCommand, AgentDraft};
-use guildhall::objects::tenant::identity::outcome::AgentOutcome;
-use guildhall::objects::tenant::money::command::{LeaseRequest, LeaseSource, MandateDraft, MoneyCommand, SpendRequest, TokenTerms};
+use guildhall::objects::tenant::money::command::{LeaseRequest, LeaseSource, MandateDraft, MoneyCommand, SpendRequest};
 use guildhall::objects::tenant::money::outcome::MoneyOutcome;
 use guildhall::objects::tenant::money::refusal::MoneyRefusal;
 use guildhall::objects::tenant::outcome::Outcome;
 use guildhall::objects::tenant::refusal::Refusal;
 
 use super::lease::request;
-use super::money::{draft, refused, spend};
+use super::money::{draft, spend};
 use super::{Tale, micros, operator};
 
 impl Tale {
-    fn agent_until(&mut self, expires_at: Timestamp) -> AgentId {
-        let draft = AgentDraft { display_name: "brief".to_owned(), expires_at: Some(expires_at), ..AgentDraft::default() };
-        match self.ask(operator(), Command::Agent(AgentCommand::Register(draft))) {
-            Ok(Outcome::Agents(AgentOutcome::Agent(form))) => AgentForm::clone(&form).agt_id,
-            other => panic!("{other:?}"),
-        }
-    }
-
     fn mandate_of(&mut self, agent_id: AgentId, draft: MandateDraft) -> guildhall::domain::id::MandateId {
         match self.manage(MoneyCommand::CreateMandate { agent_id, draft }) {
             Ok(MoneyOutcome::Mandate(form)) => form.id,
@@ -95,7 +83,7 @@ fn nothing_is_approved_out_of_a_tree_of_leases_that_ran_out() {
 #[test]
 fn what_an_agent_holds_whose_time_is_over_is_not_captured() {
     let mut tale = Tale::new();
-    let agent = tale.agent_until(tale.now.plus_s(10));
+    let agent = tale.register(Scopes::all(), Some(tale.now.plus_s(10)));
     let mandate = tale.mandate_of(agent, draft());
     let held = tale.hold(spend(agent, mandate, None, 400)).unwrap();
     tale.pass_ms(10_000);
@@ -106,7 +94,7 @@ fn what_an_agent_holds_whose_time_is_over_is_not_captured() {
 #[test]
 fn an_agent_whose_time_is_over_stands_in_nobodys_way() {
     let mut tale = Tale::new();
-    let agent = tale.agent_until(tale.now.plus_s(10));
+    let agent = tale.register(Scopes::all(), Some(tale.now.plus_s(10)));
     let mandate = tale.mandate_of(agent, draft());
     tale.hold(spend(agent, mandate, None, 1_000_000)).unwrap();
     tale.pass_ms(10_000);
@@ -117,7 +105,7 @@ fn an_agent_whose_time_is_over_stands_in_nobodys_way() {
 #[test]
 fn a_metered_request_is_paid_with_what_an_agent_held_whose_time_is_over() {
     let mut tale = Tale::new();
-    let agent = tale.agent_until(tale.now.plus_s(10));
+    let agent = tale.register(Scopes::all(), Some(tale.now.plus_s(10)));
     let mandate = tale.mandate_of(agent, draft());
     tale.hold(spend(agent, mandate, None, 1_000_000)).unwrap();
     tale.pass_ms(10_000);
@@ -153,7 +141,7 @@ fn a_wallet_is_shown_as_what_has_run_out_leaves_it() {
     for (look, paid_in) in looks {
         let mut tale = Tale::new();
         let until = tale.now.plus_s(10);
-        let agent = tale.agent_until(until);
+        let agent = tale.register(Scopes::all(), Some(until));
         let theirs = tale.mandate_of(agent, draft());
         tale.hold(spend(agent, theirs, None, 300_000)).unwrap();
         let mandate = tale.mandate(draft()).id;
@@ -209,31 +197,6 @@ fn a_lease_that_is_given_up_returns_what_a_hold_of_it_held_that_ran_out() {
     tale.pass_ms(10_000);
     let given_up = tale.give_up(lease).unwrap();
     assert_eq!((given_up.reserved, given_up.returned_amount), (micros(0), micros(1_000)));
-}
-
-#[test]
-fn nothing_is_spent_under_the_mandate_of_an_agent_whose_time_is_over() {
-    let mut tale = Tale::new();
-    let agent = tale.agent_until(tale.now.plus_s(10));
-    let mandate = tale.mandate_of(agent, draft());
-    let child = tale.first_agent();
-    let lease = tale.grant(request(LeaseSource::Mandate(mandate), child, 1_000)).unwrap().id;
-    let rights = ExecutionRights {
-        agent_id: child,
-        mandate_id: mandate,
-        lease_id: Some(lease),
-        action: SpendAction::Tool,
-        jti: "1".to_owned(),
-        expires_at: tale.now.plus_s(300),
-    };
-    tale.pass_ms(10_000);
-    let request = spend(child, mandate, Some(lease), 400);
-    let spent = tale.spend_as(Proof::Execution(rights), MoneyCommand::Reserve(request.clone()));
-    assert_eq!(spent, Err(Refusal::InvalidCredentials), "a token of a revoked mandate is dead");
-    assert_eq!(tale.hold(request).unwrap_err(), refused(Reason::MandateNotActive, 400));
-    let terms = TokenTerms { agent_id: child, mandate_id: mandate, action: SpendAction::Tool, lease_id: None };
-    assert!(tale.manage(MoneyCommand::GrantToken(terms)).is_err());
-    assert_eq!((tale.lease(lease).status, tale.balance()), (LeaseStatus::Revoked, (1_000_000, 0)));
 }
 
 #[test]

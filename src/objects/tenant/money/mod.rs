@@ -2,7 +2,8 @@
 //!
 //! Invariants: 1. Nothing is held beyond any limit that holds at that moment: mandate windows, lease, wallet. 2. Every
 //! micro-unit that leaves an account enters another in the same entry of the chain. 3. What has run out never stands in the
-//! way of a request, nor is it spent: it is ended before the request is looked at. 4. A question changes nothing but how often it was asked.
+//! way of a request, nor is it spent: it is ended before the request is looked at. 4. A question changes nothing but how
+//! often it was asked.
 
 mod approval;
 pub(super) mod books;
