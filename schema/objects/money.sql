@@ -175,14 +175,15 @@ CREATE TABLE approval (
 -- How many approvals wait is asked at every look at the console.
 CREATE INDEX approval_pending ON approval (expires_at_ms) WHERE status = 'pending';
 
--- What was decided without a reservation or payment to show for it, by the day: refusals, and what `authorize` answered.
+-- What was decided without a reservation or payment to show for it, by the minute since the epoch: refusals, and what
+-- `authorize` answered.
 CREATE TABLE decision_count (
-  day INTEGER NOT NULL,
+  minute INTEGER NOT NULL,
   agent_id TEXT NOT NULL,
   mandate_id TEXT NOT NULL,
   decision TEXT NOT NULL CHECK (decision IN ('allow', 'deny', 'approval_required')),
   count INTEGER NOT NULL,
-  PRIMARY KEY (day, agent_id, mandate_id, decision)
+  PRIMARY KEY (minute, agent_id, mandate_id, decision)
 ) STRICT, WITHOUT ROWID;
 
 -- The brakes: while `stopped` nothing new is spent; until the packet is complete no live money moves.

@@ -26,9 +26,7 @@ impl fmt::Display for NotAnId {
 
 /// A ULID from a moment and ten random bytes.
 pub fn new_ulid(now: Timestamp, entropy: &mut dyn Entropy) -> Ulid {
-    let mut random = [0; 16];
-    entropy.fill(&mut random);
-    Ulid::from_parts(now.as_ms(), u128::from_be_bytes(random))
+    Ulid::from_parts(now.as_ms(), entropy.id_bits(now.as_ms()))
 }
 
 /// Parses 26 characters of canonical Crockford base32 (either case); ULIDs beyond 128 bits are refused.
@@ -273,6 +271,7 @@ impl<'de> Deserialize<'de> for Uuid {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::entropy::Rising;
 
     #[test]
     fn the_id_of_an_event_tells_its_time_and_sequence() {
@@ -303,6 +302,16 @@ mod tests {
         assert!(KeyId::parse(&early.to_string()).is_err());
         assert!(AgentId::parse("agt_8ZZZZZZZZZZZZZZZZZZZZZZZZZ").is_err());
         assert!(AgentId::parse("agt_").is_err());
+    }
+
+    #[test]
+    fn ids_of_one_call_and_moment_rise_in_the_order_they_are_made() {
+        let mut source = Counting(200);
+        let mut rising = Rising::new(&mut source);
+        let now = Timestamp::from_ms(1_000);
+        let made: Vec<_> = (0..300).map(|_| ReservationId::new(now, &mut rising)).collect();
+        assert!(made.is_sorted() && made.iter().all(|id| id.born_at() == now));
+        assert!(ReservationId::new(Timestamp::from_ms(999), &mut rising) < made[0]);
     }
 
     #[test]

@@ -128,9 +128,18 @@ impl Mandate {
         can_expire && self.terms.expires_at.is_some_and(|at| at <= now)
     }
 
+    /// The status of a new one: under a total limit of nothing, nothing can be spent.
+    pub fn status_at_birth(terms: &MandateTerms) -> MandateStatus {
+        Self::status_in_use(terms, &Windows::default())
+    }
+
+    fn status_in_use(terms: &MandateTerms, windows: &Windows) -> MandateStatus {
+        if terms.total.is_some_and(|total| windows.total.spent >= total) { MandateStatus::Exhausted } else { MandateStatus::Active }
+    }
+
     /// Whether its total limit is spent.
     pub fn is_spent(&self) -> bool {
-        self.terms.total.is_some_and(|total| self.windows.total.spent >= total)
+        Self::status_in_use(&self.terms, &self.windows) == MandateStatus::Exhausted
     }
 
     /// The status after a full replacement of its terms at `now`; `asked` is the status asked for, if any.
@@ -154,9 +163,7 @@ impl Mandate {
             MandateStatus::Revoked => MandateStatus::Revoked,
             MandateStatus::Suspended => MandateStatus::Suspended,
             // What stood still because it was used up or over lives again once it no longer is.
-            MandateStatus::Active | MandateStatus::Exhausted | MandateStatus::Expired => {
-                if terms.total.is_some_and(|total| windows.total.spent >= total) { MandateStatus::Exhausted } else { MandateStatus::Active }
-            }
+            MandateStatus::Active | MandateStatus::Exhausted | MandateStatus::Expired => Self::status_in_use(terms, &windows),
         })
     }
 }

@@ -249,6 +249,23 @@ impl Scopes {
         Self::new(entries)
     }
 
+    /// This set under a new parent: what it shares with that one, what it is given, and the denials it was under until now
+    /// which it would shed. `givers`: the new parent, and after it those that one comes from; `left_behind`: the old ones.
+    pub fn moved_under(&self, givers: &[Self], given: &Self, left_behind: &[Self]) -> Result<Self, ScopeError> {
+        let kept = match givers.first() {
+            Some(parent) => self.cut_to(parent)?,
+            None => self.clone(),
+        };
+        let mut entries = kept.joined_with(given)?.0;
+        for denial in left_behind.iter().flat_map(|scopes| &scopes.0).filter(|entry| entry.denies) {
+            let stands_above = givers.iter().any(|giver| giver.denies(denial));
+            if !stands_above && !entries.contains(denial) {
+                entries.push(denial.clone());
+            }
+        }
+        Self::new(entries)
+    }
+
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
@@ -361,6 +378,14 @@ mod tests {
         let wide = Scopes::new((0..128).map(|at| Scope::parse(&format!("r{at}:*")).unwrap()).collect()).unwrap();
         assert_eq!(scopes(&["*:a", "*:b"]).cut_to(&wide), Err(ScopeError::TooMany));
         assert_eq!(scopes(&["a:b"]).joined_with(&scopes(&["a:b", "c:d"])), Ok(scopes(&["a:b", "c:d"])));
+    }
+
+    #[test]
+    fn a_set_that_moves_keeps_the_denials_it_was_under() {
+        let (old, above) = (scopes(&["data:*", "!data:delete", "!mail:*"]), scopes(&["*:*", "!a:b"]));
+        let givers = [scopes(&["*:*", "!mail:*"]), scopes(&["*:*", "!a:b"])];
+        let moved = scopes(&["data:*"]).moved_under(&givers, &scopes(&["chat:open"]), &[old, above]);
+        assert_eq!(moved, Ok(scopes(&["data:*", "chat:open", "!data:delete"])), "what denies above it still does so there");
     }
 
     #[test]

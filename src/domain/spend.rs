@@ -141,21 +141,38 @@ impl Risk {
 /// Why money is not to be had, in the order of the contract's table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Reason {
+    /// The kill switch is on.
+    TenantStopped,
     AgentNotActive,
     MandateNotActive,
     ActionNotAllowed,
     MerchantNotAllowed,
     RiskVelocity,
     RiskTrust,
-    MandateLimit { limit: LimitKind, remaining: Micros },
-    LeaseExhausted { remaining: Micros },
-    InsufficientFunds { available: Micros },
+    MandateLimit {
+        limit: LimitKind,
+        remaining: Micros,
+    },
+    LeaseExhausted {
+        remaining: Micros,
+    },
+    InsufficientFunds {
+        available: Micros,
+    },
 }
 
 impl Reason {
+    /// The codes of reasons, in their order, each once: several limits may be exceeded at a time.
+    pub fn codes(reasons: &[Self]) -> Vec<&'static str> {
+        let mut codes: Vec<_> = reasons.iter().map(|reason| reason.code()).collect();
+        codes.dedup();
+        codes
+    }
+
     /// The stable code.
     pub const fn code(self) -> &'static str {
         match self {
+            Self::TenantStopped => "tenant_stopped",
             Self::AgentNotActive => "agent_not_active",
             Self::MandateNotActive => "mandate_not_active",
             Self::ActionNotAllowed => "action_not_allowed",

@@ -69,6 +69,11 @@ impl Timestamp {
         self.0 / DAY_MS
     }
 
+    /// Minutes since the epoch.
+    pub const fn minute(self) -> u64 {
+        self.0 / MINUTE_MS
+    }
+
     /// Year and month (1 to 12) of the UTC day.
     pub const fn utc_month(self) -> (u64, u64) {
         let (year, month, _) = civil_from_days(self.utc_day());

@@ -45,6 +45,7 @@ impl Mode {
 
 /// Where funding comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(not(target_arch = "wasm32"), derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum FundingSource {
     /// Made up on the spot, for sandbox wallets.

@@ -18,9 +18,13 @@ function breakOff(instance, error) {
   instance.owed.clear();
 }
 
-/** A text as it is compared: composed, and without letter case. */
+/**
+ * A text as it is compared: composed, and case-folded as Unicode does it. Lower case first, so that both spellings of a sharp
+ * s become two letters; and the dotless i stays what it is, which the upper case alone would make an i.
+ */
 export function foldText(text) {
-  return text.normalize("NFC").toUpperCase().toLowerCase().normalize("NFC");
+  const parts = text.normalize("NFC").split("\u0131");
+  return parts.map((part) => part.toLowerCase().toUpperCase().toLowerCase()).join("\u0131").normalize("NFC");
 }
 
 /** Makes a class of ours one whose methods the platform lets other code call. */

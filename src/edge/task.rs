@@ -114,6 +114,14 @@ impl Answer {
     }
 }
 
+/// Waits so long.
+///
+/// # Errors
+/// Never: the platform's pause ends.
+pub async fn pause(wait_ms: u32) -> Result<(), JsValue> {
+    Answer::to(|slot| platform::pause(wait_ms, slot)).await.map(drop)
+}
+
 impl Future for Answer {
     type Output = Outcome;
 

@@ -133,9 +133,15 @@ pub async fn check(ctx: &Ctx, access: Access) -> Result<(), Fault> {
             },
             _ => return Err(bad_credential()),
         },
-        Access::Admin => match present_bearer(ctx).await? {
+        Access::Admin => match if ctx.root() == Root::V1 { present_management(ctx).await? } else { present_bearer(ctx).await? } {
             Presented::Nothing => return Err(missing("send Authorization: Bearer with an operator's token")),
             Presented::HumanToken(session) => Credential::Human(require_admin(load_human(ctx, session).await?)?),
+            Presented::Execution(_) if ctx.root() == Root::V1 => return Err(no_execution_token()),
+            presented if ctx.root() == Root::V1 => {
+                // As above: a key that manages is good here, and not enough.
+                ctx.set_credential(take_management(ctx, presented).await?);
+                return Err(admin_required().in_body());
+            }
             _ => return Err(bad_credential()),
         },
         Access::Console => Credential::Human(console_human(ctx).await?),
@@ -168,7 +174,11 @@ pub fn bad_credential() -> Fault {
 }
 
 fn require_admin(human: Human) -> Result<Human, Fault> {
-    if human.is_admin { Ok(human) } else { Err(Fault::new(Code::AdminRequired, "for operators alone")) }
+    if human.is_admin { Ok(human) } else { Err(admin_required()) }
+}
+
+fn admin_required() -> Fault {
+    Fault::new(Code::AdminRequired, "for operators alone")
 }
 
 fn bearer(ctx: &Ctx) -> Option<String> {

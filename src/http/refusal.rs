@@ -26,7 +26,9 @@ pub fn fault_of(refusal: Refusal, root: Root) -> Fault {
         Refusal::TenantMismatch => tenant_mismatch(),
         Refusal::NotMember | Refusal::NoTenant if root == Root::V1 => tenant_mismatch(),
         Refusal::NotMember | Refusal::NoTenant | Refusal::NotFound(_) | Refusal::InvalidInvitation => Fault::not_found(),
-        Refusal::AgentNotActive => Fault::new(Code::AgentSuspended, "this agent is suspended; its tenant can activate it"),
+        Refusal::AgentNotActive => {
+            Fault::new(Code::AgentSuspended, "this agent is suspended or revoked; its tenant can activate a suspended one")
+        }
         Refusal::Forbidden | Refusal::ScopeNotHeld => Fault::new(Code::Forbidden, "this credential may not do that"),
         Refusal::LiveModeForbidden => Fault::new(Code::LiveModeForbidden, "a test key may not touch live wallets"),
         Refusal::RateLimited => Fault::internal("a refused limit was not told"),
@@ -91,6 +93,7 @@ fn fault_of_proof(refusal: ProofRefusal) -> Fault {
         }
         ProofRefusal::DelegationCycle => Fault::new(Code::DelegationCycle, "the giver comes from the receiver"),
         ProofRefusal::DelegationExpired => Fault::new(Code::DelegationExpired, "nobody accepted it in time; offer it again"),
+        ProofRefusal::ReceiptDamaged => Fault::internal("a receipt's envelope does not read"),
     }
 }
 
@@ -101,7 +104,7 @@ fn fault_of_money(refusal: MoneyRefusal, root: Root) -> Fault {
         MoneyRefusal::TokenScopeMismatch => token_scope_mismatch(),
         MoneyRefusal::ExecutionTokenRequired => execution_token_required(),
         MoneyRefusal::TokenAlreadyUsed => Fault::new(Code::TokenAlreadyUsed, "this token has served a payment; ask for a new one"),
-        MoneyRefusal::TenantStopped => Fault::new(Code::TenantStopped, "the tenant's kill switch is on: PUT /v1/tenant/kill-switch"),
+        MoneyRefusal::TenantStopped => tenant_stopped(),
         MoneyRefusal::ApprovalPending => Fault::new(Code::ApprovalPending, "a human has to decide first: GET /v1/approvals"),
         MoneyRefusal::ApprovalDecided => Fault::new(Code::ApprovalDecided, "this was decided otherwise, or too late to decide"),
         MoneyRefusal::AgentInactive => Fault::new(Code::AgentInactive, "that agent is revoked; a mandate needs one that is not"),
@@ -129,6 +132,10 @@ fn fault_of_money(refusal: MoneyRefusal, root: Root) -> Fault {
     }
 }
 
+fn tenant_stopped() -> Fault {
+    Fault::new(Code::TenantStopped, "the tenant's kill switch is on: PUT /v1/tenant/kill-switch")
+}
+
 /// A token that is good, for something else than it was shown for.
 pub fn token_scope_mismatch() -> Fault {
     Fault::new(Code::TokenScopeMismatch, "this token is for another audience, action, mandate or lease; ask for one that fits")
@@ -144,6 +151,7 @@ fn fault_of_spend(reason: Reason, requested: Micros, payment_id: Option<PaymentI
         Fault::new(code, what).with("remaining", remaining.minor()).with("requested", requested.minor())
     };
     let fault = match reason {
+        Reason::TenantStopped => tenant_stopped(),
         Reason::AgentNotActive => Fault::new(Code::AgentSuspended, "this agent is suspended or revoked"),
         Reason::MandateNotActive => Fault::new(Code::MandateNotActive, "this mandate is suspended, used up, expired or revoked"),
         Reason::ActionNotAllowed => {

@@ -201,7 +201,8 @@ impl Ctx {
             Proof::User { user_id } | Proof::Operator { user_id } => format!("user:{user_id}"),
             Proof::House => "house".to_owned(),
             Proof::Execution(rights) => format!("agent:{}", rights.agent_id),
-            Proof::Session { token_hash } => format!("session:{token_hash}"),
+            // Whose it is, its tenant knows, and adds.
+            Proof::Session { .. } => "session".to_owned(),
             Proof::Refresh { token_hash } => format!("refresh:{token_hash}"),
         };
         super::idempotency::claim(&caller, self.route, self.params(), &key, self.incoming.body_value()?).map(Some)
@@ -293,6 +294,7 @@ impl Ctx {
                 (_, None) => return Ok(()),
             },
             Access::Management => self.management_seat().await?,
+            Access::Admin if matches!(*self.credential(), Credential::Key(_)) => self.management_seat().await?,
             Access::Spend | Access::Execution => self.spend_seat().await?,
             Access::SessionOrManagement | Access::Agent => self.agent_seat().await?,
             Access::Public | Access::WalletSession | Access::Human | Access::Admin | Access::Console | Access::OperatorConsole => {

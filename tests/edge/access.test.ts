@@ -230,7 +230,13 @@ const CASES: Record<Access, (route: Route) => Verdicts> = {
       "an operator's token": "as another",
       "an operator's cookie": "as another",
     }),
-  Admin: () => verdicts(BEARER_KEYS, "nobody", { "a human's token": "forbidden", "an operator's token": "in" }),
+  // Where keys manage, one that is good is told that it is not enough.
+  Admin: (route) => {
+    const told: Verdicts = { "a human's token": "forbidden", "an operator's token": "in" };
+    if (rootOf(route.path) !== "v1") return verdicts(BEARER_KEYS, "nobody", told);
+    const known: Verdicts = { ...TOKENS("forbidden"), "a token of a revoked mandate": "forbidden", "an API key": "forbidden", "an API key as bearer": "forbidden" };
+    return verdicts([...BEARER_KEYS, ...API_KEY_KEYS], "nobody", { ...known, ...told });
+  },
   // A page may be opened from anywhere; its forms carry a token of their own, which only our pages know.
   Console: () => ({
     ...WITHOUT_COOKIE,

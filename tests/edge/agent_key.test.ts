@@ -100,6 +100,18 @@ test("of a crowd of rotations each has its own place in the chain", async () => 
   assert.equal((await office.get(`/v1/agents/${agtId}`)).json.keys.length, 10, "the latest ten");
 });
 
+test("anyone reads a new agent's keys by whichever spelling it was shown", async () => {
+  const { office } = await newWorld();
+  const spellings = async () => {
+    const { id, agent_id, agt_id, public_key } = (await office.post("/v1/agents", { display_name: "fresh" })).json;
+    return [id, agent_id, agt_id, agt_id.toLowerCase(), agt_id.slice(4), `maip-agent:${agt_id.slice(4)}`].map((spelling) => [spelling, public_key]);
+  };
+  for (const [spelling, public_key] of (await Promise.all([spellings(), spellings()])).flat()) {
+    const shown = await server.client().get(`/.well-known/agents/${encodeURIComponent(spelling)}/jwks.json`);
+    assert.deepEqual([shown.status, shown.json.keys?.[0].x], [200, public_key], spelling);
+  }
+});
+
 test("anyone reads an agent's keys, whole and at once, and is not sent them twice", async () => {
   const { house, office } = await newWorld();
   const made = (await office.post("/v1/agents", { display_name: "fresh" })).json;
@@ -114,8 +126,10 @@ test("anyone reads an agent's keys, whole and at once, and is not sent them twic
   await office.post(`/v1/agents/${made.agt_id}/keys/rotate`, {});
   const rotated = await server.client().get(path, { "if-none-match": etag });
   assert.deepEqual([rotated.status, rotated.json.keys.map((key: Key) => key["status"])], [200, ["active", "retired"]]);
-  await office.delete(`/v1/agents/${made.agt_id}`);
-  assert.equal((await server.client().get(path)).text, rotated.text, "what it signed is verified after its end");
+  const { revoked_at } = (await office.delete(`/v1/agents/${made.agt_id}`)).json;
+  const ended = (await server.client().get(path)).json.keys;
+  assert.deepEqual(ended.map((key: Key) => key["x"]), rotated.json.keys.map((key: Key) => key["x"]), "what it signed is verified after its end");
+  assert.deepEqual(ended.map((key: Key) => [key["status"], key["retired_at"]]), [["retired", revoked_at], ["retired", rotated.json.keys[1].retired_at]]);
   const known = await server.client().get(`/.well-known/agents/${house.agent.agentId}/jwks.json`);
   assert.equal(known.status, 200, "an agent of some time is found without its tenant");
   const ulid = made.agt_id.slice(4);

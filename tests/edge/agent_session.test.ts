@@ -99,6 +99,36 @@ test("a session reaches its own agent, whose id may be spelled in any way, and n
   assert.equal((await client.with({ "x-tenant-id": house.tenantId }).get(`/v1/agents/${own}`)).status, 200);
 });
 
+test("a session reads its own agent's receipts, and another's are not there", async () => {
+  const { office } = await setUp();
+  const [own, other] = [await register(office), await register(office)];
+  const { client } = await openSession(office, own);
+  const receipt = (await client.post("/v1/agent-receipts", { agent_id: own, action: "x" })).json;
+  const theirs = (await office.post("/v1/agent-receipts", { agent_id: other, action: "x" })).json;
+  assert.deepEqual((await client.get(`/v1/agent-receipts/${receipt.receipt_id}`)).json, receipt);
+  assert.equal((await client.get(`/v1/agent-receipts/verify/${receipt.receipt_id}`)).json.verdict, "VALID");
+  assert.deepEqual((await client.get(`/v1/agent-receipts/agent/${own}`)).json.receipts, [receipt]);
+  const paths = (id: string, agent: string) => [`/v1/agent-receipts/${id}`, `/v1/agent-receipts/verify/${id}`, `/v1/agent-receipts/agent/${agent}`];
+  const nobody = paths("rct_01J8ZZZZZZZZZZZZZZZZZZZZZZ", "agt_01J8ZZZZZZZZZZZZZZZZZZZZZZ");
+  for (const [at, path] of paths(theirs.receipt_id, other).entries()) {
+    expectAlike([["another's", await client.get(path)], ["nobody's", await client.get(nobody[at]!)]], "v1", 404, "NOT_FOUND");
+  }
+});
+
+test("an Idempotency-Key is the agent's, whichever of its session's tokens it comes with", async () => {
+  const { office } = await setUp();
+  const [agent, other] = [await register(office), await register(office)];
+  const [first, others] = [await openSession(office, agent), await openSession(office, other)];
+  const key = { "idempotency-key": crypto.randomUUID() };
+  const issue = (client: typeof first.client, agent_id: string) => client.post("/v1/agent-receipts", { agent_id, action: "x" }, key);
+  const made = await issue(first.client, agent);
+  const renewed = (await renew(first["refresh_token"])).json;
+  const again = await issue(first.client.bearer(renewed.token), agent);
+  assert.deepEqual([again.status, again.text, again.headers.get("idempotent-replayed")], [201, made.text, "true"]);
+  const theirs = await issue(others.client, other);
+  assert.deepEqual([theirs.status, theirs.headers.get("idempotent-replayed")], [201, null], "another agent's key is another key");
+});
+
 test("tokens that are not good look alike, and nothing is stored for a tenant that never was", async () => {
   const { office, house } = await setUp();
   const { token, refresh_token, client } = await openSession(office, house.agent.agentId);

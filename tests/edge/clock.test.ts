@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { newCompany } from "./support/company.ts";
 import { expectFault } from "./support/fault.ts";
 import { Server, useServer } from "./support/server.ts";
 
@@ -40,6 +41,20 @@ test("the clock moves ahead by whole seconds, for every part of the deployment, 
   assert.equal((await server.client().get(PATH)).json.offset_seconds, 3_600);
   await server.current.kill();
   assert.equal((await server.client().get(PATH)).json.offset_seconds, 3_600, "it outlives the process");
+});
+
+test("when the clock has moved, what came due of one tenant is done, however much it is", async () => {
+  const { house, office } = await newCompany(server.current);
+  const expires_at = new Date(Date.parse((await server.client().get(PATH)).json.now) + 300_000).toISOString();
+  assert.equal((await office.post("/v1/agents", { name: "brief", expires_at })).status, 201);
+  const crowd = `INSERT INTO agent (id, label, status, metadata, created_at_ms, expires_at_ms)
+    WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1600)
+    SELECT printf('agt_%026d', i), 'crowd', 'active', '{}', 1, ${Date.parse(expires_at)} FROM n`;
+  await server.current.editObject("Tenant", { name: house.tenantUuid }, crowd);
+  const moved = await server.client().post(PATH, { advance_seconds: 301 });
+  assert.deepEqual([moved.status, moved.json.pending], [200, undefined]);
+  const left = "SELECT count(*) AS n FROM agent WHERE status = 'active' AND expires_at_ms IS NOT NULL";
+  assert.equal((await server.current.runtime.objectRows("Tenant", { name: house.tenantUuid }, left))[0]?.["n"], 0);
 });
 
 test("of movements at once each counts", async () => {

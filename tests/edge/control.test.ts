@@ -41,6 +41,8 @@ test("while the kill switch is on nothing new is had, and what is held can be le
     ["an approved payment", office.post(`/v1/approvals/${paying.approval_id}/approve`, {})],
     ["a query", house.agent.runtime.post("/v2/query", { query_text: "silver" })],
   ];
+  const asked = (await tools.post("/v1/spend-guard/authorize", { kind: "tool", amount: 1 })).json;
+  assert.deepEqual([asked.decision, asked.reasons], ["deny", ["tenant_stopped"]]);
   for (const [what, reply] of stopped) assert.deepEqual([what, (await reply).status, (await reply).json.code], [what, 403, "tenant_stopped"]);
   assert.deepEqual([(await company.release(one["id"])).status, (await company.capture(two["id"])).status], [200, 200]);
   assert.equal((await office.post(`/v1/spend-guard/budget-leases/${lease["id"]}/release`)).json.status, "released");
@@ -71,7 +73,14 @@ test("the packet is an operator's to fill, all seven items and no other", async 
   const names = ["hosted_activation", "hosted_health", "provider", "reconciliation", "rollback", "support", "webhook"];
   assert.deepEqual([empty["status"], Object.keys(empty["items"]).sort(), empty["version"], empty["updated_by"], empty["tenant_id"]], ["incomplete", names, 0, null, company.house.tenantUuid]);
   const good = packetOf("go") as { items: Record<string, any> };
-  expectFault(await company.office.put(path, good), "v1", 401, "UNAUTHORIZED");
+  expectFault(await company.office.put(path, good), "v1", 403, "FORBIDDEN");
+  expectFault(await company.office.put(path, {}), "v1", 403, "FORBIDDEN");
+  const { stranger, tenantId, apiKey } = company.house;
+  const wrong = apiKey.slice(0, -1) + (apiKey.endsWith("0") ? "1" : "0");
+  for (const nobody of [stranger.with({ "x-tenant-id": tenantId }), stranger.with({ "x-api-key": wrong }), stranger.with({ "x-api-key": "tl_live_x" })]) {
+    expectFault(await nobody.put(path, good), "v1", 401, "UNAUTHORIZED");
+  }
+  expectFault(await (await company.bearer()).put(path, good), "v1", 403, "FORBIDDEN");
   expectFault(await company.house.owner.client.put(path, good, { "x-tenant-id": company.house.tenantId }), "v1", 403, "FORBIDDEN");
   const { rollback, ...six } = good.items;
   const faults: [unknown, string][] = [
@@ -135,6 +144,12 @@ test("live money waits for the packet, and then for a provider", async () => {
     await tester.post("/v1/mandates", { agent_id: company.agentId, total_limit: 1, wallet_id: made.json.id }), await tester.post("/v1/spend-guard/reservations", spend),
     await tester.post("/v1/spend-guard/authorize", spend), await tester.post("/v1/spend-guard/budget-leases", { child_agent_id: child, mandate_id: mandate.id, amount: 1 }),
   ];
+  touched.push(
+    await tester.put(`/v1/mandates/${mandate.id}`, { total_limit: 100, version: 1 }), await tester.put(`/v1/mandates/${mandate.id}`, { total_limit: 100, version: 1, status: "revoked" }),
+    await tester.post(`/v1/agents/${company.agentId}/execution-tokens`, { mandate_id: mandate.id, action: "tool:spend", ...ACTIONS }),
+  );
   for (const reply of touched) expectFault(reply, "v1", 403, "live_mode_forbidden");
+  const shown = (await tester.get("/v1/wallets")).json.data.map(({ id }: { id: string }) => id);
+  assert.deepEqual(shown, [company.walletId], "nor is it told of any");
   await booksOf(office);
 });

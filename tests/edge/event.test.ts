@@ -6,6 +6,7 @@ import { expectFault } from "./support/fault.ts";
 import { newOperator } from "./support/household.ts";
 import { newManager, type Manager } from "./support/human.ts";
 import { useServer } from "./support/server.ts";
+import { Company, newKey, newMandate } from "./support/spender.ts";
 
 const server = useServer({ vars: { RATE_LIMIT_SCALE: "1000" } });
 
@@ -84,6 +85,71 @@ test("a feed tells what concerns its tenant, and nothing that stays inside", asy
   assert.deepEqual((await read(manager, `?after=${await endOf(stranger)}`)).data.length, (await read(manager)).data.length, "another's event is none: from the oldest");
   assert.ok(!(await read(manager)).data.some(({ id }) => theirs.some((event) => event.id === id)));
   assert.deepEqual((await read(manager, "?types=agent.*,payment.denied")).data, []);
+});
+
+/** Everything that happens to money, once. */
+async function liveThrough(company: Company): Promise<void> {
+  const { office, agentId } = company;
+  const [child, brief] = [(await company.agents(1))[0]!, (await office.post("/v1/agents", { display_name: "brief" })).json.agt_id];
+  await company.hold(1, { ttl_seconds: 1 });
+  await company.capture((await company.hold(2))["id"], 1);
+  await company.release((await company.hold(3))["id"]);
+  const approvals = await Promise.all([51, 52, 53].map((amount) => company.hold(amount)));
+  await office.post(`/v1/approvals/${approvals[0]!["approval_id"]}/approve`, {});
+  await office.post(`/v1/approvals/${approvals[1]!["approval_id"]}/deny`, { reason: "no" });
+  await company.pay(4);
+  await company.pay(54);
+  await company.pay(2_000);
+  const [given, ends, , spent] = [await company.lease(child, 10), await company.lease(child, 10, { ttl_seconds: 1 }), await company.lease(child, 10), await company.lease(child, 5)];
+  await office.post(`/v1/spend-guard/budget-leases/${given["id"]}/release`, {});
+  await company.capture((await company.hold(5, { agent_id: child, lease_id: spent["id"] }))["id"]);
+  const theirs = await newMandate(office, brief, { total_limit: 9 });
+  const [whole] = [await company.hold(9, { agent_id: brief, mandate_id: theirs.id })];
+  await company.capture(whole["id"]);
+  await newMandate(office, agentId, { total_limit: 9, expires_at: new Date(Date.parse(ends["created_at"]) + 3_000).toISOString() });
+  for (const status of ["suspended", "active"]) await office.patch(`/v1/agents/${brief}`, { status });
+  await office.post(`/v1/agents/${brief}/keys/rotate`, {});
+  await server.current.advance(4);
+  // A day on, nobody has decided.
+  await server.current.advance(86_400);
+  await company.change({ name: "other" });
+  const [lent, held] = [await company.lease(child, 10), await company.hold(6)];
+  assert.equal((await company.change({ status: "revoked" })).json.status, "revoked");
+  assert.deepEqual([(await company.seeLease(lent["id"]))["status"], (await company.seeReservation(held["id"]))["status"]], ["revoked", "released"]);
+  await office.post(`/v1/agents/${brief}/revoke`, { reason: "over" });
+}
+
+test("an event says of a thing what its own page says at that moment", async () => {
+  const company = await Company.open(server.current, { total_limit: 1_000, approval_threshold: 50 });
+  const { office } = company;
+  await liveThrough(company);
+  const latest = new Map<string, { type: string; data: any }>();
+  const types = new Set<string>();
+  for (let after = ""; ; ) {
+    const page = (await office.get(`/v1/events?limit=100${after && `&after=${after}`}`)).json;
+    for (const { type, data } of page.data) {
+      types.add(type);
+      if (type !== "wallet.funded") latest.set(data.agt_id ?? data.id, { type, data });
+    }
+    if (page.data.length < 100) break;
+    after = page.next_after;
+  }
+  const kinds = "agent.registered agent.suspended agent.activated agent.revoked agent.key_rotated mandate.created mandate.updated mandate.exhausted mandate.expired mandate.revoked payment.succeeded payment.denied payment.pending_approval payment.expired approval.requested approval.approved approval.denied approval.expired reservation.created reservation.captured reservation.released reservation.expired lease.created lease.released lease.revoked lease.expired lease.exhausted wallet.funded";
+  assert.deepEqual(kinds.split(" ").filter((kind) => !types.has(kind)), []);
+  const pages: Record<string, string> = {
+    agt: "agents", mdt: "mandates", pay: "payments", apr: "approvals", rsv: "spend-guard/reservations", lse: "spend-guard/budget-leases",
+  };
+  // What moves without an event of its own: a mandate's windows until it ends for good, a lease's sums, a confirmed hold's end.
+  const moving = ["captured", "reserved", "leased", "remaining", "returned_amount", "expires_at"];
+  for (const [id, { type, data }] of latest) {
+    const shown = await company.see(`${pages[id.slice(0, 3)]}/${id}`);
+    const ended = !/created|requested|updated|approved|registered/.test(type);
+    const told = (thing: Record<string, any>): Record<string, any> => Object.fromEntries(Object.entries(thing).filter(([name]) => (name === "usage" ? type === "mandate.revoked" : ended || !moving.includes(name))));
+    assert.deepEqual(told(data), told(shown), type);
+  }
+  const funding = await office.post(`/v1/wallets/${company.walletId}/fund`, { amount: 7 }, newKey());
+  const [event] = (await office.get("/v1/events?types=wallet.funded&limit=100")).json.data.slice(-1);
+  assert.deepEqual(event.data, funding.json);
 });
 
 test("the query is read strictly", async () => {

@@ -359,6 +359,33 @@ test("a key is its caller's, its route's and its path's own", async () => {
   assert.equal(new Set(funded.map((reply) => reply.json.id)).size, 4);
 });
 
+test("whatever the path names is the same in every spelling of it", async () => {
+  const { manager } = await people();
+  const { management: office, client: human } = manager;
+  const agent = (await office.post("/v1/agents", { display_name: "spelt" })).json;
+  const wallet = (await office.post("/v1/wallets", { currency: "usd" })).json;
+  const ulid = agent.agt_id.slice(4);
+  const same: [Client, Json, (spelling: string) => string, string[]][] = [
+    [office, {}, (id) => `/v1/agents/${encodeURIComponent(id)}/keys/rotate`,
+      [agent.agt_id, agent.agt_id.toLowerCase(), agent.agent_id, agent.id, agent.id.toUpperCase(), ulid, `ext_${ulid}`, `maip-agent:${ulid}`]],
+    [office, { amount: 7, currency: "usd" }, (id) => `/v1/wallets/${id}/fund`, [wallet.id, `wal_${wallet.id.slice(4).toLowerCase()}`]],
+    [human, {}, (id) => `/v2/tenants/${id}/enrollment-tokens`, [manager.tenantId, manager.tenantUuid, manager.tenantUuid.toUpperCase()]],
+  ];
+  for (const [client, body, path, [first, ...others]] of same) {
+    const key = { "idempotency-key": crypto.randomUUID() };
+    const made = await client.post(path(first!), body, key);
+    assert.equal(made.status, 201, made.text);
+    for (const spelling of others) {
+      const again = await client.post(path(spelling), body, key);
+      assert.deepEqual([again.status, again.text, again.headers.get("idempotent-replayed")], [201, made.text, "true"], spelling);
+    }
+  }
+  const another = (await office.post("/v1/agents", { display_name: "another" })).json;
+  const key = { "idempotency-key": crypto.randomUUID() };
+  const rotated = await Promise.all([agent, another].map(({ agt_id }) => office.post(`/v1/agents/${agt_id}/keys/rotate`, {}, key)));
+  assert.notEqual(rotated[0]!.json.key_id, rotated[1]!.json.key_id);
+});
+
 test("a key is 1 to 255 visible ASCII characters; with another nothing is done", async () => {
   const asked = await Promise.all((await deeds()).map(async (deed) => ({ deed, body: await deed.body() })));
   const before = await stateOfAll();

@@ -30,7 +30,7 @@ test("a mandate is shown as it was written, with what is left of each limit, and
   assert.equal(made.status, 201, made.text);
   const { id, usage, created_at, updated_at, ...rest } = made.json;
   assert.deepEqual(rest, {
-    agent_id: company.agentId, name: "🦀", status: "active", version: 1, currency: "usd", per_transaction_limit: 5, daily_limit: 7, monthly_limit: null, total_limit: 0,
+    agent_id: company.agentId, name: "🦀", status: "exhausted", version: 1, currency: "usd", per_transaction_limit: 5, daily_limit: 7, monthly_limit: null, total_limit: 0,
     allowed_merchants: ["Ada", "É"], allowed_actions: ["payment:execute", "tool:spend"], approval_threshold: 0, wallet_id: company.walletId, metadata: { a: [1] },
     expires_at: "2098-12-31T23:59:59.999Z",
   });
@@ -92,10 +92,16 @@ test("a change says which version it is based on, and replaces all", async () =>
   expectFault(await put({ total_limit: 1 }), "v1", 428, "precondition_required");
   expectFault(await put({ total_limit: 1, version: 2 }), "v1", 412, "version_mismatch", { version: 1 });
   expectFault(await put({ total_limit: 1 }, { "if-match": '"2"' }), "v1", 412, "version_mismatch", { version: 1 });
-  for (const tag of ["x", "*", '"x"', '""', "-1", '"1.0"', '"1', '""1""', 'W/W/"1"']) {
+  // A tag that is weak, or names no version, matches none.
+  for (const tag of ['W/"1"', '"x"', '""', '"1.0"', '"01"', '"99999999999999999999"']) {
+    expectFault(await put({ total_limit: 1 }, { "if-match": tag }), "v1", 412, "version_mismatch", { version: 1 });
+  }
+  expectFault(await put({ total_limit: 1, version: 1 }, { "if-match": '"2"' }), "v1", 400, "INVALID_INPUT", { path: "$.version" });
+  expectFault(await put({ total_limit: 1, version: 1 }, { "if-match": 'W/"1"' }), "v1", 412, "version_mismatch", { version: 1 });
+  for (const tag of ["x", "*", "1", "-1", '"1', '"""1"""', '"1", "2"', "W/1"]) {
     expectFault(await put({ total_limit: 1 }, { "if-match": tag }), "v1", 400, "INVALID_INPUT", { path: "If-Match" });
   }
-  const first = await put({ total_limit: 200 }, { "if-match": '"1"' });
+  const first = await put({ total_limit: 200, version: 1 }, { "if-match": '"1"' });
   assert.deepEqual([first.status, first.headers.get("etag"), first.json.version], [200, '"2"', 2], first.text);
   const { name, allowed_merchants, metadata, approval_threshold, status, total_limit } = first.json;
   assert.deepEqual([name, allowed_merchants, metadata, approval_threshold, status, total_limit], [null, [], {}, null, "active", 200]);
@@ -108,6 +114,14 @@ test("a change says which version it is based on, and replaces all", async () =>
   assert.deepEqual([problem.json.status, problem.json.title], [428, "Precondition Required"]);
   const stale = await company.office.put(path, { total_limit: 1, version: 1 }, { accept: "application/problem+json" });
   assert.deepEqual([stale.json.status, stale.json.title], [412, "Precondition Failed"]);
+});
+
+test("merchants are compared as Unicode folds their case, and no further", async () => {
+  const company = await Company.open(server.current, { total_limit: 1_000, allowed_merchants: ["Wise", "STRA\u1e9eE", "\u03a3\u03bf\u03c6\u03cc\u03c2", "K\u0131l\u0131\u00e7"] });
+  const reserve = (merchant: string): Promise<Reply> => company.reserve(1, { kind: "payment", merchant });
+  for (const merchant of ["W\u0131se", "W\u0130se", "Kilic", "K\u0131l\u0131c", "KILI\u00c7"]) expectRefused(await reserve(merchant), 403, "merchant_not_allowed");
+  const same = ["wISE", "Stra\u00dfe", "strasse", "STRASSE", "\u03a3\u039f\u03a6\u038c\u03a3", "k\u0131l\u0131\u00c7", "K\u0131l\u0131c\u0327"];
+  for (const merchant of same) assert.equal((await reserve(merchant)).status, 201, merchant);
 });
 
 test("of 64 changes of one version at once exactly one is made, and an Idempotency-Key is nothing to them", async () => {

@@ -170,7 +170,24 @@ test("an edit of a receipt's signature, envelope, place or anchor shows, and sto
   await edit(`UPDATE receipt SET envelope = replace(envelope, '"action":"data:read"', '"action":"data:copy"') WHERE id = '${second["receipt_id"]}'`);
   assert.deepEqual(await flags(second), [false, "INVALID_SIGNATURE", false, false, true]);
   await edit(`UPDATE receipt SET created_at_ms = 1 WHERE id = '${first["receipt_id"]}'`);
-  assert.deepEqual((await flags(first)).slice(0, 3), [false, "KEY_INACTIVE", true]);
+  assert.deepEqual((await flags(first)).slice(0, 3), [true, "VALID", true], "its time is the one that was signed");
+  assert.equal((await verdictOf(office, first)).receipt.created_at, first["created_at"]);
+});
+
+test("a receipt that does not read any more is told so, and hides no other", async () => {
+  const { office, house } = await newCompany(server.current);
+  const agent = await register(office);
+  const [first, second] = [await issue(office, agent), await issue(office, agent)];
+  const ref = { name: house.tenantUuid };
+  await server.current.editObject("Tenant", ref, "DROP TRIGGER receipt_is_final");
+  await server.current.editObject("Tenant", ref, `UPDATE receipt SET envelope = substr(envelope, 2) WHERE id = '${first["receipt_id"]}'`);
+  const { valid, verdict, receipt } = await verdictOf(office, first);
+  assert.deepEqual([valid, verdict, receipt], [false, "INVALID_SIGNATURE", null]);
+  const listed = (await office.get(`/v1/agent-receipts/agent/${agent}`)).json;
+  assert.deepEqual([listed.total, listed.receipts], [2, [second]]);
+  server.current.expectError(/envelope does not read/);
+  server.current.expectError(/"status":500/);
+  expectFault(await office.get(`/v1/agent-receipts/${first["receipt_id"]}`), "v1", 500, "INTERNAL_ERROR");
 });
 
 test("every field of a receipt holds to its limit, and one beyond is refused at its path", async () => {

@@ -24,11 +24,13 @@ test("estimate and authorize change nothing, whatever they are asked", async () 
   const lease = await company.lease(child!, 10);
   const tools = await company.bearer({ action: "tool:spend", ...ACTIONS });
   await company.hold(5);
+  const narrow = await newMandate(company.office, company.agentId, { per_transaction_limit: 10, daily_limit: 10, monthly_limit: 10, total_limit: 10 });
   const before = await hashOfMoney(company);
   const spend = { kind: "tool", amount: 1, agent_id: company.agentId, mandate_id: company.mandate.id };
   const decisions: [object, string, string[]][] = [
     [{}, "allow", []], [{ amount: 50 }, "allow", []], [{ amount: 51 }, "approval_required", []], [{ amount: 85 }, "approval_required", []], [{ amount: 86 }, "deny", ["mandate_limit_exceeded"]],
     [{ amount: 900_719_925_474 }, "deny", ["mandate_limit_exceeded", "insufficient_funds"]], [{ agent_id: child, lease_id: lease["id"], amount: 11 }, "deny", ["lease_exhausted"]],
+    [{ mandate_id: narrow.id, amount: 11 }, "deny", ["mandate_limit_exceeded"]],
   ];
   for (const [terms, decision, reasons] of decisions) {
     const asked = await company.office.post("/v1/spend-guard/authorize", { ...spend, ...terms }, newKey());
@@ -46,7 +48,7 @@ test("estimate and authorize change nothing, whatever they are asked", async () 
   await Promise.all(Array.from({ length: 32 }, () => tools.post("/v1/spend-guard/authorize", { kind: "tool", amount: 7 })));
   assert.equal(await hashOfMoney(company), before);
   const { decisions: counted } = await company.see("spend-guard/usage/summary");
-  assert.deepEqual(counted, { allow: 2 + 1 + 32 + 1, deny: 3, approval_required: 2 }, "each was counted, and the one hold");
+  assert.deepEqual(counted, { allow: 2 + 1 + 32 + 1, deny: 4, approval_required: 2 }, "each was counted, and the one hold");
 });
 
 test("the summary adds up: by time, agent, mandate and kind", async () => {

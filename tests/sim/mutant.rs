@@ -58,7 +58,7 @@ pub enum Mutant {
     CountsLeaseTwice,
     /// What a lease gives back goes to the wallet, though its parent is active.
     SkipsParentLease,
-    /// No lease ever looks expired to who meets it.
+    /// No lease that has run out is ended.
     ForgivesLeaseExpiry,
     /// Children outlive a lease that is revoked.
     LeavesChildren,
@@ -210,9 +210,9 @@ impl MutantSql<'_> {
                 _ => return None,
             },
             Mutant::SkipsParentLease if starts("SELECT l.id, l.parent_id, l.parent_agent_id") => Bug::Column("parent_id", null),
-            Mutant::ForgivesLeaseExpiry if starts("SELECT l.id, l.parent_id, l.parent_agent_id") => Bug::Column("expires_at_ms", null),
+            Mutant::ForgivesLeaseExpiry if starts("SELECT id, expires_at_ms FROM lease") => Bug::Drop,
             Mutant::LeavesChildren if starts("SELECT id FROM lease WHERE parent_id = +?1 AND status") => Bug::Drop,
-            Mutant::LeavesHolds if starts("UPDATE reservation SET expires_at_ms = min") && statement.contains("mandate_id") => Bug::Drop,
+            Mutant::LeavesHolds if starts("UPDATE reservation SET expires_at_ms = ?2") && statement.contains("mandate_id") => Bug::Drop,
             Mutant::ForgetsTokenUse if starts("INSERT INTO token_use") => Bug::Drop,
             Mutant::ReleasesTwice if starts("UPDATE reservation") && is(1, "released") => Bug::Drop,
             Mutant::ForgetsExhaustion if starts("UPDATE mandate SET status = ?2, day") && is(1, "exhausted") => {

@@ -1,8 +1,13 @@
 //! The tenant's rules as small stories, each with the contract's words for a title.
 
+mod due;
+mod event;
+mod identity;
 mod lease;
+mod live;
 mod money;
 mod owner;
+mod proof;
 mod query;
 mod wallet;
 mod webhook;

@@ -10,6 +10,7 @@ use super::view::form::Entry;
 use super::view::notice::Notice;
 use super::view::part::{build_href, write_dollars};
 use super::visit::{redirect_with, signed_in};
+use crate::domain::form::funding::FundingForm;
 use crate::domain::id::WalletId;
 use crate::domain::limit::LimitClass;
 use crate::domain::money::Micros;
@@ -21,7 +22,7 @@ use crate::http::reply::Reply;
 use crate::http::route::Route;
 use crate::http::tenant::unexpected;
 use crate::objects::tenant::command::Command;
-use crate::objects::tenant::outcome::{Funded, Outcome};
+use crate::objects::tenant::outcome::Outcome;
 use crate::routes;
 
 pub static ROUTES: &[Route] = routes! {
@@ -76,7 +77,7 @@ struct Funding {
     amount: Amount,
 }
 
-async fn add_money(ctx: &Ctx, human: &Human, posted: &Posted) -> Result<Funded, Fault> {
+async fn add_money(ctx: &Ctx, human: &Human, posted: &Posted) -> Result<FundingForm, Fault> {
     let form: Funding = Posted::parse(ctx)?;
     let Amount(amount_micros) = form.amount;
     let claim = posted.claim(ctx, human)?;
@@ -96,7 +97,7 @@ async fn fund(ctx: &Ctx) -> Result<Reply, Fault> {
     match add_money(ctx, &human, &posted).await {
         Ok(funded) => {
             let location = build_href("/account/billing", &[("tenant", tenant)]);
-            let text = format!("{} added.", write_dollars(funded.amount_micros));
+            let text = format!("{} added.", write_dollars(funded.amount));
             redirect_with(ctx, human.session_hash.as_deref().unwrap_or_default(), &location, Notice::Done(text))
         }
         Err(fault) => {

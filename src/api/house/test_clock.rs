@@ -32,7 +32,7 @@ struct AdvanceRequest {
 struct ClockReply {
     now: String,
     offset_seconds: u64,
-    /// Objects still due when more than a thousand were: repeat the call.
+    /// Objects still due, when there were more than a thousand or one had too much to do: repeat the call.
     #[serde(skip_serializing_if = "Option::is_none")]
     pending: Option<u64>,
 }

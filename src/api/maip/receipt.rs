@@ -26,15 +26,15 @@ pub static ROUTES: &[Route] = routes! {
         class: Some(LimitClass::Identity), body: Json, documented: true, request: ReceiptRequest, status: 201, response: ReceiptForm, also: [404, 409],
     }
     Get "/v1/agent-receipts/{id}" => show_receipt {
-        name: "getAgentReceipt", summary: "One receipt", access: Management, class: Some(LimitClass::Identity), body: None, documented: true,
+        name: "getAgentReceipt", summary: "One receipt", access: SessionOrManagement, class: Some(LimitClass::Identity), body: None, documented: true,
         status: 200, response: ReceiptForm,
     }
     Get "/v1/agent-receipts/verify/{id}" => verify_receipt {
-        name: "verifyAgentReceipt", summary: "Whether a receipt can be believed", access: Management, class: Some(LimitClass::Identity),
+        name: "verifyAgentReceipt", summary: "Whether a receipt can be believed", access: SessionOrManagement, class: Some(LimitClass::Identity),
         body: None, documented: true, status: 200, response: VerifiedReceipt,
     }
     Get "/v1/agent-receipts/agent/{id}" => list_receipts {
-        name: "listAgentReceipts", summary: "An agent's receipts, newest first", access: Management, class: Some(LimitClass::Identity),
+        name: "listAgentReceipts", summary: "An agent's receipts, newest first", access: SessionOrManagement, class: Some(LimitClass::Identity),
         body: None, documented: true, status: 200, response: ReceiptList, query: [page::LIMIT, page::OFFSET],
     }
 };
@@ -64,7 +64,8 @@ struct VerifiedReceipt {
     signature_verified: bool,
     chain_verified: bool,
     transparency_verified: bool,
-    receipt: ReceiptForm,
+    /// Null when what was signed does not read any more.
+    receipt: Option<ReceiptForm>,
 }
 
 #[derive(Serialize)]
@@ -102,21 +103,27 @@ async fn issue_receipt(ctx: &Ctx) -> Result<Reply, Fault> {
     Ok(Reply::json(201, &form)?.no_store().with_header("Location", location))
 }
 
-/// 1. The id: 400. 2. Read: 404. 3. Answer: 200.
+/// 1. The id: 400. 2. Read; for a session that of its own agent only: 404. 3. Answer: 200.
 async fn show_receipt(ctx: &Ctx) -> Result<Reply, Fault> {
     let receipt_id = ctx.path_id(ReceiptId::parse)?;
-    let seat = ctx.management_seat().await?;
+    let seat = ctx.agent_seat().await?;
     let answer = ctx.call_tenant(&seat, Command::Proof(ProofCommand::GetReceipt { receipt_id })).await?;
     Ok(Reply::json(200, &form_of(answer)?)?.no_store())
 }
 
-/// 1. The id: 400. 2. Verify it: 404. 3. Answer, whatever the verdict: 200.
+/// 1. The id: 400. 2. Verify it; for a session that of its own agent only: 404. 3. Answer, whatever the verdict: 200.
 async fn verify_receipt(ctx: &Ctx) -> Result<Reply, Fault> {
     let receipt_id = ctx.path_id(ReceiptId::parse)?;
-    let seat = ctx.management_seat().await?;
+    let seat = ctx.agent_seat().await?;
     let answer = ctx.call_tenant(&seat, Command::Proof(ProofCommand::VerifyReceipt { receipt_id })).await?;
-    let ReceiptVerified { receipt, verdict, signature_verified, chain_verified, transparency_verified } = match proof_of(answer.outcome)? {
-        ProofOutcome::ReceiptVerified(verified) => *verified,
+    let (receipt, verdict, signature_verified, chain_verified, transparency_verified) = match proof_of(answer.outcome)? {
+        ProofOutcome::ReceiptVerified(verified) => {
+            let ReceiptVerified { receipt, verdict, signature_verified, chain_verified, transparency_verified } = *verified;
+            (Some(receipt), verdict, signature_verified, chain_verified, transparency_verified)
+        }
+        ProofOutcome::DamageVerified { chain_verified, transparency_verified } => {
+            (None, Verdict::InvalidSignature, false, chain_verified, transparency_verified)
+        }
         other => return Err(unexpected_proof(other)),
     };
     let valid = verdict == Verdict::Valid;
@@ -125,11 +132,11 @@ async fn verify_receipt(ctx: &Ctx) -> Result<Reply, Fault> {
     Ok(Reply::json(200, &reply)?.no_store())
 }
 
-/// 1. The id and the page: 400, 404. 2. Read: 404. 3. Answer: 200.
+/// 1. The id and the page: 400, 404. 2. Read; for a session those of its own agent only: 404. 3. Answer: 200.
 async fn list_receipts(ctx: &Ctx) -> Result<Reply, Fault> {
     let limit = ctx.query_whole(page::LIMIT.name).unwrap_or(LIMIT);
     let offset = ctx.query_whole(page::OFFSET.name).unwrap_or(0);
-    let seat = ctx.management_seat().await?;
+    let seat = ctx.agent_seat().await?;
     let agent_id = ctx.path_agent(&seat)?;
     let answer = ctx.call_tenant(&seat, Command::Proof(ProofCommand::ListReceipts { agent_id, limit, offset })).await?;
     match proof_of(answer.outcome)? {

@@ -6,7 +6,7 @@ use super::request::{SpendBody, require_action, require_actions_token};
 use crate::domain::form::Usd;
 use crate::domain::limit::LimitClass;
 use crate::domain::money::Micros;
-use crate::domain::spend::{Remaining, SpendKind};
+use crate::domain::spend::{Reason, Remaining, SpendKind};
 use crate::http::context::Ctx;
 use crate::http::fault::Fault;
 use crate::http::field::Text;
@@ -72,7 +72,7 @@ struct Line {
 #[cfg_attr(not(target_arch = "wasm32"), derive(schemars::JsonSchema))]
 struct Authorization {
     decision: Decision,
-    /// Every code against it, in the order they would be told.
+    /// Every code against it once, in the order they would be told; which limits are exceeded shows in `remaining`.
     reasons: Vec<&'static str>,
     remaining: RemainingView,
     mandate_version: u64,
@@ -151,6 +151,6 @@ async fn authorize(ctx: &Ctx) -> Result<Reply, Fault> {
         (true, true) => Decision::ApprovalRequired,
         (true, false) => Decision::Allow,
     };
-    let reasons = reasons.iter().map(|reason| reason.code()).collect();
+    let reasons = Reason::codes(&reasons);
     Ok(Reply::json(200, &Authorization { decision, reasons, remaining: remaining.into(), mandate_version })?.no_store())
 }

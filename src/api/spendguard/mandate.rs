@@ -149,19 +149,25 @@ impl MandateChange {
     }
 }
 
-/// The version a change is based on: `If-Match`, else the body's.
+/// A version no mandate has: what is based on it matches none.
+const NO_VERSION: u64 = 0;
+
+/// The version a change is based on: `If-Match`, or the body's, which may not differ.
 fn base_version(ctx: &Ctx, in_body: Option<u64>) -> Result<u64, Fault> {
-    match ctx.incoming.header("If-Match") {
-        Some(tag) => {
-            let tag = tag.strip_prefix("W/").unwrap_or(tag);
-            let digits = tag.strip_prefix('"').and_then(|tag| tag.strip_suffix('"')).unwrap_or(tag);
-            let is_number = !digits.is_empty() && digits.bytes().all(|digit| digit.is_ascii_digit());
-            let version = digits.parse().ok().filter(|_| is_number);
-            version.ok_or_else(|| Fault::field("If-Match", "must be the ETag of the mandate, such as \"1\""))
+    match (ctx.incoming.header("If-Match"), in_body) {
+        (Some(tag), in_body) => {
+            let version =
+                version_of(tag).ok_or_else(|| Fault::field("If-Match", "must be one entity tag, that of the mandate, such as \"1\""))?;
+            if version != NO_VERSION && in_body.is_some_and(|in_body| in_body != version) {
+                return Err(Fault::field("$.version", "must be the version of If-Match, or left out"));
+            }
+            Ok(version)
         }
-        None => in_body.ok_or_else(|| {
-            Fault::new(Code::PreconditionRequired, "say which version you read: If-Match with its ETag, or version in the body").in_body()
-        }),
+        (None, Some(version)) => Ok(version),
+        (None, None) => {
+            Err(Fault::new(Code::PreconditionRequired, "say which version you read: If-Match with its ETag, or version in the body")
+                .in_body())
+        }
     }
 }
 
@@ -170,6 +176,19 @@ fn form_of(answer: Answer) -> Result<MandateForm, Fault> {
         Outcome::Money(MoneyOutcome::Mandate(form)) => Ok(*form),
         other => Err(unexpected(&other)),
     }
+}
+
+/// The version an entity tag names. A weak tag matches nothing (RFC 9110 13.1.1), nor does one that names no version;
+/// `None` when it is no entity tag.
+fn version_of(tag: &str) -> Option<u64> {
+    let tag = tag.trim();
+    let (is_weak, quoted) = tag.strip_prefix("W/").map_or((false, tag), |quoted| (true, quoted));
+    let opaque = quoted.strip_prefix('"')?.strip_suffix('"')?;
+    if !opaque.bytes().all(|byte| matches!(byte, 0x21 | 0x23..=0x7e | 0x80..)) {
+        return None;
+    }
+    let is_version = !is_weak && !opaque.starts_with('0') && opaque.bytes().all(|digit| digit.is_ascii_digit());
+    Some(opaque.parse().ok().filter(|_| is_version).unwrap_or(NO_VERSION))
 }
 
 fn reply(status: u16, form: &MandateForm) -> Result<Reply, Fault> {
@@ -220,4 +239,20 @@ async fn put_mandate(ctx: &Ctx) -> Result<Reply, Fault> {
     let draft = request.into_request().into_draft(ctx)?;
     let command = MoneyCommand::PutMandate { mandate_id, version, agent_id, status, draft };
     reply(200, &form_of(ctx.call_tenant(&seat, Command::Money(command)).await?)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_strong_tag_names_a_version() {
+        assert_eq!(["\"1\"", " \"12\" "].map(version_of), [Some(1), Some(12)]);
+        for tag in ["W/\"1\"", "\"\"", "\"01\"", "\"0\"", "\"abc\"", "\"1,2\"", "\"99999999999999999999\""] {
+            assert_eq!(version_of(tag), Some(NO_VERSION), "{tag}");
+        }
+        for bad in ["", "1", "\"1", "1\"", "\"", "\"\"\"3\"\"\"", "\"1\", \"2\"", "W/1", "w/\"1\"", "*", "\"1 2\""] {
+            assert_eq!(version_of(bad), None, "{bad}");
+        }
+    }
 }

@@ -69,7 +69,7 @@ const BATCH_MAX: usize = 100;
 struct BatchBody {
     #[cfg_attr(not(target_arch = "wasm32"), schemars(length(min = 1, max = 100)))]
     items: Vec<Record<SpendBody>>,
-    /// All of them or none.
+    /// All of them or none: then the first refusal is the answer, with `details.index`, be it 402, 403, 404 or 503.
     atomic: Option<bool>,
 }
 
@@ -83,7 +83,7 @@ struct BatchReply {
 #[derive(Serialize)]
 #[cfg_attr(not(target_arch = "wasm32"), derive(schemars::JsonSchema))]
 struct BatchResult {
-    /// 201, 202, 402, 403 or 404, as the item alone would have been answered.
+    /// 201, 202, 402, 403, 404 or 503, as the item alone would have been answered.
     status: u16,
     #[serde(skip_serializing_if = "Option::is_none")]
     reservation: Option<ReservationForm>,

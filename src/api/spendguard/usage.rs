@@ -42,7 +42,7 @@ struct Summary {
     from: String,
     to: String,
     currency: Usd,
-    /// Those that left no reservation are counted by the day.
+    /// Those that left no reservation are counted by the minute.
     decisions: Decisions,
     reservations: Reservations,
     /// That succeeded.
@@ -123,7 +123,7 @@ async fn summarize(ctx: &Ctx) -> Result<Reply, Fault> {
 }
 
 fn show(usage: &UsageSummary, from: Timestamp, to: Timestamp) -> Summary {
-    let by_kind = usage.by_kind.iter().map(|(kind, count, sum)| (kind.as_str(), OfKind { count: *count, amount: sum.minor() }));
+    let by_kind = usage.by_kind.iter().map(|(kind, count, sum)| (kind.as_str(), OfKind { count: *count, amount: *sum }));
     Summary {
         from: from.to_string(),
         to: to.to_string(),
@@ -131,11 +131,7 @@ fn show(usage: &UsageSummary, from: Timestamp, to: Timestamp) -> Summary {
         decisions: Decisions { allow: usage.allowed, deny: usage.denied, approval_required: usage.approval_required },
         reservations: Reservations { reserved: usage.reserved, captured: usage.captured, released: usage.released, expired: usage.expired },
         payments: usage.payments,
-        amounts: Amounts {
-            reserved: usage.amount_reserved.minor(),
-            captured: usage.amount_captured.minor(),
-            released: usage.amount_released.minor(),
-        },
+        amounts: Amounts { reserved: usage.minor_reserved, captured: usage.minor_captured, released: usage.minor_released },
         by_kind: by_kind.collect(),
     }
 }

@@ -3,6 +3,8 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+#[cfg(not(target_arch = "wasm32"))]
+use crate::domain::form::funding::FundingForm;
 use crate::domain::id::WalletId;
 use crate::domain::limit::LimitClass;
 use crate::domain::money::Micros;
@@ -38,7 +40,7 @@ pub static ROUTES: &[Route] = routes! {
     }
     Post "/v1/wallets/{id}/fund" => fund_wallet {
         name: "fundWallet", summary: "Put money in", access: Management, class: Some(LimitClass::Money), body: Json, documented: true, request: FundRequest,
-        status: 201, response: Funding, needs: [IdempotencyKey],
+        status: 201, response: FundingForm, needs: [IdempotencyKey],
     }
 };
 
@@ -119,26 +121,12 @@ struct FundRequest {
     source: Option<Source>,
 }
 
-#[derive(Deserialize, Serialize, Clone, Copy)]
+#[derive(Deserialize)]
 #[cfg_attr(not(target_arch = "wasm32"), derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 enum Source {
     Sandbox,
     Provider,
-}
-
-#[derive(Serialize)]
-#[cfg_attr(not(target_arch = "wasm32"), derive(schemars::JsonSchema))]
-struct Funding {
-    id: String,
-    wallet_id: String,
-    amount: u64,
-    currency: &'static str,
-    source: Source,
-    status: &'static str,
-    /// The wallet's available minor units after it.
-    balance: u64,
-    created_at: String,
 }
 
 fn wallet_id(ctx: &Ctx) -> Result<WalletId, Fault> {
@@ -223,18 +211,5 @@ async fn fund_wallet(ctx: &Ctx) -> Result<Reply, Fault> {
     });
     let answer = ctx.call_tenant(&seat, Command::Fund { wallet_id, amount_micros, source }).await?;
     let Outcome::Funded(funded) = answer.outcome else { return Err(unexpected(&answer.outcome)) };
-    let reply = Funding {
-        id: funded.funding_id.to_string(),
-        wallet_id: funded.wallet_id.to_string(),
-        amount: funded.amount_micros.minor(),
-        currency: "usd",
-        source: match funded.source {
-            FundingSource::Sandbox => Source::Sandbox,
-            FundingSource::Provider => Source::Provider,
-        },
-        status: "succeeded",
-        balance: funded.balance.available.minor(),
-        created_at: funded.created_at_ms.to_string(),
-    };
-    Ok(Reply::json(201, &reply)?.no_store())
+    Ok(Reply::json(201, &funded)?.no_store())
 }

@@ -86,3 +86,10 @@ pub struct AgentForm {
     #[cfg_attr(not(target_arch = "wasm32"), schemars(with = "String"))]
     pub updated_at: Timestamp,
 }
+
+impl AgentForm {
+    /// Since when it is over for an agent that nobody has ended yet.
+    pub fn over_at(&self, now: Timestamp) -> Option<Timestamp> {
+        self.expires_at.filter(|at| *at <= now && self.status != AgentStatus::Revoked)
+    }
+}

@@ -9,6 +9,7 @@ pub mod agent_session;
 pub mod approval;
 pub mod delegation;
 pub mod delivery;
+pub mod funding;
 pub mod lease;
 pub mod mandate;
 pub mod payment;

@@ -31,6 +31,7 @@ statements! {
     READ_VERIFYING = "SELECT public_key, created_at_ms, retired_at_ms, compromised FROM agent_key WHERE id = ?1 AND agent_id = +?2";
     READ_LAST = "SELECT sequence, entry_hash FROM agent_key WHERE agent_id = +?1 ORDER BY sequence DESC LIMIT 1";
     RETIRE = "UPDATE agent_key SET retired_at_ms = ?3, compromised = ?4 WHERE agent_id = ?1 AND sequence = ?2";
+    RETIRE_ALL = "UPDATE agent_key SET retired_at_ms = ?2 WHERE agent_id = ?1 AND (retired_at_ms IS NULL OR retired_at_ms > ?2)";
     /// What is still in its overlap when a compromise is told ends with it.
     END_OVERLAPS = "UPDATE agent_key SET retired_at_ms = ?2 WHERE agent_id = ?1 AND retired_at_ms > ?2";
 }
@@ -77,6 +78,12 @@ pub(super) fn rotate(desk: &mut Desk<'_>, agent_id: AgentId, rotation: &Rotation
     let retired_at = desk.now.plus_s(rotation.overlap_s);
     desk.sql.run(RETIRE, params![id, last, retired_at.as_ms(), rotation.compromised])?;
     add(desk, agent_id, last + 1, &previous, rotation.reason)
+}
+
+/// Retires whatever an agent could still sign with: its end is that of its keys. What they have signed is verified as before.
+pub(super) fn retire_all(desk: &Desk<'_>, agent_id: AgentId, at: Timestamp) -> Step<()> {
+    desk.sql.run(RETIRE_ALL, params![agent_id.to_string(), at.as_ms()])?;
+    Ok(())
 }
 
 /// Makes a key and adds it to the history after the entry of that hash.
@@ -145,14 +152,13 @@ pub(super) fn read_signing(desk: &Desk<'_>, agent_id: AgentId) -> Step<SealedKey
     Ok(SealedKey { key_id: Columns::of(&row).id(KeyId::parse)?, sealed: row.blob(1)?.to_vec() })
 }
 
-/// A key of an agent's history.
-pub(super) fn read_verifying(desk: &Desk<'_>, agent_id: AgentId, key_id: KeyId) -> Step<VerifyingKey> {
-    let row = desk.sql.first(READ_VERIFYING, params![key_id.to_string(), agent_id.to_string()])?;
-    let row = row.ok_or(SqlError::Shape("a receipt without its key"))?;
+/// A key of an agent's history, if it is one.
+pub(super) fn find_verifying(desk: &Desk<'_>, agent_id: AgentId, key_id: KeyId) -> Step<Option<VerifyingKey>> {
+    let Some(row) = desk.sql.first(READ_VERIFYING, params![key_id.to_string(), agent_id.to_string()])? else { return Ok(None) };
     let public_key = row.blob(0)?.try_into().map_err(|_| SqlError::Shape("not a public key"))?;
     let retired_at = row.optional_unsigned(2)?.map(Timestamp::from_ms);
     let times = KeyTimes { created_at: Timestamp::from_ms(row.unsigned(1)?), retired_at, is_compromised: row.unsigned(3)? == 1 };
-    Ok(VerifyingKey { public_key, times })
+    Ok(Some(VerifyingKey { public_key, times }))
 }
 
 fn read(row: &Row, now: Timestamp) -> Result<AgentKeyForm, SqlError> {

@@ -78,6 +78,7 @@ pub(super) fn found<'a>(
         caller,
         token_mandate: Cell::default(),
         token_agent: Cell::default(),
+        is_something_due: false,
         available: Micros::ZERO,
         head: Head::EMPTY,
         outbox_pending: false,

@@ -10,15 +10,16 @@ use super::command::Command;
 use super::desk::{Desk, Step, read_as, read_json, read_micros, read_optional_as, read_optional_time, read_time, read_wallet_id};
 use super::money::books::{mandate_columns, read_mandate};
 use super::money::column::Columns;
-use super::money::command::MoneyCommand;
+use super::money::sweep::is_something_due;
 use super::refusal::Refusal;
-use super::webhook::command::WebhookCommand;
+use super::rights;
 use crate::crypto::vault::Vault;
 use crate::domain::agent::AgentStatus;
 use crate::domain::audit::Head;
 use crate::domain::digest::Digest;
 use crate::domain::entropy::Entropy;
 use crate::domain::id::{AgentId, KeyId, Uuid};
+use crate::domain::idempotency::Claim;
 use crate::domain::key::{KeyKind, KeyNumber, StoredKey};
 use crate::domain::lease::LeaseStatus;
 use crate::domain::ledger::Balance;
@@ -35,7 +36,7 @@ use crate::{params, statements};
 
 statements! {
     /// Everything a call is judged by. Parameters that do not apply are null and match nothing.
-    OPEN = "SELECT t.uuid, t.slug, t.plan, t.default_wallet_id, t.housekeeping_at_ms, head.seq, head.hash,
+    OPEN = concat!("SELECT t.uuid, t.slug, t.plan, t.default_wallet_id, t.housekeeping_at_ms, head.seq, head.hash,
             (SELECT max(seq) FROM outbox) > t.outbox_acked_seq,
             available.balance_micros,
             (SELECT coalesce(sum(amount_micros), 0) FROM reservation
@@ -43,7 +44,7 @@ statements! {
             k.id, k.kind, k.secret_hash, k.scopes, k.expires_at_ms, k.revoked_at_ms, k.last_used_at_ms,
             a.id, CASE WHEN a.expires_at_ms <= ?5 THEN 'revoked' ELSE a.status END, m.role, t.controller_login = +?2,
             i.body_hash, i.expires_at_ms, i.answer, i.parts,
-            (SELECT stopped FROM control)
+            (SELECT stopped FROM control), CASE WHEN +?6 THEN ", is_something_due!("?5"), " END
         FROM tenant t
         LEFT JOIN audit head ON head.seq = (SELECT max(seq) FROM audit)
         LEFT JOIN account available ON available.id = t.default_wallet_id
@@ -51,7 +52,7 @@ statements! {
         LEFT JOIN agent a ON a.id = coalesce(k.agent_id, (SELECT id FROM agent WHERE login = +?2 AND status <> 'revoked'
             AND coalesce(expires_at_ms > +?5, 1)))
         LEFT JOIN member m ON m.user_id = +?3
-        LEFT JOIN idempotency i ON i.scope_hash = +?4";
+        LEFT JOIN idempotency i ON i.scope_hash = +?4");
     /// The same for a caller with an execution token: no key, no member; its agent, mandate and lease instead.
     OPEN_BY_TOKEN = concat!("SELECT t.uuid, t.slug, t.plan, t.default_wallet_id, t.housekeeping_at_ms, head.seq, head.hash,
             (SELECT max(seq) FROM outbox) > t.outbox_acked_seq,
@@ -59,7 +60,7 @@ statements! {
             NULL, NULL, NULL, NULL, NULL, NULL, NULL,
             a.id, CASE WHEN a.expires_at_ms <= ?5 THEN 'revoked' ELSE a.status END, NULL, NULL,
             i.body_hash, i.expires_at_ms, i.answer, i.parts,
-            (SELECT stopped FROM control),
+            (SELECT stopped FROM control), CASE WHEN +?6 THEN ", is_something_due!("?5"), " END,
             (SELECT status FROM lease WHERE id = ?3), CASE WHEN a.parent_id IS NULL THEN a.scopes END, ", mandate_columns!(), "
         FROM tenant t
         LEFT JOIN mandate m ON m.id = +?2
@@ -69,14 +70,15 @@ statements! {
         LEFT JOIN account available ON available.id = t.default_wallet_id
         LEFT JOIN agent a ON a.id = +?1
         LEFT JOIN idempotency i ON i.scope_hash = +?4");
-    /// The same for a caller with a session's token: its session and the agent of that.
+    /// The same for a caller with a session's token: its session and the agent of that. Only that agent tells under which
+    /// scope a session's record stands; the one looked for here is that of a refresh token.
     OPEN_BY_SESSION = "SELECT t.uuid, t.slug, t.plan, t.default_wallet_id, t.housekeeping_at_ms, head.seq, head.hash,
             (SELECT max(seq) FROM outbox) > t.outbox_acked_seq,
             available.balance_micros, 0,
             NULL, NULL, NULL, NULL, NULL, NULL, NULL,
             a.id, CASE WHEN a.expires_at_ms <= ?3 THEN 'revoked' ELSE a.status END, NULL, NULL,
             i.body_hash, i.expires_at_ms, i.answer, i.parts,
-            (SELECT stopped FROM control),
+            (SELECT stopped FROM control), NULL,
             x.kind, s.expires_at_ms, s.scopes
         FROM tenant t
         LEFT JOIN audit head ON head.seq = (SELECT max(seq) FROM audit)
@@ -93,7 +95,7 @@ pub(super) const RECORD_COLUMN: usize = 21;
 
 /// Where the mandate's columns begin in the row of [`OPEN_BY_TOKEN`]; its agent's scopes stand before them, if they
 /// are all it is judged by: those of an agent that comes from another are not.
-const MANDATE_COLUMN: usize = 28;
+const MANDATE_COLUMN: usize = 29;
 
 /// Reads what the call is judged by; `None` when no tenant was born here.
 pub(super) fn read(sql: &dyn Sql, now: Timestamp, call: &TenantCall) -> Result<Option<Row>, SqlError> {
@@ -112,12 +114,14 @@ pub(super) fn read(sql: &dyn Sql, now: Timestamp, call: &TenantCall) -> Result<O
     let scope_hash = call.idempotency.map(|claim| claim.scope_hash.as_bytes().to_vec());
     if let Proof::Execution(rights) = &call.caller {
         let (agent, mandate) = (rights.agent_id.to_string(), rights.mandate_id.to_string());
-        return sql.first(OPEN_BY_TOKEN, params![agent, mandate, rights.lease_id.map(|id| id.to_string()), scope_hash, now.as_ms()]);
+        let lease = rights.lease_id.map(|id| id.to_string());
+        return sql.first(OPEN_BY_TOKEN, params![agent, mandate, lease, scope_hash, now.as_ms(), call.command.meets_due()]);
     }
     if let Proof::Session { token_hash } | Proof::Refresh { token_hash } = &call.caller {
+        let scope_hash = scope_hash.filter(|_| matches!(call.caller, Proof::Refresh { .. }));
         return sql.first(OPEN_BY_SESSION, params![token_hash.as_bytes().to_vec(), scope_hash, now.as_ms()]);
     }
-    sql.first(OPEN, params![number, address, user, scope_hash, now.as_ms()])
+    sql.first(OPEN, params![number, address, user, scope_hash, now.as_ms(), call.command.meets_due()])
 }
 
 /// An agent as far as it decides what its caller may do.
@@ -154,6 +158,7 @@ pub(super) fn admit<'a>(
             }
             _ => None,
         }),
+        is_something_due: row.optional_unsigned(26)? == Some(1),
         caller,
         available: read_micros(row, 8)?,
         head: read_head(row)?,
@@ -201,21 +206,18 @@ fn check_proof(call: &TenantCall, row: &Row, now: Timestamp, agent: StandingAgen
     Ok(actor)
 }
 
-/// A token is dead with its agent, its mandate or its lease.
+/// What a token is good for, as the row has it.
 fn check_rights(row: &Row, rights: &ExecutionRights, agent: StandingAgent) -> Step<()> {
-    let agent_lives = matches!(agent, Some((_, AgentStatus::Active | AgentStatus::Suspended)));
     let mandate = read_optional_as(row, MANDATE_COLUMN + 2, MandateStatus::parse, "not a mandate status")?;
-    let mandate_lives = !matches!(mandate, None | Some(MandateStatus::Revoked));
-    let lease = read_optional_as(row, 26, LeaseStatus::parse, "not a lease status")?;
-    let lease_lives = rights.lease_id.is_none() || !matches!(lease, None | Some(LeaseStatus::Revoked));
-    if agent_lives && mandate_lives && lease_lives { Ok(()) } else { Err(Refusal::InvalidCredentials.into()) }
+    let lease = read_optional_as(row, 27, LeaseStatus::parse, "not a lease status")?;
+    rights::check(rights, agent.map(|(_, status)| status), mandate, lease)
 }
 
 /// A session's token is good while it is the newest, the session lasts and its agent is not revoked.
 fn check_session(row: &Row, now: Timestamp, agent: StandingAgent, kinds: &[&str]) -> Step<AgentId> {
-    let is_known = row.optional_text(26)?.is_some_and(|kind| kinds.contains(&kind));
+    let is_known = row.optional_text(27)?.is_some_and(|kind| kinds.contains(&kind));
     match agent {
-        Some((id, AgentStatus::Active | AgentStatus::Suspended)) if is_known && read_time(row, 27)? > now => Ok(id),
+        Some((id, AgentStatus::Active | AgentStatus::Suspended)) if is_known && read_time(row, 28)? > now => Ok(id),
         Some(_) | None => Err(Refusal::InvalidCredentials.into()),
     }
 }
@@ -265,8 +267,8 @@ fn read_caller(
         },
         is_stopped: row.unsigned(25)? == 1,
         session: match &call.caller {
-            Proof::Session { .. } => Some(CallerSession { scopes: read_json(row, 28, "not scopes")?, renews: false }),
-            Proof::Refresh { .. } => Some(CallerSession { scopes: read_json(row, 28, "not scopes")?, renews: true }),
+            Proof::Session { .. } => Some(CallerSession { scopes: read_json(row, 29, "not scopes")?, renews: false }),
+            Proof::Refresh { .. } => Some(CallerSession { scopes: read_json(row, 29, "not scopes")?, renews: true }),
             _ => None,
         },
     })
@@ -300,6 +302,18 @@ fn read_key(row: &Row) -> Result<Option<(KeyId, StoredKey)>, SqlError> {
     Ok(Some((id, key)))
 }
 
+/// The claim as the record stands under: a session's is that of its agent, whichever of its tokens it came with.
+pub(super) fn claim_of(call: &TenantCall, caller: &Caller) -> Option<Claim> {
+    let claim = call.idempotency?;
+    match (&call.caller, caller.agent_id) {
+        (Proof::Session { .. }, Some(agent_id)) => {
+            let scope_hash = Digest::of(&[claim.scope_hash.as_bytes(), agent_id.to_string().as_bytes()]);
+            Some(Claim { scope_hash, ..claim })
+        }
+        _ => Some(claim),
+    }
+}
+
 /// The windows this call is counted in. A class whose scope is not the tenant's own is counted by whom the object sees.
 pub(super) fn windows(call: &TenantCall, caller: &Caller) -> Vec<Window> {
     let window = |class: &LimitClass| {
@@ -320,64 +334,4 @@ pub(super) fn note_use(desk: &Desk<'_>, number: KeyNumber, key: &StoredKey) -> S
         desk.sql.run(NOTE_USE, params![number.to_string(), minute_ms])?;
     }
     Ok(())
-}
-
-/// Whether this kind of caller may give this command at all; scopes and the object's state are decided elsewhere.
-pub(super) fn check_command(command: &Command, caller: &Caller) -> Step<()> {
-    let house = caller.actor == Actor::House;
-    let operator = house || matches!(caller.actor, Actor::Operator(_));
-    let owner = operator || caller.role == Some(Role::Owner);
-    let management_key = caller.key.as_ref().is_some_and(|key| matches!(key.kind, KeyKind::Live | KeyKind::Test));
-    let management = operator || caller.role.is_some() || management_key;
-    let runtime = caller.agent_id.is_some() && caller.acts_for().is_none();
-    let renews = caller.session.as_ref().is_some_and(|session| session.renews);
-    let in_session = caller.session.is_some() && !renews;
-    let allowed = match command {
-        Command::Admit => true,
-        Command::MeterReserve(_) => runtime,
-        Command::Invite(_) => house || matches!(caller.actor, Actor::Wallet(_)),
-        Command::Birth(_)
-        | Command::ConfirmBirth
-        | Command::MeterCapture(_)
-        | Command::MeterRelease(_)
-        | Command::RedeemEnrollment(_)
-        | Command::ShowInvitation { .. }
-        | Command::AcceptInvitation { .. }
-        | Command::RunDue { .. }
-        | Command::OutboxRead { .. }
-        | Command::OutboxAck { .. } => house,
-        Command::PutMember { .. } | Command::RemoveMember { .. } => owner,
-        Command::UpdateTenant { name, plan } => (name.is_none() || owner) && (plan.is_none() || operator),
-        Command::MintKey(_)
-        | Command::ListKeys { .. }
-        | Command::RevokeKey { .. }
-        | Command::SetAgentStatus { .. }
-        | Command::MintEnrollment(_)
-        | Command::ListEnrollments
-        | Command::RevokeEnrollment { .. }
-        | Command::ListMembers
-        | Command::CreateWallet { .. }
-        | Command::GetWallet { .. }
-        | Command::ListWallets { .. }
-        | Command::Fund { .. }
-        | Command::DailySpend { .. }
-        | Command::Activity { .. }
-        | Command::Profile
-        | Command::Overview { .. }
-        | Command::VerifyAudit { .. }
-        | Command::Reconcile => management,
-        Command::Money(MoneyCommand::PutPacket { .. }) => operator,
-        // Whether a token is due is decided there: who comes without one is told so.
-        Command::Money(MoneyCommand::Pay(_)) => management || caller.token.is_some(),
-        Command::Money(command) => management || (caller.token.is_some() && command.is_for_tokens()),
-        Command::Webhook(WebhookCommand::Feed(feed)) if caller.token.is_some() => {
-            feed.agent_id.is_some() && feed.agent_id == caller.agent_id
-        }
-        Command::Webhook(command) => house || (management && !command.is_of_house()),
-        Command::Agent(command) if command.is_for_house() => house,
-        Command::Agent(command) => management || ((caller.token.is_some() || in_session) && command.is_for_tokens()),
-        Command::Proof(command) if command.is_for_refreshers() => renews,
-        Command::Proof(command) => management || (in_session && command.is_for_sessions()),
-    };
-    if allowed { Ok(()) } else { Err(Refusal::Forbidden.into()) }
 }

@@ -172,16 +172,18 @@ impl Command {
                 | Self::ListEnrollments
                 | Self::ShowInvitation { .. }
                 | Self::ListMembers
-                | Self::GetWallet { .. }
-                | Self::ListWallets { .. }
                 | Self::DailySpend { .. }
                 | Self::Activity { .. }
                 | Self::Profile
-                | Self::Overview { .. }
                 | Self::OutboxRead { .. }
                 | Self::VerifyAudit { .. }
                 | Self::Reconcile
         )
+    }
+
+    /// Whether it shows money or moves it: what has run out is ended first, whether or not the alarm has come.
+    pub const fn meets_due(&self) -> bool {
+        matches!(self, Self::Money(_) | Self::GetWallet { .. } | Self::ListWallets { .. } | Self::Fund { .. } | Self::Overview { .. })
     }
 }
 

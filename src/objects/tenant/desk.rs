@@ -116,6 +116,8 @@ pub(super) struct Desk<'a> {
     /// A token's mandate and agent as they were read with the caller, for the first who looks at them.
     pub token_mandate: Cell<Option<Box<(MandateEntry, WalletEntry)>>>,
     pub token_agent: Cell<Option<(AgentId, AgentStatus, Scopes)>>,
+    /// Whether something has run out that the command has to meet.
+    pub is_something_due: bool,
     /// Whom the audit chain names: the caller, or whom the house acts for.
     pub actor: String,
     /// What the default wallet has available in its account, run-out holds not counted.

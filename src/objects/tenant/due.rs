@@ -4,7 +4,7 @@
 //! once.
 
 use super::desk::{Desk, Done, EVENT_TTL_MS, Keep, Step};
-use super::money::sweep;
+use super::money::{sweep, usage};
 use super::outbox;
 use super::outcome::{Due, Outcome};
 use super::proof::session;
@@ -41,10 +41,11 @@ fn keep_house(desk: &mut Desk<'_>, batch: u64) -> Step<u64> {
     let events = outbox::purge(desk, desk.now.minus_ms(EVENT_TTL_MS), batch)?;
     let deliveries = delivery::purge(desk, desk.now.minus_ms(KEPT_MS), batch)?;
     let sessions = session::purge(desk, batch)?;
-    let left_over = [records, windows, events, deliveries, sessions].into_iter().any(|purged| purged >= batch);
+    let decisions = usage::purge(desk, batch)?;
+    let left_over = [records, windows, events, deliveries, sessions, decisions].into_iter().any(|purged| purged >= batch);
     let next = if left_over { Some(desk.now) } else { next_round(desk)? };
     desk.set_housekeeping(next)?;
-    Ok(records + windows + events + deliveries + sessions)
+    Ok(records + windows + events + deliveries + sessions + decisions)
 }
 
 fn next_round(desk: &Desk<'_>) -> Step<Option<Timestamp>> {
@@ -54,6 +55,7 @@ fn next_round(desk: &Desk<'_>) -> Step<Option<Timestamp>> {
     // Never sooner than an hour: rows that cannot go yet must not keep the alarm ringing.
     let earliest = desk.now.plus_ms(HOUR_MS);
     let session_old_at = session::next_purge(desk)?;
-    let old_at = [record_old_at, event_old_at, delivery_old_at, session_old_at].into_iter().flatten().min();
+    let decision_old_at = usage::next_purge(desk)?;
+    let old_at = [record_old_at, event_old_at, delivery_old_at, session_old_at, decision_old_at].into_iter().flatten().min();
     Ok(old_at.map(|at| at.max(earliest)))
 }

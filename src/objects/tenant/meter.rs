@@ -20,8 +20,9 @@ pub(super) fn reserve(desk: &mut Desk<'_>, request: &MeterReserve) -> Step<Done>
     control::check_running(desk)?;
     let price = request.price_micros;
     let mut available = desk.caller.available_micros;
-    // A lease that has run out may hold what is missing.
-    while available < price && sweep::before_a_refusal(desk)? {
+    // A lease that has run out may hold what is missing, or an agent whose time is over.
+    if available < price {
+        sweep::meet_if_due(desk)?;
         available = available.max(desk.available);
     }
     let expires_at: Timestamp = desk.now.plus_s(request.ttl_s);

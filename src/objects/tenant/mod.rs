@@ -27,16 +27,19 @@ pub mod object;
 mod outbox;
 pub mod outcome;
 mod overview;
+mod permission;
 mod profile;
 pub mod proof;
 pub mod refusal;
 mod reservation;
+mod rights;
 mod wallet;
 pub mod webhook;
 
 use call::{Answer, Proof, TenantCall, TenantReply};
 use command::Command;
 use desk::{Desk, Done, Keep, Step, Stop};
+use money::sweep;
 use outcome::Outcome;
 use refusal::Refusal;
 
@@ -44,7 +47,7 @@ use super::schema::{self, Version};
 use super::sql::{Sql, SqlError};
 use super::{idempotency, limit, wire};
 use crate::crypto::vault::Vault;
-use crate::domain::entropy::Entropy;
+use crate::domain::entropy::{Entropy, Rising};
 use crate::domain::idempotency::{Claim, RECORD_TTL_MS, Verdict};
 use crate::domain::limit::LimitState;
 use crate::domain::time::{HOUR_MS, Timestamp};
@@ -99,6 +102,7 @@ pub fn statements() -> impl Iterator<Item = &'static str> {
         outbox::STATEMENTS,
         profile::STATEMENTS,
         reservation::STATEMENTS,
+        rights::STATEMENTS,
         wallet::STATEMENTS,
         webhook::attempt::STATEMENTS,
         webhook::delivery::STATEMENTS,
@@ -120,7 +124,7 @@ pub fn statements() -> impl Iterator<Item = &'static str> {
 /// Serves one call inside one storage transaction, without an await. An `Err` must roll the transaction back.
 /// `vault` seals the keys agents sign with.
 pub fn run(sql: &dyn Sql, now: Timestamp, entropy: &mut dyn Entropy, vault: &Vault, call: &TenantCall) -> Result<TenantReply, SqlError> {
-    match serve(sql, now, entropy, vault, call) {
+    match serve(sql, now, &mut Rising::new(entropy), vault, call) {
         Ok(reply) => Ok(reply),
         Err(Stop::Refused(refusal)) => Ok(TenantReply::refused(refusal)),
         Err(Stop::Broken(error)) => Err(error),
@@ -134,13 +138,13 @@ fn serve(sql: &dyn Sql, now: Timestamp, entropy: &mut dyn Entropy, vault: &Vault
             (Proof::House, Command::Birth(birth)) => {
                 let mut desk = birth::found(sql, now, entropy, vault, call.request_id, birth)?;
                 let done = birth::bear(&mut desk, birth);
-                settle(desk, call, done, Vec::new())
+                settle(desk, call.idempotency, done, Vec::new())
             }
             _ => Ok(refuse_unborn(call)),
         };
     };
     let (mut desk, key) = caller::admit(sql, now, entropy, vault, call, &row)?;
-    caller::check_command(&call.command, &desk.caller)?;
+    permission::check(&call.command, &desk.caller)?;
     // 2. The limits, all or none.
     let limits = limit::count(sql, now, &caller::windows(call, &desk.caller))?;
     if limits.iter().any(|state| state.refused) {
@@ -150,8 +154,13 @@ fn serve(sql: &dyn Sql, now: Timestamp, entropy: &mut dyn Entropy, vault: &Vault
         caller::note_use(&desk, *number, &key)?;
     }
     // 3. The idempotency key.
-    if let Some(claim) = &call.idempotency {
-        match idempotency::look_up_in(sql, claim, &row, caller::RECORD_COLUMN, now)? {
+    let claim = caller::claim_of(call, &desk.caller);
+    if let Some(claim) = &claim {
+        let verdict = match call.caller {
+            Proof::Session { .. } => idempotency::look_up(sql, claim, now)?,
+            _ => idempotency::look_up_in(sql, claim, &row, caller::RECORD_COLUMN, now)?,
+        };
+        match verdict {
             Verdict::Run => {}
             Verdict::Replay(answer) => {
                 let outcome = match wire::read(&answer)? {
@@ -167,10 +176,13 @@ fn serve(sql: &dyn Sql, now: Timestamp, entropy: &mut dyn Entropy, vault: &Vault
     }
     // 4. The command, and 5. its record.
     let done = execute(&mut desk, &call.command);
-    settle(desk, call, done, limits)
+    settle(desk, claim, done, limits)
 }
 
 fn execute(desk: &mut Desk<'_>, command: &Command) -> Step<Done> {
+    if desk.is_something_due {
+        sweep::meet(desk)?;
+    }
     match command {
         Command::Birth(birth) => birth::resume(desk, birth),
         Command::ConfirmBirth => birth::confirm(desk),
@@ -214,10 +226,10 @@ fn execute(desk: &mut Desk<'_>, command: &Command) -> Step<Done> {
 }
 
 /// Keeps the idempotency record of what was done or refused, and answers.
-fn settle(mut desk: Desk<'_>, call: &TenantCall, done: Step<Done>, limits: Vec<LimitState>) -> Step<TenantReply> {
+fn settle(mut desk: Desk<'_>, claim: Option<Claim>, done: Step<Done>, limits: Vec<LimitState>) -> Step<TenantReply> {
     let outcome = match done {
         Ok(done) => {
-            if let Some(claim) = &call.idempotency {
+            if let Some(claim) = &claim {
                 match done.keep {
                     Keep::Outcome => keep_answer(&mut desk, claim, &Answer::Outcome(done.outcome.clone()))?,
                     Keep::InFlight(deadline) => {
@@ -230,8 +242,8 @@ fn settle(mut desk: Desk<'_>, call: &TenantCall, done: Step<Done>, limits: Vec<L
             Ok(done.outcome)
         }
         Err(Stop::Refused(refusal)) => {
-            if let Some(claim) = call.idempotency.as_ref().filter(|_| refusal.is_kept()) {
-                keep_answer(&mut desk, claim, &Answer::Refusal(refusal.clone()))?;
+            if let Some(claim) = claim.filter(|_| refusal.is_kept()) {
+                keep_answer(&mut desk, &claim, &Answer::Refusal(refusal.clone()))?;
             }
             Err(refusal)
         }

@@ -12,7 +12,8 @@ use crate::domain::audit::Entry;
 use crate::domain::bytes;
 use crate::domain::digest::Digest;
 use crate::domain::enrollment::TokenStatus;
-use crate::domain::id::{AgentId, EnrollmentId, EventId, FundingId, KeyId, QueryId, ReservationId, TenantUuid, UserId, WalletId};
+use crate::domain::form::funding::FundingForm;
+use crate::domain::id::{AgentId, EnrollmentId, EventId, KeyId, QueryId, ReservationId, TenantUuid, UserId, WalletId};
 use crate::domain::json_text;
 use crate::domain::key::KeyKind;
 use crate::domain::ledger::{Account, Balance};
@@ -22,7 +23,7 @@ use crate::domain::plan::Plan;
 use crate::domain::scope::Scopes;
 use crate::domain::slug::Slug;
 use crate::domain::time::Timestamp;
-use crate::domain::wallet::{FundingSource, Mode};
+use crate::domain::wallet::Mode;
 
 /// The answer to each command.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -55,7 +56,7 @@ pub enum Outcome {
     MemberRemoved,
     Wallet(WalletView),
     Wallets(Vec<WalletView>),
-    Funded(Funded),
+    Funded(FundingForm),
     /// One row a day, oldest first, days without spending included.
     DailySpend(Vec<DaySpend>),
     Activity(Vec<ActivityEntry>),
@@ -214,17 +215,6 @@ pub struct WalletView {
     pub balance: Balance,
     #[serde(with = "json_text")]
     pub metadata: serde_json::Value,
-    pub created_at_ms: Timestamp,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Funded {
-    pub funding_id: FundingId,
-    pub wallet_id: WalletId,
-    pub amount_micros: Micros,
-    pub source: FundingSource,
-    /// The wallet's balance after it.
-    pub balance: Balance,
     pub created_at_ms: Timestamp,
 }
 

@@ -176,17 +176,10 @@ pub(super) fn find(desk: &mut Desk<'_>, id: ReservationId) -> Step<Stored> {
     Ok(stored)
 }
 
-/// The reservation under a mandate of this id; one that has run out, or whose lease has, is ended first.
-pub(super) fn find_governed(desk: &mut Desk<'_>, books: &mut Books, id: ReservationId) -> Step<Box<Governed>> {
+/// The reservation under a mandate of this id.
+pub(super) fn find_governed(desk: &Desk<'_>, id: ReservationId) -> Step<Box<Governed>> {
     let row = desk.sql.first(READ, params![id.to_string()])?.ok_or(Refusal::NotFound(Thing::Reservation))?;
-    let stored = read(&row)?;
-    let mut governed = stored.governed.ok_or(Refusal::NotFound(Thing::Reservation))?;
-    if stored.reservation.is_due(desk.now) {
-        hold::give_back(desk, books, &mut governed, stored.ends_as)?;
-    } else if stored.reservation.status.is_open() && hold::is_lease_over(desk, books, &governed)? {
-        hold::give_back(desk, books, &mut governed, ReservationStatus::Released)?;
-    }
-    Ok(governed)
+    Ok(read(&row)?.governed.ok_or(Refusal::NotFound(Thing::Reservation))?)
 }
 
 /// Which of a tenant's reservations under mandates.

@@ -8,7 +8,7 @@ use guildhall::domain::wallet::{FundingSource, Mode};
 use guildhall::objects::tenant::call::{TenantCall, TenantReply};
 use guildhall::objects::tenant::command::{Command, MeterCapture, MeterRelease, MeterReserve};
 use guildhall::objects::tenant::money::refusal::MoneyRefusal;
-use guildhall::objects::tenant::outcome::{Charged, DaySpend, Due, Funded, Outcome, Reserved, WalletView};
+use guildhall::objects::tenant::outcome::{Charged, DaySpend, Due, Outcome, Reserved, WalletView};
 use guildhall::objects::tenant::refusal::{Refusal, Thing};
 
 use super::caller::{self, key_of};
@@ -57,7 +57,9 @@ pub fn reserve(
     }
     let (price, wallet_id) = (request.price_micros.get(), state.default_wallet);
     // A lease that has run out may hold what is missing.
-    while state.available(wallet_id, now) < price && hold::sweep_for_need(state, now, entries) {}
+    if state.available(wallet_id, now) < price {
+        hold::sweep_all(state, now, entries);
+    }
     let available = state.available(wallet_id, now);
     if available < price {
         let (available_micros, price_micros) = (micros(available), request.price_micros);
@@ -232,16 +234,16 @@ pub fn wallet(state: &mut State, now: Timestamp, call: &TenantCall, reply: &Tena
         }
         Command::GetWallet { wallet_id } => {
             let Ok(Outcome::Wallet(view)) = &reply.outcome else { return missing(state, *wallet_id, reply) };
-            check_view(state, now, view, reply)
+            check_view(state, view, reply)
         }
         Command::ListWallets { limit, before } => {
             let Ok(Outcome::Wallets(views)) = &reply.outcome else { return wrong(reply, "wallets") };
             let expected: Vec<WalletId> =
                 state.wallets.keys().rev().filter(|id| before.is_none_or(|before| **id < before)).take(*limit as usize).copied().collect();
             check(views.iter().map(|view| view.wallet_id).eq(expected), reply, || "wallets, newest first".to_owned())?;
-            views.iter().try_for_each(|view| check_view(state, now, view, reply))
+            views.iter().try_for_each(|view| check_view(state, view, reply))
         }
-        Command::Fund { wallet_id, amount_micros, source } => fund(state, now, *wallet_id, *amount_micros, *source, reply, entries),
+        Command::Fund { wallet_id, amount_micros, source } => fund(state, *wallet_id, *amount_micros, *source, reply, entries),
         _ => wrong(reply, "a wallet command"),
     }
 }
@@ -250,18 +252,16 @@ fn missing(state: &State, wallet_id: WalletId, reply: &TenantReply) -> Run {
     if state.wallets.contains_key(&wallet_id) { wrong(reply, "the wallet") } else { Err(Refusal::NotFound(Thing::Wallet).into()) }
 }
 
-pub fn check_view(state: &State, now: Timestamp, view: &WalletView, reply: &TenantReply) -> Run {
+pub fn check_view(state: &State, view: &WalletView, reply: &TenantReply) -> Run {
     let Some(wallet) = state.wallets.get(&view.wallet_id) else { return wrong(reply, "a wallet there is") };
-    let due = state.due(view.wallet_id, now);
-    let right = view.balance.available.get() == wallet.available + due
-        && view.balance.held.get() == wallet.held + state.lent(view.wallet_id) - due
+    let right = view.balance.available.get() == wallet.available
+        && view.balance.held.get() == wallet.held + state.lent(view.wallet_id)
         && view.default == (view.wallet_id == state.default_wallet);
-    check(right, reply, || format!("{wallet:?} with {due} due"))
+    check(right, reply, || format!("{wallet:?}"))
 }
 
 fn fund(
     state: &mut State,
-    now: Timestamp,
     wallet_id: WalletId,
     amount: Micros,
     source: Option<FundingSource>,
@@ -278,15 +278,9 @@ fn fund(
     if wallet.available + wallet.held + lent + amount.get() > WALLET_CAP {
         return Err(Refusal::WalletCap.into());
     }
-    let due = state.due(wallet_id, now);
     state.fund(wallet_id, amount.get(), entries);
-    let Ok(Outcome::Funded(Funded { wallet_id: funded, amount_micros, balance, .. })) = &reply.outcome else {
-        return wrong(reply, "funding");
-    };
-    let right = *funded == wallet_id
-        && *amount_micros == amount
-        && balance.available.get() == wallet.available + due + amount.get()
-        && balance.held.get() == wallet.held + lent - due;
+    let Ok(Outcome::Funded(funded)) = &reply.outcome else { return wrong(reply, "funding") };
+    let right = funded.wallet_id == wallet_id && funded.amount == amount && funded.balance.get() == wallet.available + amount.get();
     check(right, reply, || format!("{wallet:?} and {amount:?} more"))
 }
 

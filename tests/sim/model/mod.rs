@@ -144,6 +144,9 @@ impl Model {
 
     fn execute(&mut self, state: &mut State, now: Timestamp, call: &TenantCall, reply: &TenantReply) -> Checked<Verdict> {
         let entries = &mut self.entries;
+        if meets_due(&call.command) {
+            money::hold::sweep_all(state, now, entries);
+        }
         let run = match &call.command {
             Command::Admit => key::admit(reply),
             Command::Birth(birth) => owner::repeat_birth(state, now, birth, reply, entries),
@@ -173,7 +176,7 @@ impl Model {
             Command::PutMember { user_id, role } => owner::put_member(state, *user_id, *role, reply, entries),
             Command::RemoveMember { user_id } => owner::remove_member(state, *user_id, reply, entries),
             Command::Profile => owner::profile(state, reply),
-            Command::Overview { days, entries } => owner::overview(state, now, *days, *entries, reply),
+            Command::Overview { days, entries: shown } => owner::overview(state, now, *days, (*shown, entries.len() as u64), reply),
             Command::UpdateTenant { name, plan } => owner::update(state, name.as_deref(), *plan, reply, entries),
             Command::Activity { limit, before } => owner::activity(state, *limit, *before, reply),
             Command::OutboxRead { limit } => owner::read_outbox(state, *limit, reply),
@@ -195,6 +198,14 @@ impl Model {
         keep_record(state, now, call, reply, &Verdict::Done);
         Ok(())
     }
+}
+
+/// Whoever comes for money meets what has run out: it is ended first.
+fn meets_due(command: &Command) -> bool {
+    matches!(
+        command,
+        Command::Money(_) | Command::GetWallet { .. } | Command::ListWallets { .. } | Command::Fund { .. } | Command::Overview { .. }
+    )
 }
 
 /// Why a modelled command did not end well: it should be refused, or the reply is wrong.

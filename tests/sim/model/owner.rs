@@ -131,14 +131,15 @@ fn check_profile(state: &State, profile: &Profile, reply: &TenantReply) -> Run {
     check(right && profile.tenant_uuid == state.uuid, reply, "the tenant as it is")
 }
 
-pub fn overview(state: &State, now: Timestamp, days: u64, entries: u64, reply: &TenantReply) -> Run {
+pub fn overview(state: &State, now: Timestamp, days: u64, latest: (u64, u64), reply: &TenantReply) -> Run {
     let Ok(Outcome::Overview(overview)) = &reply.outcome else { return wrong(reply, "an overview") };
     check_profile(state, &overview.profile, reply)?;
-    meter::check_view(state, now, &overview.wallet, reply)?;
+    meter::check_view(state, &overview.wallet, reply)?;
     check(overview.agents.iter().map(|agent| agent.agent_id).eq(state.agents.keys().rev().copied()), reply, "every agent, newest first")?;
     key::check_list(state, &[KeyKind::Agent, KeyKind::Live, KeyKind::Test], &overview.keys, reply)?;
     meter::check_spend(state, now, days, &overview.spend, reply)?;
-    check_activity(state, entries, None, &overview.activity, reply)
+    let (entries, written) = latest;
+    check_activity(state.audit_seq + written, entries, None, &overview.activity, reply)
 }
 
 pub fn update(state: &mut State, name: Option<&str>, plan: Option<Plan>, reply: &TenantReply, entries: &mut Vec<Expected>) -> Run {
@@ -152,11 +153,11 @@ pub fn update(state: &mut State, name: Option<&str>, plan: Option<Plan>, reply: 
 
 pub fn activity(state: &State, limit: u64, before: Option<u64>, reply: &TenantReply) -> Run {
     let Ok(Outcome::Activity(shown)) = &reply.outcome else { return wrong(reply, "entries") };
-    check_activity(state, limit, before, shown, reply)
+    check_activity(state.audit_seq, limit, before, shown, reply)
 }
 
-fn check_activity(state: &State, limit: u64, before: Option<u64>, shown: &[ActivityEntry], reply: &TenantReply) -> Run {
-    let end = before.unwrap_or(u64::MAX).min(state.audit_seq + 1);
+fn check_activity(last_seq: u64, limit: u64, before: Option<u64>, shown: &[ActivityEntry], reply: &TenantReply) -> Run {
+    let end = before.unwrap_or(u64::MAX).min(last_seq + 1);
     let expected = (1..end).rev().take(limit as usize);
     check(shown.iter().map(|entry| entry.entry.seq).eq(expected), reply, "entries, newest first")?;
     let linked = shown.windows(2).all(|pair| pair[0].prev_hash == pair[1].hash);

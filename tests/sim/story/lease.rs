@@ -18,28 +18,28 @@ use super::money::{draft, refused, spend};
 use super::{Tale, claim, micros, operator};
 use crate::random::Random;
 
-fn request(source: LeaseSource, child_agent_id: AgentId, amount: u64) -> LeaseRequest {
+pub fn request(source: LeaseSource, child_agent_id: AgentId, amount: u64) -> LeaseRequest {
     let (amount, per_transaction) = (micros(amount), None);
     LeaseRequest { source, child_agent_id, amount, per_transaction, merchants: None, actions: None, expires_at: None }
 }
 
 impl Tale {
-    fn grant(&mut self, request: LeaseRequest) -> Result<LeaseForm, Refusal> {
+    pub fn grant(&mut self, request: LeaseRequest) -> Result<LeaseForm, Refusal> {
         self.lease_reply(MoneyCommand::GrantLease(request))
     }
 
-    fn lease_reply(&mut self, command: MoneyCommand) -> Result<LeaseForm, Refusal> {
+    pub fn lease_reply(&mut self, command: MoneyCommand) -> Result<LeaseForm, Refusal> {
         match self.manage(command)? {
             MoneyOutcome::Lease(form) => Ok(*form),
             other => panic!("{other:?}"),
         }
     }
 
-    fn lease(&mut self, lease_id: LeaseId) -> LeaseForm {
+    pub fn lease(&mut self, lease_id: LeaseId) -> LeaseForm {
         self.lease_reply(MoneyCommand::GetLease { lease_id }).unwrap()
     }
 
-    fn give_up(&mut self, lease_id: LeaseId) -> Result<LeaseForm, Refusal> {
+    pub fn give_up(&mut self, lease_id: LeaseId) -> Result<LeaseForm, Refusal> {
         self.lease_reply(MoneyCommand::ReleaseLease { lease_id })
     }
 

@@ -14,11 +14,11 @@ use guildhall::domain::spend::{Merchant, Reason, SpendAction, SpendKind};
 use guildhall::domain::time::{DAY_MS, Timestamp};
 use guildhall::objects::tenant::call::{ExecutionRights, Proof};
 use guildhall::objects::tenant::command::{Command, KeyHolder};
-use guildhall::objects::tenant::money::command::{LeaseRequest, LeaseSource, MandateDraft, MoneyCommand, PayRequest, SpendRequest};
+use guildhall::objects::tenant::money::command::{LeaseRequest, LeaseSource, MandateDraft, MoneyCommand, PageOf, PayRequest, SpendRequest};
 use guildhall::objects::tenant::money::outcome::MoneyOutcome;
 use guildhall::objects::tenant::money::refusal::MoneyRefusal;
 use guildhall::objects::tenant::outcome::{Due, Outcome};
-use guildhall::objects::tenant::refusal::Refusal;
+use guildhall::objects::tenant::refusal::{Refusal, Thing};
 
 use super::{Tale, micros, operator};
 use crate::random::Random;
@@ -264,7 +264,7 @@ fn capture_and_expiry_in_the_same_millisecond_resolve_a_hold_once() {
 }
 
 #[test]
-fn a_revoked_mandate_with_more_holds_than_one_sweep_takes_is_wound_up_by_the_alarm() {
+fn a_revoked_mandate_is_wound_up_at_once_however_much_it_held() {
     let mut tale = Tale::new();
     let (agent, mandate) = (tale.first_agent(), tale.mandate(draft()).id);
     for _ in 0..1_200 {
@@ -273,14 +273,9 @@ fn a_revoked_mandate_with_more_holds_than_one_sweep_takes_is_wound_up_by_the_ala
     assert_eq!(tale.balance(), (880_000, 120_000));
     let status = Some(MandateStatus::Revoked);
     let command = MoneyCommand::PutMandate { mandate_id: mandate, version: 1, agent_id: None, status, draft: draft() };
-    let call = tale.call(operator(), Command::Money(command));
-    let reply = tale.send(&call);
-    assert_eq!(reply.next_due_at_ms, Some(tale.now), "the rest is due at once");
-    let mut rounds = 0;
-    while tale.house(Command::RunDue { batch: 100 }) != Outcome::Due(Due { expired: 0, purged: 0 }) {
-        rounds += 1;
-        assert!(rounds < 20, "it converges");
-    }
+    let Ok(MoneyOutcome::Mandate(revoked)) = tale.manage(command) else { panic!("not revoked") };
+    assert_eq!(revoked.usage.total.held, micros(0));
+    assert_eq!(tale.house(Command::RunDue { batch: 100 }), Outcome::Due(Due { expired: 0, purged: 0 }), "nothing is left to the alarm");
     assert_eq!(tale.balance(), (1_000_000, 0), "every unit is back");
     let released: i64 =
         tale.object.sql.connection.query_row("SELECT count(*) FROM reservation WHERE status = 'released'", [], |row| row.get(0)).unwrap();
@@ -378,4 +373,147 @@ fn an_agents_end_frees_its_holds_and_ends_its_mandates() {
     };
     assert_eq!((ended.status, tale.balance()), (ReservationStatus::Released, (1_000_000, 0)));
     assert_eq!(tale.mandate_now(mandate).status, MandateStatus::Revoked);
+}
+
+fn codes(tale: &mut Tale, request: SpendRequest) -> Vec<&'static str> {
+    match tale.manage(MoneyCommand::Authorize(request)) {
+        Ok(MoneyOutcome::Authorized(authorized)) => authorized.reasons.into_iter().map(Reason::code).collect(),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn authorize_says_no_while_the_kill_switch_is_on() {
+    let mut tale = Tale::new();
+    let (agent, mandate) = (tale.first_agent(), tale.mandate(draft()).id);
+    assert!(codes(&mut tale, spend(agent, mandate, None, 1)).is_empty());
+    tale.manage(MoneyCommand::SetStop { on: true, reason: None }).unwrap();
+    assert_eq!(codes(&mut tale, spend(agent, mandate, None, 1)), ["tenant_stopped"]);
+    assert_eq!(codes(&mut tale, spend(agent, mandate, None, 1_000_001)), ["tenant_stopped", "insufficient_funds"]);
+}
+
+#[test]
+fn a_mandate_of_nothing_is_used_up_from_its_birth() {
+    let mut tale = Tale::new();
+    let nothing = MandateDraft { total: Some(Micros::ZERO), ..draft() };
+    let born = tale.mandate(nothing.clone());
+    assert_eq!(born.status, MandateStatus::Exhausted);
+    let put = MoneyCommand::PutMandate { mandate_id: born.id, version: 1, agent_id: None, status: None, draft: nothing };
+    assert!(matches!(tale.manage(put), Ok(MoneyOutcome::Mandate(after)) if after.status == born.status));
+}
+
+#[test]
+fn a_mandate_is_put_on_no_wallet_there_is_not_whatever_else_is_wrong() {
+    let mut tale = Tale::new();
+    let (agent, mandate_id) = (tale.first_agent(), tale.mandate(draft()).id);
+    tale.hold(spend(agent, mandate_id, None, 400)).unwrap();
+    let wallet_id = Some(guildhall::domain::id::WalletId::from_ulid(ulid::Ulid::nil()));
+    let draft = MandateDraft { total: Some(micros(1)), wallet_id, ..draft() };
+    let put = MoneyCommand::PutMandate { mandate_id, version: 1, agent_id: None, status: None, draft };
+    assert_eq!(tale.manage(put), Err(Refusal::NotFound(Thing::Wallet)));
+}
+
+#[test]
+fn a_token_of_another_lease_gives_back_and_captures_what_its_agent_holds_under_the_mandate() {
+    let mut tale = Tale::new();
+    let mandate = tale.mandate(draft()).id;
+    let child = tale.new_agent(100);
+    let grant = |tale: &mut Tale| tale.grant(super::lease::request(LeaseSource::Mandate(mandate), child, 1_000)).unwrap().id;
+    let (lease, other) = (grant(&mut tale), grant(&mut tale));
+    let (kept, spent) = (spend(child, mandate, Some(lease), 100), spend(child, mandate, Some(lease), 200));
+    let [kept, spent] = [kept, spent].map(|request| tale.hold(request).unwrap().id);
+    let expires_at = tale.now.plus_s(300);
+    let rights = |lease, action, agent_id| ExecutionRights {
+        agent_id,
+        mandate_id: mandate,
+        lease_id: Some(lease),
+        action,
+        jti: "1".to_owned(),
+        expires_at,
+    };
+    let token = Proof::Execution(rights(other, SpendAction::Tool, child));
+    let capture = MoneyCommand::Capture { reservation_id: spent, amount_micros: None };
+    assert!(tale.spend_as(token.clone(), capture.clone()).is_ok());
+    assert!(tale.spend_as(token.clone(), MoneyCommand::ReleaseReservation { reservation_id: kept, reason: None }).is_ok());
+    let theirs = Proof::Execution(rights(other, SpendAction::Token, child));
+    assert_eq!(tale.spend_as(theirs, capture), Err(Refusal::NotFound(Thing::Reservation)), "of another action it reaches nothing");
+    let more = MoneyCommand::Reserve(spend(child, mandate, Some(lease), 1));
+    assert_eq!(
+        tale.spend_as(token, more),
+        Err(Refusal::Money(MoneyRefusal::TokenScopeMismatch)),
+        "it still spends under its own lease alone"
+    );
+}
+
+#[test]
+fn a_payment_its_agent_takes_back_was_decided_by_nobody() {
+    let mut tale = Tale::new();
+    let mandate = tale.mandate(MandateDraft { approval_threshold: Some(micros(100)), ..draft() }).id;
+    let token = tale.token(mandate, SpendAction::Payment, 1);
+    let Ok(MoneyOutcome::Payment(pending)) = tale.spend_as(token.clone(), MoneyCommand::Pay(payment(101))) else { panic!("not pending") };
+    let release =
+        MoneyCommand::ReleaseReservation { reservation_id: pending.reservation_id.unwrap(), reason: Some("found it cheaper".to_owned()) };
+    tale.spend_as(token, release).unwrap();
+    let approval_id = pending.approval_id.unwrap();
+    let Ok(MoneyOutcome::Approval(approval)) = tale.manage(MoneyCommand::GetApproval { approval_id }) else { panic!("no approval") };
+    assert_eq!(
+        (approval.status, approval.decided_by, approval.reason.as_deref()),
+        (ApprovalStatus::Denied, None, Some("found it cheaper"))
+    );
+}
+
+#[test]
+fn a_summary_adds_up_what_is_more_than_any_account_can_hold() {
+    let mut tale = Tale::new();
+    let (agent, mandate) = (tale.first_agent(), tale.mandate(draft()).id);
+    let held = tale.hold(spend(agent, mandate, None, 20_000)).unwrap();
+    tale.manage(MoneyCommand::ReleaseReservation { reservation_id: held.id, reason: None }).unwrap();
+    // So much was held and given back often enough.
+    let double =
+        "INSERT INTO reservation SELECT printf('rsv_01KGF%021d', n), seq, wallet_id, 9007199254740000, captured_micros, status, purpose,
+            caller, expires_at_ms, resolved_at_ms, ends_as, mandate_id, agent_id, lease_id, approval_id, payment_id, day, ttl_s, merchant,
+            resource, description, metadata, reason
+        FROM reservation, (WITH RECURSIVE n (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < 5) SELECT n FROM n)";
+    assert_eq!(tale.object.sql.connection.execute(double, []).unwrap(), 5);
+    let (from, to) = (Timestamp::from_ms(0), Timestamp::from_ms(4_000_000_000_000));
+    let summary = tale.manage(MoneyCommand::SummarizeUsage { from, to, agent_id: None, mandate_id: None });
+    let Ok(MoneyOutcome::Usage(usage)) = summary else { panic!("{summary:?}") };
+    assert_eq!(usage.released, 6);
+}
+
+#[test]
+fn decisions_are_summed_to_the_minute_they_were_made_in() {
+    let mut tale = Tale::new();
+    let (agent, mandate) = (tale.first_agent(), tale.mandate(draft()).id);
+    let began = tale.now;
+    for _ in 0..3 {
+        codes(&mut tale, spend(agent, mandate, None, 1));
+        tale.pass_ms(3_600_000);
+    }
+    let allowed = |tale: &mut Tale, from: Timestamp, to: Timestamp| match tale.manage(MoneyCommand::SummarizeUsage {
+        from,
+        to,
+        agent_id: None,
+        mandate_id: None,
+    }) {
+        Ok(MoneyOutcome::Usage(usage)) => usage.allowed,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(allowed(&mut tale, began, began.plus_ms(60_000)), 1);
+    assert_eq!(allowed(&mut tale, began.plus_ms(60_000), began.plus_ms(3_600_001)), 1);
+    assert_eq!(allowed(&mut tale, began, began.plus_ms(DAY_MS)), 3);
+}
+
+#[test]
+fn what_one_call_makes_is_listed_in_the_order_it_was_made() {
+    let mut tale = Tale::new();
+    let (agent, mandate) = (tale.first_agent(), tale.mandate(draft()).id);
+    let items = (1..=100).map(|amount| spend(agent, mandate, None, amount)).collect();
+    let made = tale.manage(MoneyCommand::ReserveBatch { items, atomic: true });
+    let Ok(MoneyOutcome::ReservedBatch(results)) = made else { panic!("{made:?}") };
+    let made: Vec<_> = results.into_iter().map(|result| result.unwrap().id).collect();
+    let page = PageOf { limit: 100, before: None };
+    let list = MoneyCommand::ListReservations { page, agent_id: None, mandate_id: None, lease_id: None, status: None, kind: None };
+    let Ok(MoneyOutcome::Reservations(listed)) = tale.manage(list) else { panic!("no list") };
+    assert!(listed.iter().map(|form| form.id).eq(made.into_iter().rev()), "newest first");
 }

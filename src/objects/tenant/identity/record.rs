@@ -25,6 +25,18 @@ const EXPIRED: &str = "expired";
 /// The score of a birth, in thousandths.
 const BIRTH_TRUST: u64 = 500;
 
+/// Whether an agent is of a kind, a standing and a level, each if it is asked for. One whose time is over is revoked.
+macro_rules! matching {
+    ($now:literal) => {
+        concat!(
+            "(?1 IS NULL OR agent_type = ?1) AND (?2 IS NULL OR CASE WHEN expires_at_ms <= ",
+            $now,
+            " THEN 'revoked' ELSE status END = ?2) \
+         AND (?3 IS NULL OR trust_level = ?3)"
+        )
+    };
+}
+
 macro_rules! columns {
     ($now:literal) => {
         concat!("id, label, login, status, metadata, created_at_ms, agent_type, description, scopes, trust_level, trust_thousandths, parent_id, \
@@ -40,10 +52,8 @@ statements! {
             expires_at_ms, updated_at_ms)
         VALUES (?1, ?2, ?3, 'active', ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?5)";
     READ = concat!("SELECT ", columns!("?2"), " FROM agent WHERE id = ?1");
-    LIST = concat!("SELECT ", columns!("?6"), " FROM agent WHERE (?1 IS NULL OR agent_type = ?1) AND (?2 IS NULL OR status = ?2)
-        AND (?3 IS NULL OR trust_level = ?3) ORDER BY id DESC LIMIT +?4 OFFSET +?5");
-    COUNT = "SELECT count(*) FROM agent WHERE (?1 IS NULL OR agent_type = ?1) AND (?2 IS NULL OR status = ?2)
-        AND (?3 IS NULL OR trust_level = ?3)";
+    LIST = concat!("SELECT ", columns!("?6"), " FROM agent WHERE ", matching!("?6"), " ORDER BY id DESC LIMIT +?4 OFFSET +?5");
+    COUNT = concat!("SELECT count(*) FROM agent WHERE ", matching!("?4"));
     CHANGE = "UPDATE agent SET label = ?2, description = ?3, metadata = ?4, updated_at_ms = ?5 WHERE id = ?1";
     SET_STATUS = "UPDATE agent SET status = ?2, status_reason = ?3, suspended_at_ms = ?4, revoked_at_ms = ?5, updated_at_ms = ?6
         WHERE id = ?1";
@@ -123,11 +133,11 @@ pub(super) fn read(desk: &Desk<'_>, agent_id: AgentId) -> Step<AgentForm> {
 }
 
 /// The same, ended first if its time is over.
-pub(super) fn meet(desk: &mut Desk<'_>, agent_id: AgentId) -> Step<AgentForm> {
+pub(in super::super) fn meet(desk: &mut Desk<'_>, agent_id: AgentId) -> Step<AgentForm> {
     let form = read(desk, agent_id)?;
-    match form.expires_at {
-        Some(at) if at <= desk.now && form.status != AgentStatus::Revoked => end(desk, form, at, Some(EXPIRED)),
-        Some(_) | None => Ok(form),
+    match form.over_at(desk.now) {
+        Some(at) => end(desk, form, at, Some(EXPIRED)),
+        None => Ok(form),
     }
 }
 
@@ -136,8 +146,16 @@ pub(super) fn list(desk: &Desk<'_>, filter: &AgentFilter, limit: u64, offset: u6
     let kind = filter.agent_type.map(AgentType::as_str);
     let (status, level) = (filter.status.map(AgentStatus::as_str), filter.trust_level.map(TrustLevel::as_str));
     let rows = desk.sql.run(LIST, params![kind, status, level, limit, offset, desk.now.as_ms()])?;
-    let total = desk.sql.first(COUNT, params![kind, status, level])?.ok_or(SqlError::Shape("no count"))?.unsigned(0)?;
-    Ok((rows.iter().map(|row| read_form(desk, row)).collect::<Result<_, SqlError>>()?, total))
+    let total = desk.sql.first(COUNT, params![kind, status, level, desk.now.as_ms()])?.ok_or(SqlError::Shape("no count"))?.unsigned(0)?;
+    let shown = |row: &Row| {
+        let mut form = read_form(desk, row)?;
+        if let Some(at) = form.over_at(desk.now) {
+            mark_ended(&mut form, at, Some(EXPIRED));
+            form.status = AgentStatus::Revoked;
+        }
+        Ok(form)
+    };
+    Ok((rows.iter().map(shown).collect::<Result<_, SqlError>>()?, total))
 }
 
 fn read_form(desk: &Desk<'_>, row: &Row) -> Result<AgentForm, SqlError> {
@@ -267,13 +285,22 @@ fn turn(desk: &mut Desk<'_>, mut form: AgentForm, status: AgentStatus, reason: O
 
 /// Ends an agent for good, as of that moment: from now on its keys are dead, and its money ends with it.
 fn end(desk: &mut Desk<'_>, mut form: AgentForm, at: Timestamp, reason: Option<&str>) -> Step<AgentForm> {
+    mark_ended(&mut form, at, reason);
+    agent_key::retire_all(desk, form.agt_id, at)?;
+    write_status(desk, &mut form, AgentStatus::Revoked, Action::AgentRevoked)?;
+    money::end_agent(desk, form.agt_id, at)?;
+    session::end_those_of_agent(desk, form.agt_id)?;
+    Ok(form)
+}
+
+/// What an end changes of what is shown, but the status.
+fn mark_ended(form: &mut AgentForm, at: Timestamp, reason: Option<&str>) {
     form.status_reason = reason.map(str::to_owned);
     form.revoked_at = Some(at);
     form.session_count = 0;
-    write_status(desk, &mut form, AgentStatus::Revoked, Action::AgentRevoked)?;
-    money::end_agent(desk, form.agt_id)?;
-    session::end_those_of_agent(desk, form.agt_id)?;
-    Ok(form)
+    for key in form.keys.iter_mut().filter(|key| key.status == KeyStatus::Active) {
+        key.status = KeyStatus::Retired;
+    }
 }
 
 fn write_status(desk: &mut Desk<'_>, form: &mut AgentForm, status: AgentStatus, action: Action) -> Step<u64> {

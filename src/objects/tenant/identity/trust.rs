@@ -27,8 +27,8 @@ statements! {
     KEEP = "UPDATE agent SET trust_thousandths = ?2, trust_computed_at_ms = ?3 WHERE id = ?1";
     /// Decisions that left nothing behind, and of those the denials; reservations, those of payments too; denied payments.
     COUNT_DECISIONS = "SELECT
-        (SELECT coalesce(sum(count), 0) FROM decision_count WHERE day BETWEEN ?2 AND ?3 AND agent_id = ?1),
-        (SELECT coalesce(sum(count), 0) FROM decision_count WHERE day BETWEEN ?2 AND ?3 AND agent_id = ?1 AND decision = 'deny'),
+        (SELECT coalesce(sum(count), 0) FROM decision_count WHERE minute BETWEEN ?2 AND ?3 AND agent_id = ?1),
+        (SELECT coalesce(sum(count), 0) FROM decision_count WHERE minute BETWEEN ?2 AND ?3 AND agent_id = ?1 AND decision = 'deny'),
         (SELECT count(*) FROM reservation WHERE agent_id = ?1 AND id >= ?4),
         (SELECT count(*) FROM payment WHERE agent_id = ?1 AND id >= ?5 AND reservation_id IS NULL)";
     SUM_PAUSES = "SELECT coalesce(sum(until_ms - max(from_ms, ?2)), 0) FROM agent_pause WHERE agent_id = ?1 AND until_ms > ?2";
@@ -66,8 +66,7 @@ fn gather(desk: &Desk<'_>, form: &AgentForm) -> Step<Evidence> {
     let since = desk.now.minus_ms(TRUST_WINDOW_MS);
     let first = ulid::Ulid::from_parts(since.as_ms(), 0);
     let (reservation, payment) = (ReservationId::from_ulid(first).to_string(), PaymentId::from_ulid(first).to_string());
-    let days = (since.utc_day(), desk.now.utc_day());
-    let row = desk.sql.first(COUNT_DECISIONS, params![id.as_str(), days.0, days.1, reservation, payment])?;
+    let row = desk.sql.first(COUNT_DECISIONS, params![id.as_str(), since.minute(), desk.now.minute(), reservation, payment])?;
     let row = row.ok_or(SqlError::Shape("no count"))?;
     let mut column = Columns::of(&row);
     let (counted, counted_denials, reservations, denied_payments) =

@@ -3,10 +3,10 @@
 //! Invariant: an approval is pending exactly while the hold it asks about is; it lasts as long as that hold, so no alarm of
 //! its own ends it.
 
-use super::super::call::Actor;
 use super::super::desk::{Desk, Done, Step};
 use super::super::refusal::{Refusal, Thing};
 use super::super::reservation::{self, Governed};
+use super::super::wallet;
 use super::books::{Books, with_books};
 use super::column::Columns;
 use super::command::PageOf;
@@ -80,7 +80,8 @@ pub(super) fn ask(desk: &mut Desk<'_>, held: &ReservationForm) -> Step<()> {
     Ok(())
 }
 
-/// The hold an approval asks about has ended: so has the question, and the payment that waited for it.
+/// The hold an approval asks about has ended: so has the question, decided by nobody, and the payment that waited for it. Why
+/// the hold was given back is why nothing came of the question.
 pub(super) fn end_unheld(desk: &mut Desk<'_>, held: &ReservationForm) -> Step<()> {
     let Some(id) = held.approval_id else { return Ok(()) };
     let (form, _) = read(desk, id)?;
@@ -90,7 +91,7 @@ pub(super) fn end_unheld(desk: &mut Desk<'_>, held: &ReservationForm) -> Step<()
     let ran_out = held.status == ReservationStatus::Expired;
     let (status, action) =
         if ran_out { (ApprovalStatus::Expired, Action::ApprovalExpired) } else { (ApprovalStatus::Denied, Action::ApprovalDenied) };
-    decide(desk, form, status, action, None)?;
+    decide(desk, form, status, action, None, held.reason.as_deref())?;
     if let Some(payment_id) = held.payment_id {
         let status = if ran_out { PaymentStatus::Expired } else { PaymentStatus::Failed };
         payment::settle(desk, payment_id, status)?;
@@ -98,15 +99,15 @@ pub(super) fn end_unheld(desk: &mut Desk<'_>, held: &ReservationForm) -> Step<()
     Ok(())
 }
 
-fn decide(desk: &mut Desk<'_>, form: ApprovalForm, status: ApprovalStatus, action: Action, reason: Option<&str>) -> Step<ApprovalForm> {
-    let by_somebody = desk.caller.actor != Actor::House && status != ApprovalStatus::Expired;
-    let form = ApprovalForm {
-        status,
-        decided_by: by_somebody.then(|| desk.actor.clone()),
-        decided_at: Some(desk.now),
-        reason: reason.map(str::to_owned),
-        ..form
-    };
+fn decide(
+    desk: &mut Desk<'_>,
+    form: ApprovalForm,
+    status: ApprovalStatus,
+    action: Action,
+    decided_by: Option<String>,
+    reason: Option<&str>,
+) -> Step<ApprovalForm> {
+    let form = ApprovalForm { status, decided_by, decided_at: Some(desk.now), reason: reason.map(str::to_owned), ..form };
     let id = form.id.to_string();
     desk.sql.run(DECIDE, params![id.as_str(), status.as_str(), form.decided_by.as_deref(), desk.now.as_ms(), reason])?;
     desk.record(action, &id, None, &form)?;
@@ -116,10 +117,9 @@ fn decide(desk: &mut Desk<'_>, form: ApprovalForm, status: ApprovalStatus, actio
 /// A human's decision. The same again is answered the same.
 pub(super) fn resolve(desk: &mut Desk<'_>, id: ApprovalId, approve: bool, reason: Option<&str>) -> Step<Done> {
     let (approval, held) = with_books(desk, |desk, books| {
-        let (_, reservation_id) = read(desk, id)?;
-        let mut held = reservation::find_governed(desk, books, reservation_id)?;
-        // Read anew: what has run out by now was ended on the way.
-        let (form, _) = read(desk, id)?;
+        let (form, reservation_id) = read(desk, id)?;
+        let mut held = reservation::find_governed(desk, reservation_id)?;
+        wallet::check_live_of(desk, books, held.form.wallet_id)?;
         let wanted = if approve { ApprovalStatus::Approved } else { ApprovalStatus::Denied };
         let form = match form.status {
             ApprovalStatus::Pending if approve => approve_hold(desk, books, &mut held, form, reason)?,
@@ -145,7 +145,8 @@ fn approve_hold(
     if books.agent_status(desk, held.form.agent_id)? != AgentStatus::Active {
         return Err(Refusal::AgentNotActive.into());
     }
-    let form = decide(desk, form, ApprovalStatus::Approved, Action::ApprovalApproved, reason)?;
+    let by = Some(desk.actor.clone());
+    let form = decide(desk, form, ApprovalStatus::Approved, Action::ApprovalApproved, by, reason)?;
     match held.form.payment_id {
         Some(payment_id) => {
             let amount = held.form.amount;
@@ -158,7 +159,8 @@ fn approve_hold(
 }
 
 fn deny_hold(desk: &mut Desk<'_>, books: &mut Books, held: &mut Governed, form: ApprovalForm, reason: Option<&str>) -> Step<ApprovalForm> {
-    let form = decide(desk, form, ApprovalStatus::Denied, Action::ApprovalDenied, reason)?;
+    let by = Some(desk.actor.clone());
+    let form = decide(desk, form, ApprovalStatus::Denied, Action::ApprovalDenied, by, reason)?;
     hold::give_back(desk, books, held, ReservationStatus::Released)?;
     if let Some(payment_id) = held.form.payment_id {
         payment::settle(desk, payment_id, PaymentStatus::Denied)?;

@@ -38,7 +38,8 @@ statements! {
         FROM mandate m JOIN wallet w ON w.id = coalesce(m.wallet_id, +?2) JOIN account wa ON wa.id = w.id WHERE m.id = +?1");
     READ_WALLET = "SELECT w.mode, a.balance_micros FROM wallet w JOIN account a ON a.id = w.id WHERE w.id = +?1";
     WRITE_MANDATE = "UPDATE mandate SET status = ?2, day = ?3, day_held = ?4, day_spent = ?5, month_held = ?6, month_spent = ?7,
-        total_held = ?8, total_spent = ?9 WHERE id = ?1";
+        total_held = ?8, total_spent = ?9,
+        updated_at_ms = CASE WHEN version = ?10 THEN updated_at_ms ELSE ?11 END, version = ?10 WHERE id = ?1";
     READ_LEASE = "SELECT l.id, l.parent_id, l.parent_agent_id, l.child_agent_id, l.mandate_id, l.wallet_id, l.depth, l.day, l.status,
             l.per_transaction_micros, l.merchant_keys, l.actions, l.expires_at_ms, l.amount_micros, l.captured_micros,
             l.reserved_micros, l.leased_micros, a.balance_micros, l.returned_micros
@@ -127,7 +128,7 @@ impl Books {
     }
 
     /// A wallet as it stands.
-    pub(super) fn wallet(&mut self, desk: &Desk<'_>, id: WalletId) -> Step<&mut WalletEntry> {
+    pub(in super::super) fn wallet(&mut self, desk: &Desk<'_>, id: WalletId) -> Step<&mut WalletEntry> {
         Ok(match self.wallets.entry(id) {
             Entry::Occupied(known) => known.into_mut(),
             Entry::Vacant(place) => {
@@ -215,7 +216,9 @@ impl Books {
                         month_held,
                         month_spent,
                         total_held,
-                        total_spent
+                        total_spent,
+                        entry.version,
+                        desk.now.as_ms(),
                     ],
                 )?;
             }

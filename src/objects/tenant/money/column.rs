@@ -44,6 +44,11 @@ impl<'r> Columns<'r> {
         read_as(self.row, at, parse, "not a name that is known")
     }
 
+    pub(in super::super) fn name_or_null<T>(&mut self, parse: impl Fn(&str) -> Option<T>) -> Result<Option<T>, SqlError> {
+        let at = self.next();
+        read_optional_as(self.row, at, parse, "not a name that is known")
+    }
+
     pub(in super::super) fn text(&mut self) -> Result<String, SqlError> {
         let at = self.next();
         self.row.text(at).map(str::to_owned)

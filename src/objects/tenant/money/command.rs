@@ -229,23 +229,4 @@ impl MoneyCommand {
                 | Self::GrantLease(_)
         )
     }
-
-    /// Whether it shows what there is and decides nothing: then whatever has run out is swept before it looks.
-    pub const fn looks(&self) -> bool {
-        matches!(
-            self,
-            Self::GetMandate { .. }
-                | Self::ListMandates { .. }
-                | Self::Authorize(_)
-                | Self::GetReservation { .. }
-                | Self::ListReservations { .. }
-                | Self::GetPayment { .. }
-                | Self::ListPayments { .. }
-                | Self::GetLease { .. }
-                | Self::ListLeases { .. }
-                | Self::GetApproval { .. }
-                | Self::ListApprovals { .. }
-                | Self::SummarizeUsage { .. }
-        )
-    }
 }

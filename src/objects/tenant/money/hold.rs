@@ -28,12 +28,12 @@ statements! {
         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21)";
     RESOLVE = "UPDATE reservation SET status = ?2, captured_micros = ?3, resolved_at_ms = ?4, reason = ?5 WHERE id = ?1";
     CONFIRM = "UPDATE reservation SET status = 'reserved', expires_at_ms = ?2 WHERE id = ?1";
-    END_THOSE_OF_MANDATE = "UPDATE reservation SET expires_at_ms = min(expires_at_ms, ?2), ends_as = 'released'
-        WHERE resolved_at_ms IS NULL AND mandate_id = ?1";
-    END_THOSE_OF_LEASE = "UPDATE reservation SET expires_at_ms = min(expires_at_ms, ?2), ends_as = 'released'
-        WHERE resolved_at_ms IS NULL AND lease_id = ?1";
-    END_THOSE_OF_AGENT = "UPDATE reservation SET expires_at_ms = min(expires_at_ms, ?2), ends_as = 'released'
-        WHERE resolved_at_ms IS NULL AND agent_id = ?1";
+    END_THOSE_OF_MANDATE = "UPDATE reservation SET expires_at_ms = ?2, ends_as = 'released'
+        WHERE resolved_at_ms IS NULL AND expires_at_ms >= ?2 AND mandate_id = ?1";
+    END_THOSE_OF_LEASE = "UPDATE reservation SET expires_at_ms = ?2, ends_as = 'released'
+        WHERE resolved_at_ms IS NULL AND expires_at_ms >= ?2 AND lease_id = ?1";
+    END_THOSE_OF_AGENT = "UPDATE reservation SET expires_at_ms = ?2, ends_as = 'released'
+        WHERE resolved_at_ms IS NULL AND expires_at_ms >= ?2 AND agent_id = ?1";
 }
 
 /// Money to be held.
@@ -189,14 +189,6 @@ pub(super) fn capture(desk: &mut Desk<'_>, books: &mut Books, governed: &mut Gov
     count_spent(desk, books, &governed.form, governed.day, captured)
 }
 
-/// Whether the lease of a hold has run out: it takes its holds along, whether or not an alarm has run.
-pub(in super::super) fn is_lease_over(desk: &Desk<'_>, books: &mut Books, governed: &Governed) -> Step<bool> {
-    match governed.form.lease_id {
-        Some(id) => Ok(books.lease(desk, id)?.is_due(desk.now)),
-        None => Ok(false),
-    }
-}
-
 /// Gives a whole hold back. Whoever waits for a human waits no longer.
 pub(in super::super) fn give_back(desk: &mut Desk<'_>, books: &mut Books, governed: &mut Governed, status: ReservationStatus) -> Step<()> {
     let form = &mut governed.form;
@@ -257,11 +249,12 @@ fn to_wallet(desk: &Desk<'_>, books: &mut Books, form: &ReservationForm, day: u6
 
 /// Counts what left for good, and notices what that has used up.
 fn count_spent(desk: &mut Desk<'_>, books: &mut Books, form: &ReservationForm, day: u64, amount: Micros) -> Step<()> {
-    let mandate = &mut books.mandate(desk, form.mandate_id)?.mandate;
-    mandate.windows.spend(amount, day)?;
-    let is_used_up = mandate.status == MandateStatus::Active && mandate.is_spent();
+    let entry = books.mandate(desk, form.mandate_id)?;
+    entry.mandate.windows.spend(amount, day)?;
+    let is_used_up = entry.mandate.status == MandateStatus::Active && entry.mandate.is_spent();
     if is_used_up {
-        mandate.status = MandateStatus::Exhausted;
+        entry.mandate.status = MandateStatus::Exhausted;
+        entry.version += 1;
         super::mandate::announce(desk, books, form.mandate_id, Action::MandateExhausted)?;
     }
     if let Some(lease_id) = form.lease_id {
@@ -271,23 +264,22 @@ fn count_spent(desk: &mut Desk<'_>, books: &mut Books, form: &ReservationForm, d
     Ok(())
 }
 
-/// Everything held under a mandate is due now, and ends as released.
-pub(super) fn end_those_of_mandate(desk: &mut Desk<'_>, id: MandateId) -> Step<()> {
-    end_those(desk, END_THOSE_OF_MANDATE, &id.to_string())
+/// Everything held under a mandate ends at that moment as released; what had run out by then did not wait for it.
+pub(super) fn end_those_of_mandate(desk: &mut Desk<'_>, id: MandateId, at: Timestamp) -> Step<()> {
+    end_those(desk, END_THOSE_OF_MANDATE, &id.to_string(), at)
 }
 
 /// The same for a lease.
-pub(super) fn end_those_of_lease(desk: &mut Desk<'_>, id: LeaseId) -> Step<()> {
-    end_those(desk, END_THOSE_OF_LEASE, &id.to_string())
+pub(super) fn end_those_of_lease(desk: &mut Desk<'_>, id: LeaseId, at: Timestamp) -> Step<()> {
+    end_those(desk, END_THOSE_OF_LEASE, &id.to_string(), at)
 }
 
 /// The same for an agent.
-pub(super) fn end_those_of_agent(desk: &mut Desk<'_>, id: AgentId) -> Step<()> {
-    end_those(desk, END_THOSE_OF_AGENT, &id.to_string())
+pub(super) fn end_those_of_agent(desk: &mut Desk<'_>, id: AgentId, at: Timestamp) -> Step<()> {
+    end_those(desk, END_THOSE_OF_AGENT, &id.to_string(), at)
 }
 
-fn end_those(desk: &mut Desk<'_>, statement: &'static str, id: &str) -> Step<()> {
-    desk.sql.run(statement, params![id, desk.now.as_ms()])?;
-    desk.due_by(desk.now);
+fn end_those(desk: &Desk<'_>, statement: &'static str, id: &str, at: Timestamp) -> Step<()> {
+    desk.sql.run(statement, params![id, at.as_ms()])?;
     Ok(())
 }

@@ -14,7 +14,7 @@ use crate::domain::event::Action;
 use crate::domain::form::Usd;
 use crate::domain::form::mandate::{MandateForm, Usage, WindowUsage};
 use crate::domain::id::{AgentId, MandateId, WalletId};
-use crate::domain::mandate::{ChangeError, LimitKind, Mandate, MandateStatus, MandateTerms, Merchants};
+use crate::domain::mandate::{ChangeError, Mandate, MandateStatus, MandateTerms, Merchants};
 use crate::domain::money::Micros;
 use crate::domain::time::Timestamp;
 use crate::domain::window::{Window, Windows};
@@ -33,7 +33,7 @@ statements! {
     WRITE = "INSERT INTO mandate (id, agent_id, name, status, version, per_transaction_micros, daily_micros, monthly_micros,
             total_micros, merchants, merchant_keys, actions, approval_threshold_micros, wallet_id, metadata, expires_at_ms,
             created_at_ms, updated_at_ms)
-        VALUES (?1, ?2, ?3, 'active', 1, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?15)";
+        VALUES (?1, ?2, ?3, ?16, 1, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?15)";
     /// The windows first: a limit may fall to what they count at this moment, not to what they counted before.
     REPLACE = "UPDATE mandate SET name = ?2, status = ?3, version = version + 1, per_transaction_micros = ?4, daily_micros = ?5,
         monthly_micros = ?6, total_micros = ?7, merchants = ?8, merchant_keys = ?9, actions = ?10, approval_threshold_micros = ?11,
@@ -59,6 +59,7 @@ pub(super) fn create(desk: &mut Desk<'_>, agent_id: AgentId, draft: &MandateDraf
     check_wallet(desk, draft.wallet_id)?;
     let id = MandateId::new(desk.now, desk.entropy);
     let (merchants, keys) = write_merchants(draft)?;
+    let status = Mandate::status_at_birth(&terms_of(draft));
     desk.sql.run(
         WRITE,
         params![
@@ -77,6 +78,7 @@ pub(super) fn create(desk: &mut Desk<'_>, agent_id: AgentId, draft: &MandateDraf
             serde_json::to_string(&draft.metadata)?,
             draft.expires_at.map(Timestamp::as_ms),
             desk.now.as_ms(),
+            status.as_str(),
         ],
     )?;
     let form = read(desk, id)?;
@@ -114,30 +116,26 @@ pub(super) fn put(
     status: Option<MandateStatus>,
     draft: &MandateDraft,
 ) -> Step<Done> {
-    let (status, windows) = loop {
-        match judge_change(desk, id, version, agent_id, status, draft)? {
-            Ok(judged) => break judged,
-            // What has run out still counts until it is swept.
-            Err(_) if sweep::before_a_refusal(desk)? => {}
-            Err(limit) => return Err(MoneyRefusal::LimitBelowUsage { limit }.into()),
-        }
-    };
+    // What there is not comes before what is in the way.
     check_wallet(desk, draft.wallet_id)?;
+    let (status, windows) = judge_change(desk, id, version, agent_id, status, draft)?;
     replace(desk, id, status, draft, &windows)?;
-    let action = if status == MandateStatus::Revoked { Action::MandateRevoked } else { Action::MandateUpdated };
+    let action = if status == MandateStatus::Revoked {
+        let now = desk.now;
+        wind_up(desk, id, now)?;
+        Action::MandateRevoked
+    } else {
+        Action::MandateUpdated
+    };
     let form = read(desk, id)?;
     desk.record(action, &id.to_string(), None, &form)?;
     if let Some(at) = form.expires_at {
         desk.due_by(at);
     }
-    if status == MandateStatus::Revoked {
-        wind_up(desk, id)?;
-        return Ok(done(read(desk, id)?));
-    }
     Ok(done(form))
 }
 
-/// The status and the windows after a change, or the limit that would lie below what is used.
+/// The status and the windows after a change.
 fn judge_change(
     desk: &Desk<'_>,
     id: MandateId,
@@ -145,8 +143,10 @@ fn judge_change(
     agent_id: Option<AgentId>,
     asked: Option<MandateStatus>,
     draft: &MandateDraft,
-) -> Step<Result<(MandateStatus, Windows), LimitKind>> {
+) -> Step<(MandateStatus, Windows)> {
     let mut books = Books::default();
+    let wallet_id = books.mandate(desk, id)?.wallet;
+    wallet::check_live_of(desk, &mut books, wallet_id)?;
     let entry = books.mandate(desk, id)?;
     if entry.version != version {
         return Err(MoneyRefusal::VersionMismatch { version: entry.version }.into());
@@ -155,9 +155,9 @@ fn judge_change(
         return Err(MoneyRefusal::ImmutableField.into());
     }
     match entry.mandate.after_change(&terms_of(draft), asked, desk.now) {
-        Ok(status) => Ok(Ok((status, entry.mandate.windows.at(desk.now)))),
+        Ok(status) => Ok((status, entry.mandate.windows.at(desk.now))),
         Err(ChangeError::Revoked) => Err(MoneyRefusal::MandateRevoked.into()),
-        Err(ChangeError::LimitBelowUsage(limit)) => Ok(Err(limit)),
+        Err(ChangeError::LimitBelowUsage(limit)) => Err(MoneyRefusal::LimitBelowUsage { limit }.into()),
     }
 }
 
@@ -204,19 +204,20 @@ fn terms_of(draft: &MandateDraft) -> MandateTerms {
     }
 }
 
-/// What hung on a mandate that is revoked: its holds are released, its leases revoked.
-fn wind_up(desk: &mut Desk<'_>, id: MandateId) -> Step<()> {
-    hold::end_those_of_mandate(desk, id)?;
-    lease::revoke_those_of_mandate(desk, id)?;
+/// What hung on a mandate that was revoked at that moment: its holds are released, its leases revoked.
+fn wind_up(desk: &mut Desk<'_>, id: MandateId, at: Timestamp) -> Step<()> {
+    hold::end_those_of_mandate(desk, id, at)?;
+    lease::revoke_those_of_mandate(desk, id, at)?;
     sweep::holds(desk)
 }
 
 /// Revokes every mandate of an agent.
-pub(super) fn revoke_those_of_agent(desk: &mut Desk<'_>, agent_id: AgentId) -> Step<()> {
+pub(super) fn revoke_those_of_agent(desk: &mut Desk<'_>, agent_id: AgentId, at: Timestamp) -> Step<()> {
     for row in desk.sql.run(LIST_OF_AGENT, params![agent_id.to_string()])? {
         let id = Columns::of(&row).id(MandateId::parse)?;
-        set_status(desk, id, MandateStatus::Revoked, Action::MandateRevoked)?;
-        wind_up(desk, id)?;
+        set_status(desk, id, MandateStatus::Revoked)?;
+        wind_up(desk, id, at)?;
+        tell(desk, id, Action::MandateRevoked)?;
     }
     Ok(())
 }
@@ -226,13 +227,19 @@ pub(super) fn expire_due(desk: &mut Desk<'_>, batch: u64) -> Step<u64> {
     let rows = desk.sql.run(LIST_DUE, params![desk.now.as_ms(), batch])?;
     for row in &rows {
         let id = Columns::of(row).id(MandateId::parse)?;
-        set_status(desk, id, MandateStatus::Expired, Action::MandateExpired)?;
+        set_status(desk, id, MandateStatus::Expired)?;
+        tell(desk, id, Action::MandateExpired)?;
     }
     Ok(rows.len() as u64)
 }
 
-fn set_status(desk: &mut Desk<'_>, id: MandateId, status: MandateStatus, action: Action) -> Step<()> {
+fn set_status(desk: &Desk<'_>, id: MandateId, status: MandateStatus) -> Step<()> {
     desk.sql.run(SET_STATUS, params![id.to_string(), status.as_str(), desk.now.as_ms()])?;
+    Ok(())
+}
+
+/// Announces a mandate as it stands, once everything that hung on the change has followed.
+fn tell(desk: &mut Desk<'_>, id: MandateId, action: Action) -> Step<()> {
     let form = read(desk, id)?;
     desk.record(action, &id.to_string(), None, &form)?;
     Ok(())
@@ -241,9 +248,11 @@ fn set_status(desk: &mut Desk<'_>, id: MandateId, status: MandateStatus, action:
 /// Announces what has become of a mandate whose book is open.
 pub(super) fn announce(desk: &mut Desk<'_>, books: &mut Books, id: MandateId, action: Action) -> Step<()> {
     let form = read(desk, id)?;
-    let Mandate { status, windows, .. } = books.mandate(desk, id)?.mandate;
+    let entry = books.mandate(desk, id)?;
+    let (Mandate { status, windows, .. }, version) = (&entry.mandate, entry.version);
     let usage = usage_of(&windows.at(desk.now), form.daily_limit, form.monthly_limit, form.total_limit, desk.now);
-    desk.record(action, &id.to_string(), None, &MandateForm { status, usage, ..form })?;
+    let form = MandateForm { status: *status, version, usage, updated_at: desk.now, ..form };
+    desk.record(action, &id.to_string(), None, &form)?;
     Ok(())
 }
 

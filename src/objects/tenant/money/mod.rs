@@ -2,7 +2,8 @@
 //!
 //! Invariants: 1. Nothing is held beyond any limit that holds at that moment: mandate windows, lease, wallet. 2. Every
 //! micro-unit that leaves an account enters another in the same entry of the chain. 3. What has run out never stands in the
-//! way of a request: it is swept before anything is refused. 4. A question changes nothing but how often it was asked.
+//! way of a request, nor is it spent: it is ended before the request is looked at. 4. A question changes nothing but how
+//! often it was asked.
 
 mod approval;
 pub(super) mod books;
@@ -18,7 +19,7 @@ pub mod refusal;
 mod reserve;
 pub(super) mod sweep;
 mod token;
-mod usage;
+pub(super) mod usage;
 
 use command::MoneyCommand;
 use outcome::MoneyOutcome;
@@ -30,6 +31,7 @@ use crate::domain::id::AgentId;
 use crate::domain::payment::PaymentStatus;
 use crate::domain::reservation::ReservationStatus;
 use crate::domain::spend::SpendKind;
+use crate::domain::time::Timestamp;
 
 /// Every statement of governed money.
 pub(super) fn statements() -> impl Iterator<Item = &'static [&'static str]> {
@@ -40,6 +42,7 @@ pub(super) fn statements() -> impl Iterator<Item = &'static [&'static str]> {
         hold::STATEMENTS,
         mandate::STATEMENTS,
         payment::STATEMENTS,
+        sweep::STATEMENTS,
         usage::STATEMENTS,
     ]
     .into_iter()
@@ -60,9 +63,6 @@ impl From<MoneyOutcome> for Done {
 
 /// Carries a command out.
 pub(super) fn execute(desk: &mut Desk<'_>, command: &MoneyCommand) -> Step<Done> {
-    if command.looks() {
-        sweep::before_a_look(desk)?;
-    }
     match command {
         MoneyCommand::CreateMandate { agent_id, draft } => mandate::create(desk, *agent_id, draft),
         MoneyCommand::PutMandate { mandate_id, version, agent_id, status, draft } => {
@@ -125,11 +125,11 @@ pub(super) fn execute(desk: &mut Desk<'_>, command: &MoneyCommand) -> Step<Done>
     }
 }
 
-/// What an agent's end means for its money: its holds are released, its approvals denied, its leases and mandates revoked
+/// What an agent's end at a moment means for its money: its holds are released, its approvals denied, its leases and mandates revoked
 /// with all below them.
-pub(super) fn end_agent(desk: &mut Desk<'_>, agent_id: AgentId) -> Step<()> {
-    hold::end_those_of_agent(desk, agent_id)?;
+pub(super) fn end_agent(desk: &mut Desk<'_>, agent_id: AgentId, at: Timestamp) -> Step<()> {
+    hold::end_those_of_agent(desk, agent_id, at)?;
     sweep::holds(desk)?;
-    lease::revoke_those_of_agent(desk, agent_id)?;
-    mandate::revoke_those_of_agent(desk, agent_id)
+    lease::revoke_those_of_agent(desk, agent_id, at)?;
+    mandate::revoke_those_of_agent(desk, agent_id, at)
 }

@@ -8,7 +8,6 @@ use crate::domain::form::lease::LeaseForm;
 use crate::domain::form::mandate::MandateForm;
 use crate::domain::form::payment::PaymentForm;
 use crate::domain::form::reservation::ReservationForm;
-use crate::domain::money::Micros;
 use crate::domain::packet::PacketItems;
 use crate::domain::spend::{Reason, Remaining, SpendKind};
 use crate::domain::time::Timestamp;
@@ -72,11 +71,12 @@ pub struct UsageSummary {
     pub expired: u64,
     /// Payments that succeeded.
     pub payments: u64,
-    pub amount_reserved: Micros,
-    pub amount_captured: Micros,
-    pub amount_released: Micros,
-    /// How many and how much was captured, by kind.
-    pub by_kind: Vec<(SpendKind, u64, Micros)>,
+    /// Amounts in minor units: in a year more may be held and given back than an account can hold.
+    pub minor_reserved: u64,
+    pub minor_captured: u64,
+    pub minor_released: u64,
+    /// How many and how many minor units were captured, by kind.
+    pub by_kind: Vec<(SpendKind, u64, u64)>,
 }
 
 /// The go/no-go packet.

@@ -61,13 +61,7 @@ pub(super) fn pay(desk: &mut Desk<'_>, request: &PayRequest) -> Step<Done> {
         return Err(MoneyRefusal::TokenAlreadyUsed.into());
     }
     let risk = judge_risk(desk, &spender)?;
-    let paid = loop {
-        match with_books(desk, |desk, books| pay_once(desk, books, request, &spender, risk, id))? {
-            Ok(form) => break Ok(form),
-            Err((reasons, ..)) if is_for_want_of_money(&reasons) && sweep::before_a_refusal(desk)? => {}
-            Err(denied) => break Err(denied),
-        }
-    };
+    let paid = with_books(desk, |desk, books| pay_out_of(desk, books, request, &spender, risk, id))?;
     // Until it is over for everybody's clock.
     let forgotten_at = rights.expires_at.plus_ms(MINUTE_MS);
     desk.sql.run(USE_TOKEN, params![rights.jti.as_str(), id.to_string(), forgotten_at.as_ms()])?;
@@ -78,16 +72,9 @@ pub(super) fn pay(desk: &mut Desk<'_>, request: &PayRequest) -> Step<Done> {
     }
 }
 
-/// Whether what has run out could have made the difference.
-fn is_for_want_of_money(reasons: &[Reason]) -> bool {
-    reasons
-        .iter()
-        .any(|reason| matches!(reason, Reason::MandateLimit { .. } | Reason::LeaseExhausted { .. } | Reason::InsufficientFunds { .. }))
-}
-
 type Denied = (Vec<Reason>, WalletId, Mode);
 
-fn pay_once(
+fn pay_out_of(
     desk: &mut Desk<'_>,
     books: &mut Books,
     request: &PayRequest,
@@ -143,7 +130,7 @@ fn deny(
     wallet_id: WalletId,
     mode: Mode,
 ) -> Step<Done> {
-    let codes = reasons.iter().map(|reason| reason.code().to_owned()).collect();
+    let codes = Reason::codes(reasons).into_iter().map(str::to_owned).collect();
     let form = PaymentForm { reasons: codes, ..new_form(desk, request, spender, id, PaymentStatus::Denied, wallet_id, mode) };
     write(desk, &form, &request.merchant.key)?;
     desk.record(Action::PaymentDenied, &id.to_string(), None, &form)?;

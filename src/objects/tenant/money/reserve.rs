@@ -1,27 +1,32 @@
 //! Reservations asked for, captured, released and shown (contract identity-and-money 9).
 //!
-//! Invariant: a reservation holds against its mandate's windows, its lease and its wallet at once, or not at all. A refusal
-//! is told only once nothing that has run out could have prevented it.
+//! Invariant: a reservation holds against its mandate's windows, its lease and its wallet at once, or not at all. What has
+//! run out was ended before, so nothing of it refuses anything.
 
 use super::super::call::ExecutionRights;
 use super::super::desk::{Desk, Done, Keep, Step, Stop};
 use super::super::refusal::{Refusal, Thing};
 use super::super::reservation::{self, Filter, Governed};
+use super::super::wallet;
 use super::books::{Books, Spender, Verdict, ask, with_books};
 use super::command::SpendRequest;
 use super::hold::{self, Hold};
 use super::outcome::{Authorized, MoneyOutcome};
 use super::refusal::MoneyRefusal;
-use super::{control, sweep, usage};
+use super::{control, usage};
 use crate::domain::form::reservation::ReservationForm;
 use crate::domain::id::ReservationId;
 use crate::domain::money::Micros;
 use crate::domain::reservation::{Reservation, ReservationError, ReservationStatus};
+use crate::domain::spend::Reason;
 
 /// Says what a request would come to. Counts that it was asked, and changes nothing else.
 pub(super) fn authorize(desk: &mut Desk<'_>, request: &SpendRequest) -> Step<Done> {
     check_reach_of_request(desk, request)?;
-    let verdict = Books::default().judge(desk, &spender_of(request), &ask_of(request))?;
+    let mut verdict = Books::default().judge(desk, &spender_of(request), &ask_of(request))?;
+    if desk.caller.is_stopped {
+        verdict.reasons.insert(0, Reason::TenantStopped);
+    }
     let approval_required = verdict.reasons.is_empty() && verdict.needs_approval;
     let decision = match (verdict.reasons.is_empty(), approval_required) {
         (false, _) => usage::Decision::Deny,
@@ -56,22 +61,19 @@ fn check_reach_of_request(desk: &Desk<'_>, request: &SpendRequest) -> Step<()> {
 pub(super) fn reserve(desk: &mut Desk<'_>, request: &SpendRequest) -> Step<Done> {
     control::check_running(desk)?;
     check_reach_of_request(desk, request)?;
-    loop {
-        let verdict = with_books(desk, |desk, books| {
-            let planned = match plan(desk, books, request)? {
-                Ok(planned) => planned,
-                Err(refusal) => return Ok(Err(refusal)),
-            };
-            hold::write(desk, &planned)?;
-            Ok(Ok(planned.form))
-        })?;
-        match verdict {
-            Ok(form) => return Ok(done(form)),
-            Err(_) if sweep::before_a_refusal(desk)? => {}
-            Err(refusal) => {
-                usage::count(desk, request.agent_id, request.mandate_id, usage::Decision::Deny)?;
-                return Err(refusal.into());
-            }
+    let verdict = with_books(desk, |desk, books| {
+        let planned = match plan(desk, books, request)? {
+            Ok(planned) => planned,
+            Err(refusal) => return Ok(Err(refusal)),
+        };
+        hold::write(desk, &planned)?;
+        Ok(Ok(planned.form))
+    })?;
+    match verdict {
+        Ok(form) => Ok(done(form)),
+        Err(refusal) => {
+            usage::count(desk, request.agent_id, request.mandate_id, usage::Decision::Deny)?;
+            Err(refusal.into())
         }
     }
 }
@@ -105,13 +107,7 @@ fn plan(desk: &mut Desk<'_>, books: &mut Books, request: &SpendRequest) -> Step<
 /// Many at once, judged in order as if they came one after the other; `atomic`: all of them or none.
 pub(super) fn reserve_batch(desk: &mut Desk<'_>, items: &[SpendRequest], atomic: bool) -> Step<Done> {
     control::check_running(desk)?;
-    let mut is_swept = false;
-    let results = loop {
-        match with_books(desk, |desk, books| batch_once(desk, books, items, atomic, is_swept))? {
-            Some(results) => break results,
-            None => is_swept = !sweep::before_a_refusal(desk)?,
-        }
-    };
+    let results = with_books(desk, |desk, books| hold_all(desk, books, items, atomic))?;
     for (item, result) in items.iter().zip(&results) {
         if result.is_err() {
             usage::count(desk, item.agent_id, item.mandate_id, usage::Decision::Deny)?;
@@ -126,9 +122,9 @@ pub(super) fn reserve_batch(desk: &mut Desk<'_>, items: &[SpendRequest], atomic:
 
 type Results = Vec<Result<ReservationForm, Refusal>>;
 
-/// One pass over a batch; nothing is written, and `None` comes back, while a refusal might still be swept away. What is
-/// unknown, or beyond a token's reach, is refused as an item of its own.
-fn batch_once(desk: &mut Desk<'_>, books: &mut Books, items: &[SpendRequest], atomic: bool, is_swept: bool) -> Step<Option<Results>> {
+/// Holds what nothing refuses; with `atomic` nothing is written when anything is refused. What is unknown, or beyond a
+/// token's reach, is refused as an item of its own.
+fn hold_all(desk: &mut Desk<'_>, books: &mut Books, items: &[SpendRequest], atomic: bool) -> Step<Results> {
     let mut planned = Vec::with_capacity(items.len());
     for item in items {
         planned.push(match check_reach_of_request(desk, item).and_then(|()| plan(desk, books, item)) {
@@ -137,10 +133,10 @@ fn batch_once(desk: &mut Desk<'_>, books: &mut Books, items: &[SpendRequest], at
             Err(broken @ Stop::Broken(_)) => return Err(broken),
         });
     }
-    if planned.iter().any(Result::is_err) && (atomic || !is_swept) {
+    if atomic && planned.iter().any(Result::is_err) {
         // Nothing was written yet: forgetting what was planned is all there is to take back.
         *books = Books::default();
-        return Ok(is_swept.then(|| planned.into_iter().map(|judged| judged.map(|planned| planned.form)).collect()));
+        return Ok(planned.into_iter().map(|judged| judged.map(|planned| planned.form)).collect());
     }
     let mut results = Vec::with_capacity(planned.len());
     for judged in planned {
@@ -152,22 +148,21 @@ fn batch_once(desk: &mut Desk<'_>, books: &mut Books, items: &[SpendRequest], at
             Err(refusal) => Err(refusal),
         });
     }
-    Ok(Some(results))
+    Ok(results)
 }
 
-/// A token reaches its own agent's reservations, under its mandate and for its action; management reaches all.
+/// A token reaches its own agent's reservations, under its mandate and for its action, whatever lease they are under;
+/// management reaches all.
 fn check_reach(desk: &Desk<'_>, form: &ReservationForm) -> Step<()> {
     let Some(rights) = &desk.caller.token else { return Ok(()) };
-    let is_within = rights.agent_id == form.agent_id
-        && rights.mandate_id == form.mandate_id
-        && rights.lease_id == form.lease_id
-        && rights.action == form.kind.action();
+    let is_within = rights.agent_id == form.agent_id && rights.mandate_id == form.mandate_id && rights.action == form.kind.action();
     if is_within { Ok(()) } else { Err(Refusal::NotFound(Thing::Reservation).into()) }
 }
 
-fn find(desk: &mut Desk<'_>, books: &mut Books, id: ReservationId) -> Step<Box<Governed>> {
-    let governed = reservation::find_governed(desk, books, id)?;
+fn find(desk: &Desk<'_>, books: &mut Books, id: ReservationId) -> Step<Box<Governed>> {
+    let governed = reservation::find_governed(desk, id)?;
     check_reach(desk, &governed.form)?;
+    wallet::check_live_of(desk, books, governed.form.wallet_id)?;
     Ok(governed)
 }
 
@@ -209,8 +204,8 @@ fn decided_by(form: &ReservationForm) -> Reservation {
     }
 }
 
-pub(super) fn get(desk: &mut Desk<'_>, id: ReservationId) -> Step<Done> {
-    let form = with_books(desk, |desk, books| Ok(find(desk, books, id)?.form))?;
+pub(super) fn get(desk: &Desk<'_>, id: ReservationId) -> Step<Done> {
+    let form = find(desk, &mut Books::default(), id)?.form;
     Ok(Done { keep: Keep::Nothing, ..done(form) })
 }
 

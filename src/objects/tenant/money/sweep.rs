@@ -1,18 +1,46 @@
 //! What has come due: run-out holds, leases, mandates and agents (contract README 12).
 //!
-//! Whoever needs what they hold, and whoever looks, sweeps first; the object's alarm does without anybody asking.
+//! Whoever comes for money, to look or to move it, meets what has come due before anything else; the object's alarm does
+//! without anybody asking. What a call meets it ends whole; the alarm comes again.
 
 use super::super::desk::{Desk, Step};
 use super::super::identity::record;
-use super::super::reservation;
+use super::super::{reservation, rights};
 use super::{lease, mandate, payment};
 use crate::domain::time::Timestamp;
-use crate::params;
+use crate::{params, statements};
 
-/// How much a request that looks sweeps before it does.
-const LOOK_BATCH: u64 = 500;
-/// How much a request sweeps at a time that would else be refused.
-const NEED_BATCH: u64 = 64;
+/// How much is read at a time.
+const BATCH: u64 = 500;
+
+/// Whether anything has run out by a moment, as part of a statement that has it as a parameter.
+macro_rules! is_something_due {
+    ($now:literal) => {
+        concat!(
+            "(EXISTS (SELECT 1 FROM reservation WHERE resolved_at_ms IS NULL AND expires_at_ms <= ",
+            $now,
+            ") \
+             OR EXISTS (SELECT 1 FROM lease WHERE status = 'active' AND expires_at_ms IS NOT NULL AND expires_at_ms <= ",
+            $now,
+            ") \
+             OR EXISTS (SELECT 1 FROM agent WHERE expires_at_ms <= ",
+            $now,
+            " AND expires_at_ms IS NOT NULL AND status <> 'revoked') \
+             OR EXISTS (SELECT 1 FROM mandate WHERE expires_at_ms <= ",
+            $now,
+            " AND expires_at_ms IS NOT NULL \
+             AND status IN ('active', 'suspended', 'exhausted')) \
+             OR EXISTS (SELECT 1 FROM token_use WHERE expires_at_ms <= ",
+            $now,
+            "))"
+        )
+    };
+}
+pub(in super::super) use is_something_due;
+
+statements! {
+    IS_SOMETHING_DUE = concat!("SELECT ", is_something_due!("?1"));
+}
 
 /// Ends what has run out, at most `batch` of each kind; answers how much there was.
 pub(in super::super) fn run(desk: &mut Desk<'_>, batch: u64) -> Step<u64> {
@@ -25,20 +53,24 @@ pub(in super::super) fn run(desk: &mut Desk<'_>, batch: u64) -> Step<u64> {
     Ok(agents + leases + holds + mandates + tokens)
 }
 
-/// Before somebody looks.
-pub(super) fn before_a_look(desk: &mut Desk<'_>) -> Step<()> {
+/// Ends all that has run out; what was read with the caller is read anew, and a token that died of it is dead.
+pub(in super::super) fn meet(desk: &mut Desk<'_>) -> Step<()> {
+    while run(desk, BATCH)? >= BATCH {}
     desk.token_mandate.take();
-    run(desk, LOOK_BATCH).map(drop)
+    desk.token_agent.take();
+    rights::check_anew(desk)
 }
 
-/// Before somebody is refused: answers whether anything has changed.
-pub(in super::super) fn before_a_refusal(desk: &mut Desk<'_>) -> Step<bool> {
-    Ok(lease::expire_due(desk, NEED_BATCH)? + reservation::expire_due(desk, NEED_BATCH)? > 0)
+/// The same for who was not told with the caller whether anything has run out.
+pub(in super::super) fn meet_if_due(desk: &mut Desk<'_>) -> Step<()> {
+    let row = desk.sql.first(IS_SOMETHING_DUE, params![desk.now.as_ms()])?;
+    if row.is_some_and(|row| row.unsigned(0) == Ok(1)) { meet(desk) } else { Ok(()) }
 }
 
-/// The holds that have just been made due.
+/// The holds that have just been made due, all of them.
 pub(super) fn holds(desk: &mut Desk<'_>) -> Step<()> {
-    reservation::expire_due(desk, LOOK_BATCH).map(drop)
+    while reservation::expire_due(desk, BATCH)? >= BATCH {}
+    Ok(())
 }
 
 /// The earliest of what will come due.

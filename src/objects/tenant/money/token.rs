@@ -3,6 +3,7 @@
 
 use super::super::desk::{Desk, Done, Step};
 use super::super::refusal::{Refusal, Thing};
+use super::super::wallet;
 use super::books::Books;
 use super::command::TokenTerms;
 use super::control;
@@ -20,7 +21,8 @@ pub(super) fn grant(desk: &mut Desk<'_>, terms: &TokenTerms) -> Step<Done> {
     let mut books = Books::default();
     let refuse = |reason: Reason| Err(MoneyRefusal::Spend { reason, requested: Micros::ZERO, payment_id: None }.into());
     let agent = books.agent_status(desk, terms.agent_id)?;
-    let mandate = books.mandate(desk, terms.mandate_id)?.mandate.clone();
+    let entry = books.mandate(desk, terms.mandate_id)?;
+    let (mandate, wallet_id) = (entry.mandate.clone(), entry.wallet);
     let lease = terms.lease_id.map(|id| books.lease(desk, id).cloned()).transpose()?;
     let (agent_id, mandate_id) = (terms.agent_id, terms.mandate_id);
     match &lease {
@@ -30,6 +32,7 @@ pub(super) fn grant(desk: &mut Desk<'_>, terms: &TokenTerms) -> Step<Done> {
         None if mandate.agent_id != agent_id => return Err(Refusal::NotFound(Thing::Mandate).into()),
         Some(_) | None => {}
     }
+    wallet::check_live_of(desk, &mut books, lease.as_ref().map_or(wallet_id, |lease| lease.wallet))?;
     if agent != AgentStatus::Active {
         return refuse(Reason::AgentNotActive);
     }

@@ -52,13 +52,15 @@ pub enum ProofCommand {
         agent_id: AgentId,
         statement: Statement,
     },
+    /// Also for a session, of its own agent.
     GetReceipt {
         receipt_id: ReceiptId,
     },
+    /// Also for a session, of its own agent.
     VerifyReceipt {
         receipt_id: ReceiptId,
     },
-    /// Newest first, `offset` left out.
+    /// Newest first, `offset` left out. Also for a session of that agent.
     ListReceipts {
         agent_id: AgentId,
         limit: u64,
@@ -102,7 +104,14 @@ impl ProofCommand {
 
     /// Whether a caller with a session may give it; that it is about its own agent is decided there.
     pub const fn is_for_sessions(&self) -> bool {
-        matches!(self, Self::CheckGuardrails { .. } | Self::IssueReceipt { .. })
+        matches!(
+            self,
+            Self::CheckGuardrails { .. }
+                | Self::IssueReceipt { .. }
+                | Self::GetReceipt { .. }
+                | Self::VerifyReceipt { .. }
+                | Self::ListReceipts { .. }
+        )
     }
 
     /// Whether a refresh token is what it takes.

@@ -55,17 +55,17 @@ fn check_active(status: AgentStatus) -> Step<()> {
     if status == AgentStatus::Active { Ok(()) } else { Err(Refusal::TargetAgentNotActive.into()) }
 }
 
-/// The giver may act and holds what it gives; answers its own scopes.
-fn check_giver(desk: &Desk<'_>, giver: AgentId, given: &Scopes) -> Step<Scopes> {
-    let (status, mut lineage) = agent::read_standing(desk, giver)?;
+/// The giver may act and holds what it gives; answers its own scopes, and after them those of the agents it comes from.
+fn check_giver(desk: &Desk<'_>, giver: AgentId, given: &Scopes) -> Step<Vec<Scopes>> {
+    let (status, lineage) = agent::read_standing(desk, giver)?;
     check_active(status)?;
-    let parents = lineage.split_off(1);
-    let own = lineage.pop().ok_or(SqlError::Shape("no scopes"))?;
-    if given.is_held_by(&own, &parents) { Ok(own) } else { Err(ProofRefusal::ScopeNotHeld.into()) }
+    let (own, parents) = lineage.split_first().ok_or(SqlError::Shape("no scopes"))?;
+    if given.is_held_by(own, parents) { Ok(lineage) } else { Err(ProofRefusal::ScopeNotHeld.into()) }
 }
 
 /// Makes the receiver the giver's child. It keeps of its own scopes what the giver's cover and gets those offered; all
-/// below it move along, each cut to what its parent then holds. Denials are inherited where scopes are judged.
+/// below it move along, each cut to what its parent then holds. Denials are inherited where scopes are judged; those of the
+/// agents it came from until now become its own, or whom they bind could shed them under another parent.
 pub(super) fn accept(desk: &mut Desk<'_>, id: DelegationId) -> Step<Done> {
     let Stored { from, to, form } = find(desk, id)?;
     match form.status {
@@ -74,20 +74,26 @@ pub(super) fn accept(desk: &mut Desk<'_>, id: DelegationId) -> Step<Done> {
         DelegationStatus::Offered => {}
     }
     let givers = check_giver(desk, from, &form.scopes)?;
-    check_active(agent::read_standing(desk, to)?.0)?;
+    let (status, receivers) = agent::read_standing(desk, to)?;
+    check_active(status)?;
+    let left_behind = receivers.get(1..).unwrap_or_default();
     let below = list_below(desk, to)?;
     let levels_below = below.last().map_or(0, |(_, _, level, _)| *level);
     let depth = place_under(read_depth(desk, from)?, levels_below, stands_below(desk, from, to)?).map_err(ProofRefusal::from)?;
-    let too_many = |_| ProofRefusal::ScopeNotHeld;
     let mut placed: BTreeMap<AgentId, Scopes> = BTreeMap::new();
+    let mut writes = Vec::with_capacity(below.len());
     for (agent_id, parent, level, own) in below {
         let scopes = match parent.filter(|_| level > 0).and_then(|parent| placed.get(&parent)) {
-            Some(above) => own.cut_to(above).map_err(too_many)?,
-            None => own.cut_to(&givers).and_then(|kept| kept.joined_with(&form.scopes)).map_err(too_many)?,
-        };
-        let written = serde_json::to_string(&scopes)?;
-        desk.sql.run(PLACE, params![agent_id.to_string(), depth + level, written, desk.now.as_ms()])?;
+            Some(above) => own.cut_to(above),
+            None => own.moved_under(&givers, &form.scopes, left_behind),
+        }
+        .map_err(|_| ProofRefusal::ScopeNotHeld)?;
+        writes.push(params![agent_id.to_string(), depth + level, serde_json::to_string(&scopes)?, desk.now.as_ms()].to_vec());
         placed.insert(agent_id, scopes);
+    }
+    // From here on nothing is refused: a refusal would leave standing what was written before it.
+    for values in &writes {
+        desk.sql.run(PLACE, values)?;
     }
     desk.sql.run(SET_PARENT, params![to.to_string(), from.to_string()])?;
     desk.sql.run(ACCEPT, params![id.to_string(), desk.now.as_ms()])?;

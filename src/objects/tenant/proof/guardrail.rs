@@ -12,11 +12,14 @@ use crate::objects::sql::SqlError;
 use crate::{params, statements};
 
 statements! {
-    /// A mandate of the agent, or a lease, that is active and whose actions (none listed: all) include this one.
+    /// A mandate of the agent, or a lease, that is active and whose actions (none listed: all) include this one; what is
+    /// leased can be spent only while its mandate can, and while the time of none of those it is from is over.
     IS_MANDATED = "SELECT EXISTS (SELECT 1 FROM mandate WHERE agent_id = ?1 AND status = 'active'
             AND (expires_at_ms IS NULL OR expires_at_ms > ?2) AND (actions = '[]' OR instr(actions, ?3) > 0))
-        OR EXISTS (SELECT 1 FROM lease WHERE child_agent_id = ?1 AND status = 'active'
-            AND (expires_at_ms IS NULL OR expires_at_ms > ?2) AND (actions = '[]' OR instr(actions, ?3) > 0))";
+        OR EXISTS (SELECT 1 FROM lease l JOIN mandate m ON m.id = l.mandate_id WHERE l.child_agent_id = +?1
+            AND l.status = 'active' AND (l.expires_at_ms IS NULL OR l.expires_at_ms > +?2) AND (l.actions = '[]' OR instr(l.actions, +?3) > 0)
+            AND m.status = 'active' AND (m.expires_at_ms IS NULL OR m.expires_at_ms > +?2) AND (m.actions = '[]' OR instr(m.actions, +?3) > 0)
+            AND NOT EXISTS (SELECT 1 FROM agent a WHERE a.id IN (m.agent_id, l.parent_agent_id) AND a.expires_at_ms <= +?2))";
 }
 
 /// Judges an action; a session asks for its own agent, within its own scopes.

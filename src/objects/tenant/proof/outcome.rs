@@ -33,6 +33,11 @@ pub enum ProofOutcome {
         receipts: Vec<ReceiptForm>,
         total: u64,
     },
+    /// What became of verifying a receipt whose envelope does not read any more: its signature is not over that.
+    DamageVerified {
+        chain_verified: bool,
+        transparency_verified: bool,
+    },
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -7,6 +7,7 @@ use super::super::money::column::Columns;
 use super::super::refusal::{Refusal, Thing};
 use super::check_own;
 use super::outcome::{ProofOutcome, ReceiptVerified};
+use super::refusal::ProofRefusal;
 use super::shown;
 use crate::crypto::ed25519::PublicKey;
 use crate::crypto::{jcs, mac};
@@ -27,10 +28,10 @@ statements! {
     READ_LAST = "SELECT log_index, chain_hash FROM receipt ORDER BY log_index DESC LIMIT 1";
     WRITE = "INSERT INTO receipt (log_index, id, agent_id, key_id, envelope, signature, chain_hash, created_at_ms, audit_seq)
         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
-    READ = "SELECT log_index, agent_id, key_id, envelope, signature, chain_hash, created_at_ms, audit_seq FROM receipt WHERE id = ?1";
+    READ = "SELECT log_index, agent_id, key_id, envelope, signature, chain_hash, audit_seq FROM receipt WHERE id = ?1";
     READ_CHAIN_HASH = "SELECT chain_hash FROM receipt WHERE log_index = ?1";
     IS_ANCHORED = "SELECT 1 FROM audit WHERE seq = ?1 AND action = 'receipt.issued' AND object = ?2";
-    LIST = "SELECT log_index, agent_id, key_id, envelope, signature, chain_hash, created_at_ms, audit_seq FROM receipt
+    LIST = "SELECT log_index, agent_id, key_id, envelope, signature, chain_hash, audit_seq FROM receipt
         WHERE agent_id = +?1 ORDER BY log_index DESC LIMIT +?2 OFFSET +?3";
     COUNT = "SELECT count(*) FROM receipt WHERE agent_id = ?1";
     COUNT_LATEST = "SELECT count(*) FROM (SELECT created_at_ms FROM receipt WHERE agent_id = +?1 ORDER BY log_index DESC LIMIT +?3)
@@ -43,8 +44,9 @@ struct Stored {
     key_id: KeyId,
     envelope: String,
     signature: Vec<u8>,
+    chain_hash: Digest,
+    log_index: u64,
     audit_seq: u64,
-    form: ReceiptForm,
 }
 
 /// Signs what the agent states and links it to the receipt before it.
@@ -92,7 +94,8 @@ pub(super) fn issue(desk: &mut Desk<'_>, agent_id: AgentId, statement: &Statemen
             audit_seq,
         ],
     )?;
-    Ok(ProofOutcome::Receipt(Box::new(find(desk, receipt_id)?.form)).into())
+    let form = find(desk, receipt_id)?.shown().ok_or(SqlError::Shape("an envelope does not read"))?;
+    Ok(ProofOutcome::Receipt(Box::new(form)).into())
 }
 
 /// The object of the audit entry that anchors a receipt.
@@ -100,36 +103,48 @@ fn anchor(id: ReceiptId, chain_hash: &Digest) -> String {
     format!("{id}:{chain_hash}")
 }
 
-/// One receipt.
+/// One receipt; with a session, one of its agent.
 pub(super) fn get(desk: &Desk<'_>, id: ReceiptId) -> Step<Done> {
-    Ok(shown(ProofOutcome::Receipt(Box::new(find(desk, id)?.form))))
+    let form = find_own(desk, id)?.shown().ok_or(ProofRefusal::ReceiptDamaged)?;
+    Ok(shown(ProofOutcome::Receipt(Box::new(form))))
 }
 
-/// Verifies a receipt against its agent's keys, the receipt before it and the audit chain.
+/// Verifies a receipt against its agent's keys, the receipt before it and the audit chain. It is judged by the text that
+/// stands there, whether or not that still reads.
 pub(super) fn verify(desk: &Desk<'_>, id: ReceiptId) -> Step<Done> {
-    let Stored { agent_id, key_id, envelope, signature, audit_seq, form } = find(desk, id)?;
-    let key = agent_key::read_verifying(desk, agent_id, key_id)?;
-    let signature_verified =
-        PublicKey::from_bytes(&key.public_key).is_some_and(|public_key| public_key.verifies(envelope.as_bytes(), &signature));
-    let previous = match form.log_index.checked_sub(1) {
+    let stored = find_own(desk, id)?;
+    let Stored { agent_id, key_id, envelope, signature, chain_hash, log_index, audit_seq } = &stored;
+    let key = agent_key::find_verifying(desk, *agent_id, *key_id)?;
+    let public_key = key.as_ref().and_then(|key| PublicKey::from_bytes(&key.public_key));
+    let signature_verified = public_key.is_some_and(|public_key| public_key.verifies(envelope.as_bytes(), signature));
+    let previous = match log_index.checked_sub(1) {
         None => Some(Digest::ZERO),
         Some(index) => desk.sql.first(READ_CHAIN_HASH, params![index])?.map(|row| read_digest(&row, 0)).transpose()?,
     };
-    let chain_verified = previous.is_some_and(|hash| Digest::of(&[hash.as_bytes(), envelope.as_bytes()]) == form.chain_hash);
-    let transparency_verified = desk.sql.first(IS_ANCHORED, params![audit_seq, anchor(id, &form.chain_hash)])?.is_some();
-    let is_revoked = agent::read_standing(desk, agent_id)?.0 == AgentStatus::Revoked;
-    let verdict = Verdict::of(signature_verified, form.created_at, &key.times, is_revoked);
-    let verified = ReceiptVerified { receipt: form, verdict, signature_verified, chain_verified, transparency_verified };
+    let chain_verified = previous.is_some_and(|hash| Digest::of(&[hash.as_bytes(), envelope.as_bytes()]) == *chain_hash);
+    let transparency_verified = desk.sql.first(IS_ANCHORED, params![*audit_seq, anchor(id, chain_hash)])?.is_some();
+    let is_revoked = agent::read_standing(desk, *agent_id)?.0 == AgentStatus::Revoked;
+    let Some(receipt) = stored.shown() else {
+        return Ok(shown(ProofOutcome::DamageVerified { chain_verified, transparency_verified }));
+    };
+    let verdict = match key {
+        Some(key) => Verdict::of(signature_verified, receipt.created_at, &key.times, is_revoked),
+        None => Verdict::InvalidSignature,
+    };
+    let verified = ReceiptVerified { receipt, verdict, signature_verified, chain_verified, transparency_verified };
     Ok(shown(ProofOutcome::ReceiptVerified(Box::new(verified))))
 }
 
-/// An agent's receipts, newest first, and how many there are in all.
+/// An agent's receipts, newest first, and how many there are in all. One whose envelope does not read is counted and not
+/// shown: verifying tells of it.
 pub(super) fn list(desk: &Desk<'_>, agent_id: AgentId, limit: u64, offset: u64) -> Step<Done> {
+    check_own(desk, agent_id)?;
     agent::read_standing(desk, agent_id)?;
     let id = agent_id.to_string();
     let rows = desk.sql.run(LIST, params![id.as_str(), limit, offset])?;
     let total = desk.sql.first(COUNT, params![id])?.ok_or(SqlError::Shape("no count"))?.unsigned(0)?;
-    let receipts = rows.iter().map(|row| Ok(read(row)?.form)).collect::<Result<_, SqlError>>()?;
+    let stored = rows.iter().map(read).collect::<Result<Vec<_>, SqlError>>()?;
+    let receipts = stored.iter().filter_map(Stored::shown).collect();
     Ok(shown(ProofOutcome::Receipts { receipts, total }))
 }
 
@@ -144,34 +159,53 @@ fn find(desk: &Desk<'_>, id: ReceiptId) -> Step<Stored> {
     Ok(read(&row)?)
 }
 
+/// Another agent's is not there for who comes in the name of one.
+fn find_own(desk: &Desk<'_>, id: ReceiptId) -> Step<Stored> {
+    let stored = find(desk, id)?;
+    check_own(desk, stored.agent_id).map_err(|_| Refusal::NotFound(Thing::Receipt))?;
+    Ok(stored)
+}
+
 fn read_digest(row: &Row, column: usize) -> Result<Digest, SqlError> {
     Digest::from_slice(row.blob(column)?).ok_or(SqlError::Shape("not a digest"))
 }
 
-/// What is shown comes from the envelope that was signed.
 fn read(row: &Row) -> Result<Stored, SqlError> {
     let mut column = Columns::of(row);
     let log_index = column.number()?;
     let (agent_id, key_id) = (column.id(AgentId::parse)?, column.id(KeyId::parse)?);
-    let text = column.text()?;
-    let envelope: SigningEnvelope = serde_json::from_str(&text).map_err(|_| SqlError::Shape("not an envelope"))?;
-    let (signature, created_at) = (row.blob(4)?.to_vec(), Timestamp::from_ms(row.unsigned(6)?));
-    let form = ReceiptForm {
-        receipt_id: envelope.receipt_id,
-        agent_id: envelope.agent_id.clone(),
-        receipt_type: envelope.receipt_type,
-        action: envelope.action.clone(),
-        purpose: envelope.purpose.clone(),
-        status: ReceiptStatus::Valid,
-        metadata: envelope.metadata.clone(),
-        inputs_hash: envelope.inputs_hash.clone(),
-        outputs_hash: envelope.outputs_hash.clone(),
-        created_at,
-        issued_at: created_at,
-        signature: mac::to_base64url(&signature),
-        signing_envelope: envelope,
+    Ok(Stored {
+        agent_id,
+        key_id,
+        envelope: column.text()?,
+        signature: row.blob(4)?.to_vec(),
         chain_hash: read_digest(row, 5)?,
         log_index,
-    };
-    Ok(Stored { agent_id, key_id, envelope: text, signature, audit_seq: row.unsigned(7)?, form })
+        audit_seq: row.unsigned(6)?,
+    })
+}
+
+impl Stored {
+    /// The receipt as it is shown, which is what its envelope says: that was signed. `None` when it does not read.
+    fn shown(&self) -> Option<ReceiptForm> {
+        let envelope: SigningEnvelope = serde_json::from_str(&self.envelope).ok()?;
+        let created_at = Timestamp::parse(&envelope.created_at).ok()?;
+        Some(ReceiptForm {
+            receipt_id: envelope.receipt_id,
+            agent_id: envelope.agent_id.clone(),
+            receipt_type: envelope.receipt_type,
+            action: envelope.action.clone(),
+            purpose: envelope.purpose.clone(),
+            status: ReceiptStatus::Valid,
+            metadata: envelope.metadata.clone(),
+            inputs_hash: envelope.inputs_hash.clone(),
+            outputs_hash: envelope.outputs_hash.clone(),
+            created_at,
+            issued_at: created_at,
+            signature: mac::to_base64url(&self.signature),
+            signing_envelope: envelope,
+            chain_hash: self.chain_hash,
+            log_index: self.log_index,
+        })
+    }
 }

@@ -20,6 +20,8 @@ pub enum ProofRefusal {
     DelegationCycle,
     /// 409.
     DelegationExpired,
+    /// 500. The envelope that was signed does not read any more; verifying tells.
+    ReceiptDamaged,
 }
 
 impl From<PlaceError> for ProofRefusal {

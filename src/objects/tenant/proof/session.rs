@@ -51,13 +51,14 @@ statements! {
     DROP_SECRETS = "DELETE FROM agent_session_secret WHERE session_seq = ?1";
     LIST = concat!("SELECT ", columns!(), " FROM agent_session s WHERE ", matching!(), " ORDER BY s.seq DESC LIMIT +?4 OFFSET +?5");
     COUNT = concat!("SELECT count(*) FROM agent_session s WHERE ", matching!());
-    LIST_LIVING = "SELECT seq FROM agent_session WHERE agent_id = ?1 AND ended_at_ms IS NULL AND expires_at_ms > ?2";
+    LIST_LIVING = "SELECT seq, id FROM agent_session WHERE agent_id = ?1 AND ended_at_ms IS NULL AND expires_at_ms > ?2";
     PURGE = "DELETE FROM agent_session WHERE seq IN
         (SELECT seq FROM agent_session WHERE expires_at_ms <= ?1 ORDER BY expires_at_ms LIMIT +?2) RETURNING 1";
     READ_OLDEST = "SELECT min(expires_at_ms) FROM agent_session";
 }
 
-/// Opens a session with the scopes asked for, which the agent holds, and with every denial the agent is under.
+/// Opens a session with the scopes asked for, which the agent holds. It names every denial the agent is under if there is
+/// room for them; they hold in any case, for what a session may do is judged by its agent too.
 pub(super) fn open(desk: &mut Desk<'_>, draft: &SessionDraft) -> Step<Done> {
     let (status, lineage) = agent::read_standing(desk, draft.agent_id)?;
     if status != AgentStatus::Active {
@@ -68,8 +69,8 @@ pub(super) fn open(desk: &mut Desk<'_>, draft: &SessionDraft) -> Step<Done> {
         return Err(ProofRefusal::ScopeNotHeld.into());
     }
     let asked = draft.scopes.as_ref().unwrap_or(own).clone();
-    let scopes = lineage.iter().try_fold(asked, |scopes: Scopes, holder| scopes.inheriting_denials(holder));
-    let scopes = scopes.map_err(|_| ProofRefusal::ScopeNotHeld)?;
+    let with_denials = lineage.iter().try_fold(asked.clone(), |scopes: Scopes, holder| scopes.inheriting_denials(holder));
+    let scopes = with_denials.unwrap_or(asked);
     let id = AgentSessionId::new(desk.caller.tenant_uuid, desk.entropy);
     let seq = desk.record(Action::SessionOpened, &id.to_string(), None, &())?;
     let expires_at = desk.now.plus_s(draft.ttl_s);
@@ -161,6 +162,7 @@ pub(in super::super) fn end_those_of_agent(desk: &mut Desk<'_>, agent_id: AgentI
         let seq = row.unsigned(0)?;
         desk.sql.run(END, params![seq, desk.now.as_ms(), "the agent is revoked"])?;
         desk.sql.run(DROP_SECRETS, params![seq])?;
+        desk.record(Action::SessionTerminated, row.text(1)?, None, &())?;
     }
     Ok(())
 }

@@ -12,9 +12,8 @@ use super::super::meter;
 use super::super::state::{Reservation, State, Status, entry};
 use super::state::{Governed, is_due};
 
-/// How much a request sweeps before it looks, and how much at a time before it is refused.
-pub const LOOK_BATCH: usize = 500;
-pub const NEED_BATCH: usize = 64;
+/// How much is swept at a time.
+const BATCH: usize = 500;
 
 fn moved(action: &'static str, object: impl ToString, from: String, to: String, amount: u64) -> Expected {
     Expected { action, actor: None, object: Some(object.to_string()), transfer: Some((from, to, amount)) }
@@ -109,6 +108,7 @@ fn notice_exhaustion(state: &mut State, governed: &Governed, entries: &mut Vec<E
     let mandate = state.mandates.get_mut(&governed.mandate).expect("a mandate");
     if mandate.status == MandateStatus::Active && mandate.total.is_some_and(|total| spent >= total) {
         mandate.status = MandateStatus::Exhausted;
+        mandate.version += 1;
         entries.push(entry("mandate.exhausted", Some(governed.mandate.to_string())));
     }
     let mut at = governed.lease;
@@ -123,30 +123,20 @@ fn notice_exhaustion(state: &mut State, governed: &Governed, entries: &mut Vec<E
     }
 }
 
-/// Meets a reservation under a mandate: one that has run out, or whose lease has, is ended now.
-pub fn meet(state: &mut State, now: Timestamp, id: ReservationId, entries: &mut Vec<Expected>) -> Option<(Reservation, Governed)> {
+/// A reservation under a mandate.
+pub fn find(state: &State, id: ReservationId) -> Option<(Reservation, Governed)> {
     let reservation = state.reservations.get(&id)?;
-    let governed = reservation.governed.clone()?;
-    let lease_is_over = governed
-        .lease
-        .map(|id| &state.leases[&id])
-        .is_some_and(|lease| lease.status == LeaseStatus::Active && is_due(lease.terms.expires_at, now));
-    if reservation.is_due(now) {
-        give_back(state, id, reservation.ends_as, entries);
-    } else if reservation.status.is_open() && lease_is_over {
-        give_back(state, id, Status::Released, entries);
-    }
-    Some((state.reservations[&id].clone(), governed))
+    Some((reservation.clone(), reservation.governed.clone()?))
 }
 
-/// Makes open holds due at once, to end as released.
-fn end_those(state: &mut State, now: Timestamp, which: impl Fn(&State, &Governed) -> bool) {
-    let open = state.reservations.iter().filter(|(_, one)| one.status.is_open());
+/// Makes open holds end at that moment, as released; those that had run out before ended as what they were.
+fn end_those(state: &mut State, at: Timestamp, which: impl Fn(&State, &Governed) -> bool) {
+    let open = state.reservations.iter().filter(|(_, one)| one.status.is_open() && one.expires_at >= at);
     let ids: Vec<_> =
         open.filter(|(_, one)| one.governed.as_ref().is_some_and(|governed| which(state, governed))).map(|(id, _)| *id).collect();
     for id in ids {
         let reservation = state.reservations.get_mut(&id).expect("a reservation");
-        reservation.expires_at = reservation.expires_at.min(now);
+        reservation.expires_at = at;
         reservation.ends_as = Status::Released;
     }
 }
@@ -161,10 +151,11 @@ pub fn expire_holds(state: &mut State, now: Timestamp, batch: usize, entries: &m
     due.len().min(batch)
 }
 
-/// Ends a lease and all below it, their holds first.
-pub fn end_lease(state: &mut State, now: Timestamp, root: LeaseId, status: LeaseStatus, entries: &mut Vec<Expected>) {
-    end_those(state, now, |state, governed| governed.lease.is_some_and(|lease| state.is_below(lease, root)));
-    expire_holds(state, now, LOOK_BATCH, entries);
+/// Ends a lease and all below it as of that moment, their holds first.
+pub fn end_lease(state: &mut State, times: (Timestamp, Timestamp), root: LeaseId, status: LeaseStatus, entries: &mut Vec<Expected>) {
+    let (now, at) = times;
+    end_those(state, at, |state, governed| governed.lease.is_some_and(|lease| state.is_below(lease, root)));
+    expire_all_holds(state, now, entries);
     let mut below: Vec<_> =
         state.leases.iter().filter(|(id, one)| one.status == LeaseStatus::Active && state.is_below(**id, root)).collect();
     below.sort_by_key(|(_, lease)| std::cmp::Reverse(lease.depth));
@@ -206,9 +197,9 @@ pub fn expire_leases(state: &mut State, now: Timestamp, batch: usize, entries: &
     let due = state.leases.iter().filter(|(_, one)| one.status == LeaseStatus::Active && is_due(one.terms.expires_at, now));
     let mut due: Vec<_> = due.map(|(id, lease)| (lease.terms.expires_at, *id)).collect();
     due.sort_unstable();
-    for (_, id) in due.iter().take(batch) {
+    for (at, id) in due.iter().take(batch) {
         if is_open_lease(state, *id) {
-            end_lease(state, now, *id, LeaseStatus::Expired, entries);
+            end_lease(state, (now, at.unwrap_or(now)), *id, LeaseStatus::Expired, entries);
         }
     }
     due.len().min(batch)
@@ -220,16 +211,16 @@ fn expire_mandates(state: &mut State, now: Timestamp, batch: usize, entries: &mu
     let mut due: Vec<_> = due.map(|(id, mandate)| (mandate.terms.expires_at, *id)).collect();
     due.sort_unstable();
     for (_, id) in due.iter().take(batch) {
-        set_mandate_status(state, *id, MandateStatus::Expired, "mandate.expired", entries);
+        set_mandate_status(state, *id, MandateStatus::Expired);
+        entries.push(entry("mandate.expired", Some(id.to_string())));
     }
     due.len().min(batch)
 }
 
-fn set_mandate_status(state: &mut State, id: MandateId, status: MandateStatus, action: &'static str, entries: &mut Vec<Expected>) {
+fn set_mandate_status(state: &mut State, id: MandateId, status: MandateStatus) {
     let mandate = state.mandates.get_mut(&id).expect("a mandate");
     mandate.status = status;
     mandate.version += 1;
-    entries.push(entry(action, Some(id.to_string())));
 }
 
 /// Ends what has run out, at most `batch` of each kind; answers how much there was.
@@ -246,9 +237,13 @@ pub fn sweep(state: &mut State, now: Timestamp, batch: usize, entries: &mut Vec<
     leases + holds + mandates + over.len()
 }
 
-/// Sweeps before a refusal; answers whether there was anything.
-pub fn sweep_for_need(state: &mut State, now: Timestamp, entries: &mut Vec<Expected>) -> bool {
-    expire_leases(state, now, NEED_BATCH, entries) + expire_holds(state, now, NEED_BATCH, entries) > 0
+/// Ends all that has run out, for whoever comes for money.
+pub fn sweep_all(state: &mut State, now: Timestamp, entries: &mut Vec<Expected>) {
+    while sweep(state, now, BATCH, entries) >= BATCH {}
+}
+
+fn expire_all_holds(state: &mut State, now: Timestamp, entries: &mut Vec<Expected>) {
+    while expire_holds(state, now, BATCH, entries) >= BATCH {}
 }
 
 /// What hung on a mandate that is revoked.
@@ -257,29 +252,30 @@ pub fn wind_up(state: &mut State, now: Timestamp, id: MandateId, entries: &mut V
     let roots: Vec<_> = state.leases.iter().filter(|(_, one)| one.mandate == id && one.parent.is_none()).map(|(id, _)| *id).collect();
     for root in roots {
         if is_open_lease(state, root) {
-            end_lease(state, now, root, LeaseStatus::Revoked, entries);
+            end_lease(state, (now, now), root, LeaseStatus::Revoked, entries);
         }
     }
-    expire_holds(state, now, LOOK_BATCH, entries);
+    expire_all_holds(state, now, entries);
 }
 
 /// An agent's end: its holds released, its leases and mandates revoked with all below.
 pub fn end_agent(state: &mut State, now: Timestamp, agent: AgentId, entries: &mut Vec<Expected>) {
     end_those(state, now, |_, governed| governed.agent == agent);
-    expire_holds(state, now, LOOK_BATCH, entries);
+    expire_all_holds(state, now, entries);
     let theirs = state.leases.iter().filter(|(_, one)| one.child_agent == agent || one.parent_agent == agent);
     let mut theirs: Vec<_> = theirs.map(|(id, lease)| (lease.depth, *id)).collect();
     theirs.sort_unstable();
     for (_, id) in theirs {
         if is_open_lease(state, id) {
-            end_lease(state, now, id, LeaseStatus::Revoked, entries);
+            end_lease(state, (now, now), id, LeaseStatus::Revoked, entries);
         }
     }
     let mandates: Vec<_> = state.mandates.iter().filter(|(_, one)| one.agent == agent).map(|(id, _)| *id).collect();
     for id in mandates {
         if state.mandates[&id].status != MandateStatus::Revoked {
-            set_mandate_status(state, id, MandateStatus::Revoked, "mandate.revoked", entries);
+            set_mandate_status(state, id, MandateStatus::Revoked);
             wind_up(state, now, id, entries);
+            entries.push(entry("mandate.revoked", Some(id.to_string())));
         }
     }
 }

@@ -97,7 +97,7 @@ fn want_of_money(case: &Case<'_>, lender: &Lender, amount: u64) -> Option<Reason
     (available < amount).then_some(Reason::InsufficientFunds { available: micros(available) })
 }
 
-/// Why not; `Ok(Some)` might yet be swept away.
+/// Why not.
 fn refuses(case: &Case<'_>, lender: &Lender, request: &LeaseRequest) -> Result<Option<Reason>, Refusal> {
     let state = &case.state;
     if let Some(rights) = token_of(case.call) {
@@ -130,14 +130,10 @@ fn refuses(case: &Case<'_>, lender: &Lender, request: &LeaseRequest) -> Result<O
 
 pub fn grant(case: &mut Case<'_>, request: &LeaseRequest) -> Run {
     check_running(case.state)?;
-    let lender = loop {
-        let lender = find_lender(case, request.source)?;
-        match refuses(case, &lender, request)? {
-            None => break lender,
-            Some(_) if hold::sweep_for_need(case.state, case.now, case.entries) => {}
-            Some(reason) => return refuse(MoneyRefusal::Spend { reason, requested: request.amount, payment_id: None }),
-        }
-    };
+    let lender = find_lender(case, request.source)?;
+    if let Some(reason) = refuses(case, &lender, request)? {
+        return refuse(MoneyRefusal::Spend { reason, requested: request.amount, payment_id: None });
+    }
     let Some(MoneyOutcome::Lease(form)) = outcome_of(case.reply) else { return wrong(case.reply, "a lease") };
     let (state, amount) = (&mut *case.state, request.amount.get());
     let wallet = state.paying_wallet(lender.mandate, lender.lease);
@@ -195,33 +191,19 @@ fn find<'a>(case: &'a Case<'_>, id: LeaseId) -> Result<&'a Lease, Refusal> {
     case.state.leases.get(&id).ok_or(Refusal::NotFound(Thing::Lease))
 }
 
-/// Whether a lease had run out and has now been ended for it.
-fn ended_by_time(case: &mut Case<'_>, id: LeaseId) -> Result<bool, Refusal> {
-    let lease = find(case, id)?;
-    let is_over = lease.status == LeaseStatus::Active && !lease.is_active(case.now);
-    if is_over {
-        hold::end_lease(case.state, case.now, id, LeaseStatus::Expired, case.entries);
-    }
-    Ok(is_over)
-}
-
 pub fn release(case: &mut Case<'_>, id: LeaseId) -> Run {
-    if !ended_by_time(case, id)? {
-        while find(case, id)?.status == LeaseStatus::Active {
-            let has_children = case.state.leases.values().any(|one| one.parent == Some(id) && one.status == LeaseStatus::Active);
-            if !has_children {
-                hold::close_lease(case.state, id, LeaseStatus::Released, case.entries);
-            } else if !hold::sweep_for_need(case.state, case.now, case.entries) {
-                return refuse(MoneyRefusal::LeaseHasChildren);
-            }
+    if find(case, id)?.status == LeaseStatus::Active {
+        if case.state.leases.values().any(|one| one.parent == Some(id) && one.status == LeaseStatus::Active) {
+            return refuse(MoneyRefusal::LeaseHasChildren);
         }
+        hold::close_lease(case.state, id, LeaseStatus::Released, case.entries);
     }
     check_reply(case, id)
 }
 
 pub fn revoke(case: &mut Case<'_>, id: LeaseId) -> Run {
-    if !ended_by_time(case, id)? && find(case, id)?.status == LeaseStatus::Active {
-        hold::end_lease(case.state, case.now, id, LeaseStatus::Revoked, case.entries);
+    if find(case, id)?.status == LeaseStatus::Active {
+        hold::end_lease(case.state, (case.now, case.now), id, LeaseStatus::Revoked, case.entries);
     }
     check_reply(case, id)
 }

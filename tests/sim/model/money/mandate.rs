@@ -49,7 +49,7 @@ pub fn create(case: &mut Case<'_>, agent: AgentId, draft: &MandateDraft) -> Run 
     let Some(MoneyOutcome::Mandate(form)) = outcome_of(case.reply) else { return wrong(case.reply, "a mandate") };
     let mut mandate = Mandate {
         agent,
-        status: MandateStatus::Active,
+        status: if draft.total == Some(Micros::ZERO) { MandateStatus::Exhausted } else { MandateStatus::Active },
         version: 1,
         terms: Terms::default(),
         daily: None,
@@ -74,6 +74,7 @@ pub fn put(
     asked: Option<MandateStatus>,
     draft: &MandateDraft,
 ) -> Run {
+    check_wallet(case, draft)?;
     let mandate = case.state.mandates.get(&id).ok_or(Refusal::NotFound(Thing::Mandate))?.clone();
     if mandate.version != version {
         return refuse(MoneyRefusal::VersionMismatch { version: mandate.version });
@@ -84,12 +85,9 @@ pub fn put(
     if mandate.status == MandateStatus::Revoked {
         return refuse(MoneyRefusal::MandateRevoked);
     }
-    while let Some(limit) = below_usage(case, id, draft) {
-        if !hold::sweep_for_need(case.state, case.now, case.entries) {
-            return refuse(MoneyRefusal::LimitBelowUsage { limit });
-        }
+    if let Some(limit) = below_usage(case, id, draft) {
+        return refuse(MoneyRefusal::LimitBelowUsage { limit });
     }
-    check_wallet(case, draft)?;
     let spent = case.state.usage(id, case.now).total.spent;
     let status = match asked.unwrap_or(mandate.status) {
         kept @ (MandateStatus::Revoked | MandateStatus::Suspended) => kept,
@@ -102,10 +100,10 @@ pub fn put(
     mandate.version += 1;
     mandate.day = mandate.day.max(case.now.utc_day());
     let is_revoked = status == MandateStatus::Revoked;
-    case.entries.push(entry(if is_revoked { "mandate.revoked" } else { "mandate.updated" }, Some(id.to_string())));
     if is_revoked {
         hold::wind_up(case.state, case.now, id, case.entries);
     }
+    case.entries.push(entry(if is_revoked { "mandate.revoked" } else { "mandate.updated" }, Some(id.to_string())));
     let Some(MoneyOutcome::Mandate(form)) = outcome_of(case.reply) else { return wrong(case.reply, "the mandate") };
     check_form(case, form)
 }

@@ -60,9 +60,6 @@ pub struct Case<'a> {
 
 /// Judges a command.
 pub fn judge_command(case: &mut Case<'_>, command: &MoneyCommand) -> Run {
-    if looks(command) {
-        hold::sweep(case.state, case.now, hold::LOOK_BATCH, case.entries);
-    }
     match command {
         MoneyCommand::CreateMandate { agent_id, draft } => mandate::create(case, *agent_id, draft),
         MoneyCommand::PutMandate { mandate_id, version, agent_id, status, draft } => {
@@ -98,26 +95,6 @@ pub fn judge_command(case: &mut Case<'_>, command: &MoneyCommand) -> Run {
         }
         MoneyCommand::SetStop { on, .. } => set_stop(case, *on),
     }
-}
-
-/// Whoever looks sees what is: whatever has run out is ended first.
-fn looks(command: &MoneyCommand) -> bool {
-    use MoneyCommand as M;
-    matches!(
-        command,
-        M::GetMandate { .. }
-            | M::ListMandates { .. }
-            | M::Authorize(_)
-            | M::GetReservation { .. }
-            | M::ListReservations { .. }
-            | M::GetPayment { .. }
-            | M::ListPayments { .. }
-            | M::GetLease { .. }
-            | M::ListLeases { .. }
-            | M::GetApproval { .. }
-            | M::ListApprovals { .. }
-            | M::SummarizeUsage { .. }
-    )
 }
 
 fn check_packet(case: &mut Case<'_>) -> Run {

@@ -40,14 +40,7 @@ pub fn pay(case: &mut Case<'_>, request: &PayRequest) -> Run {
         merchant: Some(&request.merchant),
         risk: (recent >= 60).then_some(Reason::RiskVelocity),
     };
-    let is_for_money =
-        |one: &Reason| matches!(one, Reason::MandateLimit { .. } | Reason::LeaseExhausted { .. } | Reason::InsufficientFunds { .. });
-    let verdict = loop {
-        let verdict = judge(case.state, case.now, &ask)?;
-        if !verdict.reasons.iter().any(is_for_money) || !hold::sweep_for_need(case.state, case.now, case.entries) {
-            break verdict;
-        }
-    };
+    let verdict = judge(case.state, case.now, &ask)?;
     case.state.tokens_used.insert(rights.jti.clone(), rights.expires_at.plus_ms(60_000));
     let made =
         Payment { agent: rights.agent_id, mandate: rights.mandate_id, status: PaymentStatus::Denied, reservation: None, created: case.now };
@@ -104,7 +97,7 @@ pub fn list(case: &mut Case<'_>, page: PageOf<PaymentId>, status: Option<Payment
 
 pub fn decide(case: &mut Case<'_>, id: ApprovalId, approve: bool) -> Run {
     let reservation_id = case.state.approvals.get(&id).ok_or(Refusal::NotFound(Thing::Approval))?.reservation;
-    let Some((_, governed)) = hold::meet(case.state, case.now, reservation_id, case.entries) else {
+    let Some((_, governed)) = hold::find(case.state, reservation_id) else {
         return wrong(case.reply, "the hold an approval asks about");
     };
     let wanted = if approve { ApprovalStatus::Approved } else { ApprovalStatus::Denied };
@@ -179,6 +172,7 @@ pub fn list_approvals(case: &mut Case<'_>, page: PageOf<ApprovalId>, status: Opt
 /// Of all time: how many there are of each kind, and how much.
 pub fn summarize(case: &mut Case<'_>, agent: Option<AgentId>, mandate: Option<MandateId>) -> Run {
     let Some(MoneyOutcome::Usage(shown)) = outcome_of(case.reply) else { return wrong(case.reply, "a summary") };
+    let whole = |amount: u64| amount / 10_000 * 10_000;
     let (mut counts, mut amounts) = ([0_u64; 4], [0_u64; 3]);
     for (reservation, governed) in case.state.governed() {
         if agent.is_some_and(|agent| agent != governed.agent) || mandate.is_some_and(|mandate| mandate != governed.mandate) {
@@ -186,13 +180,14 @@ pub fn summarize(case: &mut Case<'_>, agent: Option<AgentId>, mandate: Option<Ma
         }
         let (kind, [reserved, captured, released]) = match reservation.status {
             Status::Reserved | Status::Pending => (0, [reservation.amount, 0, 0]),
-            Status::Captured(captured) => (1, [0, captured, reservation.amount - captured]),
+            Status::Captured(captured) => (1, [0, captured, whole(reservation.amount) - whole(captured)]),
             Status::Released => (2, [0, 0, reservation.amount]),
             Status::Expired => (3, [0, 0, reservation.amount]),
         };
         counts[kind] += 1;
         for (sum, amount) in amounts.iter_mut().zip([reserved, captured, released]) {
-            *sum += amount;
+            // In whole minor units, each.
+            *sum += amount / 10_000;
         }
     }
     let paid = case.state.payments.values().filter(|one| {
@@ -201,7 +196,7 @@ pub fn summarize(case: &mut Case<'_>, agent: Option<AgentId>, mandate: Option<Ma
             && mandate.is_none_or(|mandate| mandate == one.mandate)
     });
     let right = [shown.reserved, shown.captured, shown.released, shown.expired] == counts
-        && [shown.amount_reserved, shown.amount_captured, shown.amount_released].map(|amount| amount.get()) == amounts
+        && [shown.minor_reserved, shown.minor_captured, shown.minor_released] == amounts
         && shown.payments == paid.count() as u64;
     check(right, case.reply, || format!("{counts:?} of {amounts:?}"))
 }

@@ -5,6 +5,7 @@ use guildhall::domain::form::reservation::ReservationForm;
 use guildhall::domain::id::{ReservationId, new_ulid};
 use guildhall::domain::money::Micros;
 use guildhall::domain::reservation::ReservationStatus;
+use guildhall::domain::spend::Reason;
 use guildhall::domain::time::Timestamp;
 use guildhall::objects::tenant::call::{TenantCall, TenantReply};
 use guildhall::objects::tenant::money::command::{PageOf, SpendRequest};
@@ -41,7 +42,10 @@ fn check_reach(call: &TenantCall, ask: &Ask<'_>) -> Result<(), Refusal> {
 pub fn authorize(case: &mut Case<'_>, request: &SpendRequest) -> Run {
     let ask = ask_of(request);
     check_reach(case.call, &ask)?;
-    let verdict = judge(case.state, case.now, &ask)?;
+    let mut verdict = judge(case.state, case.now, &ask)?;
+    if case.state.stopped {
+        verdict.reasons.insert(0, Reason::TenantStopped);
+    }
     let Some(MoneyOutcome::Authorized(shown)) = outcome_of(case.reply) else { return wrong(case.reply, "a decision") };
     let right = shown.reasons == verdict.reasons
         && shown.approval_required == (verdict.reasons.is_empty() && verdict.needs_approval)
@@ -114,14 +118,10 @@ pub fn reserve(case: &mut Case<'_>, request: &SpendRequest) -> Run {
     check_running(case.state)?;
     let ask = ask_of(request);
     check_reach(case.call, &ask)?;
-    let verdict = loop {
-        let verdict = judge(case.state, case.now, &ask)?;
-        match refusal_of(request, &verdict) {
-            None => break verdict,
-            Some(_) if hold::sweep_for_need(case.state, case.now, case.entries) => {}
-            Some(refusal) => return Err(refusal.into()),
-        }
-    };
+    let verdict = judge(case.state, case.now, &ask)?;
+    if let Some(refusal) = refusal_of(request, &verdict) {
+        return Err(refusal.into());
+    }
     let Some(MoneyOutcome::Reservation(form)) = outcome_of(case.reply) else { return wrong(case.reply, "a reservation") };
     let planned = Planned { call: case.call, ask: &ask, verdict: &verdict, ttl_s: request.ttl_s, ids: ids_of(form) };
     put_hold(case.state, case.now, &planned, case.entries);
@@ -158,12 +158,7 @@ fn batch_pass(case: &Case<'_>, items: &[SpendRequest]) -> (State, Vec<Expected>,
 
 pub fn reserve_batch(case: &mut Case<'_>, items: &[SpendRequest], atomic: bool) -> Run {
     check_running(case.state)?;
-    let (state, entries, results) = loop {
-        let pass = batch_pass(case, items);
-        if pass.2.iter().all(Result::is_ok) || !hold::sweep_for_need(case.state, case.now, case.entries) {
-            break pass;
-        }
-    };
+    let (state, entries, results) = batch_pass(case, items);
     let refused = results.iter().enumerate().find_map(|(index, result)| Some((index as u64, result.as_ref().err()?.clone())));
     if let Some((index, refusal)) = refused.filter(|_| atomic) {
         return refuse(MoneyRefusal::BatchRefused { index, refusal: Box::new(refusal) });
@@ -182,14 +177,12 @@ pub fn reserve_batch(case: &mut Case<'_>, items: &[SpendRequest], atomic: bool) 
     Ok(())
 }
 
-/// The reservation, if the caller reaches it; it is met, reached or not.
-fn find(case: &mut Case<'_>, id: ReservationId) -> Result<Reservation, Refusal> {
+/// The reservation, if the caller reaches it.
+fn find(case: &Case<'_>, id: ReservationId) -> Result<Reservation, Refusal> {
     let unknown = Refusal::NotFound(Thing::Reservation);
-    let (reservation, governed) = hold::meet(case.state, case.now, id, case.entries).ok_or(unknown.clone())?;
-    let is_theirs = token_of(case.call).is_none_or(|rights| {
-        (rights.agent_id, rights.mandate_id, rights.lease_id, rights.action)
-            == (governed.agent, governed.mandate, governed.lease, governed.action)
-    });
+    let (reservation, governed) = hold::find(case.state, id).ok_or(unknown.clone())?;
+    let is_theirs = token_of(case.call)
+        .is_none_or(|rights| (rights.agent_id, rights.mandate_id, rights.action) == (governed.agent, governed.mandate, governed.action));
     if is_theirs { Ok(reservation) } else { Err(unknown) }
 }
 

@@ -4,12 +4,11 @@
 //! the commit that grants it.
 
 use super::super::super::desk::{Desk, Done, Step};
-use super::super::super::refusal::Refusal;
 use super::super::super::{agent, wallet};
 use super::super::books::{Books, WalletEntry, with_books};
 use super::super::command::{LeaseRequest, LeaseSource};
+use super::super::control;
 use super::super::refusal::MoneyRefusal;
-use super::super::{control, sweep};
 use super::{done, notice_exhaustion, read};
 use crate::domain::agent::AgentStatus;
 use crate::domain::event::Action;
@@ -48,17 +47,11 @@ struct Parent {
 /// Lends part of a budget to a child agent.
 pub(in super::super) fn grant(desk: &mut Desk<'_>, request: &LeaseRequest) -> Step<Done> {
     control::check_running(desk)?;
-    loop {
-        match with_books(desk, |desk, books| grant_once(desk, books, request))? {
-            Ok(id) => return Ok(done(read(desk, id)?)),
-            Err(_) if sweep::before_a_refusal(desk)? => {}
-            Err(refusal) => return Err(refusal.into()),
-        }
-    }
+    let id = with_books(desk, |desk, books| grant_out_of(desk, books, request))?;
+    Ok(done(read(desk, id)?))
 }
 
-/// Grants, or says why not: such a refusal may yet be swept away. Any other ends it.
-fn grant_once(desk: &mut Desk<'_>, books: &mut Books, request: &LeaseRequest) -> Step<Result<LeaseId, Refusal>> {
+fn grant_out_of(desk: &mut Desk<'_>, books: &mut Books, request: &LeaseRequest) -> Step<LeaseId> {
     let parent = find_parent(desk, books, request.source)?;
     if let Some(rights) = &desk.caller.token {
         let is_theirs = rights.action == SpendAction::Delegation
@@ -75,15 +68,15 @@ fn grant_once(desk: &mut Desk<'_>, books: &mut Books, request: &LeaseRequest) ->
     }
     let parent_status = books.agent_status(desk, parent.agent)?;
     if child_status != AgentStatus::Active || parent_status != AgentStatus::Active {
-        return refused(Reason::AgentNotActive, request);
+        return refuse(Reason::AgentNotActive, request);
     }
     if !books.mandate(desk, parent.mandate_id)?.mandate.is_active(desk.now) {
-        return refused(Reason::MandateNotActive, request);
+        return refuse(Reason::MandateNotActive, request);
     }
     let may_lend =
         SpendAction::Delegation.is_in(&parent.terms.actions) && !books.scopes_deny(desk, parent.agent, SpendAction::Delegation)?;
     if !may_lend {
-        return refused(Reason::ActionNotAllowed, request);
+        return refuse(Reason::ActionNotAllowed, request);
     }
     if parent.depth >= DEPTH_MAX {
         return Err(MoneyRefusal::LeaseDepthExceeded.into());
@@ -93,13 +86,13 @@ fn grant_once(desk: &mut Desk<'_>, books: &mut Books, request: &LeaseRequest) ->
         return Err(MoneyRefusal::LeaseWider { field }.into());
     }
     if let Some(reason) = want_of_money(desk, books, &parent, request.amount)? {
-        return refused(reason, request);
+        return refuse(reason, request);
     }
-    write(desk, books, request, &parent, &terms).map(Ok)
+    write(desk, books, request, &parent, &terms)
 }
 
-fn refused<T>(reason: Reason, request: &LeaseRequest) -> Step<Result<T, Refusal>> {
-    Ok(Err(MoneyRefusal::Spend { reason, requested: request.amount, payment_id: None }.into()))
+fn refuse<T>(reason: Reason, request: &LeaseRequest) -> Step<T> {
+    Err(MoneyRefusal::Spend { reason, requested: request.amount, payment_id: None }.into())
 }
 
 fn find_parent(desk: &Desk<'_>, books: &mut Books, source: LeaseSource) -> Step<Parent> {
@@ -138,6 +131,8 @@ fn attenuate(request: &LeaseRequest, parent: &LeaseTerms) -> LeaseTerms {
 /// Why the parent cannot spare the amount.
 fn want_of_money(desk: &Desk<'_>, books: &mut Books, parent: &Parent, amount: Micros) -> Step<Option<Reason>> {
     if let Some(id) = parent.lease {
+        let wallet_id = books.lease(desk, id)?.wallet;
+        wallet::check_live_of(desk, books, wallet_id)?;
         let lease = books.lease(desk, id)?;
         let remaining = if lease.is_active(desk.now) { lease.remaining } else { Micros::ZERO };
         return Ok((remaining < amount).then_some(Reason::LeaseExhausted { remaining }));

@@ -11,6 +11,7 @@ pub(super) use view::{Filter, get, list};
 use view::{done, read};
 
 use super::super::desk::{Desk, Done, Step};
+use super::super::wallet;
 use super::books::{Books, has_active_children, with_books};
 use super::column::Columns;
 use super::refusal::MoneyRefusal;
@@ -25,7 +26,7 @@ use crate::objects::sql::SqlError;
 use crate::{params, statements};
 
 statements! {
-    LIST_DUE = "SELECT id FROM lease WHERE status = 'active' AND expires_at_ms IS NOT NULL AND expires_at_ms <= ?1
+    LIST_DUE = "SELECT id, expires_at_ms FROM lease WHERE status = 'active' AND expires_at_ms IS NOT NULL AND expires_at_ms <= ?1
         ORDER BY expires_at_ms, id LIMIT +?2";
     LIST_ACTIVE_CHILDREN = "SELECT id FROM lease WHERE parent_id = +?1 AND status = 'active' ORDER BY id";
     LIST_OPEN_CHILDREN = "SELECT id FROM lease WHERE parent_id = +?1 AND (status = 'active' OR reserved_micros > 0 OR leased_micros > 0)
@@ -37,50 +38,51 @@ statements! {
 
 /// A child gives up its lease: what is unspent and unheld goes back. Repeatable.
 pub(super) fn release(desk: &mut Desk<'_>, id: LeaseId) -> Step<Done> {
-    expire_if_due(desk, id)?;
-    while is_active(desk, id)? {
-        if !has_active_children(desk, id)? {
-            with_books(desk, |desk, books| end(desk, books, id, LeaseStatus::Released, Action::LeaseReleased))?;
-        } else if !sweep::before_a_refusal(desk)? {
+    with_books(desk, |desk, books| {
+        if !find_active(desk, books, id)? {
+            return Ok(());
+        }
+        if has_active_children(desk, id)? {
             return Err(MoneyRefusal::LeaseHasChildren.into());
         }
-    }
+        end(desk, books, id, LeaseStatus::Released, Action::LeaseReleased)
+    })?;
     Ok(done(read(desk, id)?))
 }
 
 /// A lender takes a lease back, with all below it. Repeatable.
 pub(super) fn revoke(desk: &mut Desk<'_>, id: LeaseId) -> Step<Done> {
-    expire_if_due(desk, id)?;
-    if is_active(desk, id)? {
-        end_with_holds(desk, id, LeaseStatus::Revoked, Action::LeaseRevoked)?;
+    if with_books(desk, |desk, books| find_active(desk, books, id))? {
+        let now = desk.now;
+        end_with_holds(desk, id, LeaseStatus::Revoked, Action::LeaseRevoked, now)?;
     }
     Ok(done(read(desk, id)?))
+}
+
+/// Whether a lease that the caller reaches is active.
+fn find_active(desk: &Desk<'_>, books: &mut Books, id: LeaseId) -> Step<bool> {
+    let wallet_id = books.lease(desk, id)?.wallet;
+    wallet::check_live_of(desk, books, wallet_id)?;
+    Ok(books.lease(desk, id)?.status == LeaseStatus::Active)
 }
 
 fn is_active(desk: &mut Desk<'_>, id: LeaseId) -> Step<bool> {
     with_books(desk, |desk, books| Ok(books.lease(desk, id)?.status == LeaseStatus::Active))
 }
 
-/// A lease whose expiry has come is expired, whoever meets it and for whatever.
-fn expire_if_due(desk: &mut Desk<'_>, id: LeaseId) -> Step<()> {
-    let now = desk.now;
-    let is_due = with_books(desk, |desk, books| Ok(books.lease(desk, id)?.is_due(now)))?;
-    if is_due { end_with_holds(desk, id, LeaseStatus::Expired, Action::LeaseExpired) } else { Ok(()) }
-}
-
-/// Revokes what was lent under a mandate.
-pub(super) fn revoke_those_of_mandate(desk: &mut Desk<'_>, id: MandateId) -> Step<()> {
+/// Revokes what was lent under a mandate, as of that moment.
+pub(super) fn revoke_those_of_mandate(desk: &mut Desk<'_>, id: MandateId, at: Timestamp) -> Step<()> {
     for id in list_ids(desk, LIST_ROOTS_OF_MANDATE, &id.to_string())? {
-        end_with_holds(desk, id, LeaseStatus::Revoked, Action::LeaseRevoked)?;
+        end_with_holds(desk, id, LeaseStatus::Revoked, Action::LeaseRevoked, at)?;
     }
     Ok(())
 }
 
-/// Revokes what was lent to an agent or by it.
-pub(super) fn revoke_those_of_agent(desk: &mut Desk<'_>, id: AgentId) -> Step<()> {
+/// Revokes what was lent to an agent or by it, as of that moment.
+pub(super) fn revoke_those_of_agent(desk: &mut Desk<'_>, id: AgentId, at: Timestamp) -> Step<()> {
     for id in list_ids(desk, LIST_OF_AGENT, &id.to_string())? {
         if is_active(desk, id)? {
-            end_with_holds(desk, id, LeaseStatus::Revoked, Action::LeaseRevoked)?;
+            end_with_holds(desk, id, LeaseStatus::Revoked, Action::LeaseRevoked, at)?;
         }
     }
     Ok(())
@@ -90,20 +92,21 @@ pub(super) fn revoke_those_of_agent(desk: &mut Desk<'_>, id: AgentId) -> Step<()
 pub(super) fn expire_due(desk: &mut Desk<'_>, batch: u64) -> Step<u64> {
     let rows = desk.sql.run(LIST_DUE, params![desk.now.as_ms(), batch])?;
     for row in &rows {
-        let id = Columns::of(row).id(LeaseId::parse)?;
+        let mut column = Columns::of(row);
+        let (id, at) = (column.id(LeaseId::parse)?, column.time()?);
         // An ancestor's end may have taken it along.
         if is_active(desk, id)? {
-            end_with_holds(desk, id, LeaseStatus::Expired, Action::LeaseExpired)?;
+            end_with_holds(desk, id, LeaseStatus::Expired, Action::LeaseExpired, at)?;
         }
     }
     Ok(rows.len() as u64)
 }
 
-/// Ends a lease and all below it; their holds are due first, so that most of their money takes the straight way.
-fn end_with_holds(desk: &mut Desk<'_>, id: LeaseId, status: LeaseStatus, action: Action) -> Step<()> {
+/// Ends a lease and all below it, as of that moment; their holds are due first, so that their money takes the straight way.
+fn end_with_holds(desk: &mut Desk<'_>, id: LeaseId, status: LeaseStatus, action: Action, at: Timestamp) -> Step<()> {
     // Those that were released are over, but what they hold is not.
     for lease in subtree(desk, id, LIST_OPEN_CHILDREN)? {
-        hold::end_those_of_lease(desk, lease)?;
+        hold::end_those_of_lease(desk, lease, at)?;
     }
     sweep::holds(desk)?;
     with_books(desk, |desk, books| end_tree(desk, books, id, status, action))
