@@ -60,7 +60,8 @@ impl schemars::JsonSchema for UnitPrice {
     }
 
     fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
-        schemars::json_schema!({ "type": "string", "pattern": r"^(0|[1-9][0-9]{0,9})(\.[0-9]{1,6})?$" })
+        // A little less than the largest amount there is.
+        schemars::json_schema!({ "type": "string", "pattern": r"^(0|[1-9][0-9]{0,8}|[1-8][0-9]{9})(\.[0-9]{1,6})?$" })
     }
 }
 

@@ -30,7 +30,7 @@ const SHORT = process.argv[2] === "short";
 const SEED = Number(process.env["SEED"] ?? 1);
 const CASES = Number(process.env["CASES"] ?? 5_000);
 /** Cases the short run may generate, over all operations; examples and follow-ups come on top. */
-const SHORT_CASES = 700;
+const SHORT_CASES = 500;
 /** Cases an operation has in the coverage phase, or so. */
 const COVERAGE_CASES = 45;
 const ONLY = process.env["ONLY"];
