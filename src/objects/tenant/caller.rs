@@ -225,7 +225,7 @@ fn check_rights(row: &Row, rights: &ExecutionRights, agent: StandingAgent) -> St
     if agent_lives && mandate_lives && lease_lives { Ok(()) } else { Err(Refusal::InvalidCredentials.into()) }
 }
 
-/// Nor does it outlive the time of whoever gave it what it spends, though nobody has ended that one yet.
+/// Nor does a token outlive the time of whoever lent what it spends, though nobody has ended that one yet.
 fn check_lenders(sql: &dyn Sql, now: Timestamp, rights: &ExecutionRights) -> Step<()> {
     let spent_under = [Some(rights.mandate_id.to_string()), rights.lease_id.map(|id| id.to_string())];
     for id in spent_under.into_iter().flatten() {
