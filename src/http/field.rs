@@ -88,8 +88,8 @@ impl<'de, const MIN: u64, const MAX: u64> Deserialize<'de> for Whole<MIN, MAX> {
     }
 }
 
-/// A JSON object of at most `BYTES` bytes of compact JSON. It is its owner's: what its members hold is kept as it came, control
-/// characters too, which no other text may.
+/// A JSON object of at most `BYTES` bytes of compact JSON. It is its owner's: what its members hold is kept as it came, with
+/// control characters too, which are refused in every other text.
 #[derive(Debug, Clone, PartialEq, Serialize, Default)]
 #[serde(transparent)]
 pub struct Metadata<const BYTES: usize>(Map<String, Value>);
