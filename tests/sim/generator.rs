@@ -289,7 +289,7 @@ impl Generator {
                 | Command::ShowInvitation { .. }
                 | Command::Overview { .. }
                 | Command::Profile
-        ) && !matches!(&call.command, Command::Money(command) if command.looks() || matches!(command, MoneyCommand::GetPacket | MoneyCommand::PutPacket { .. }));
+        ) && !matches!(&call.command, Command::Money(command) if !money::is_a_post(command));
         if repeatable {
             let percent = if matches!(call.command, Command::Money(_)) { 20 } else { 45 };
             call.idempotency = self.claim(percent, &call.command);

@@ -34,6 +34,28 @@ fn merchant(name: &str) -> Merchant {
     Merchant { name: name.to_owned(), key: name.to_lowercase() }
 }
 
+/// Whether its route takes an Idempotency-Key.
+pub fn is_a_post(command: &MoneyCommand) -> bool {
+    use MoneyCommand as M;
+    !matches!(
+        command,
+        M::GetMandate { .. }
+            | M::ListMandates { .. }
+            | M::Authorize(_)
+            | M::GetReservation { .. }
+            | M::ListReservations { .. }
+            | M::GetPayment { .. }
+            | M::ListPayments { .. }
+            | M::GetLease { .. }
+            | M::ListLeases { .. }
+            | M::GetApproval { .. }
+            | M::ListApprovals { .. }
+            | M::SummarizeUsage { .. }
+            | M::GetPacket
+            | M::PutPacket { .. }
+    )
+}
+
 /// Any but what it should be.
 macro_rules! some_id {
     ($generator:expr, $known:expr, $id:ty) => {{

@@ -216,7 +216,7 @@ pub fn run_due(state: &mut State, now: Timestamp, batch: u64, reply: &TenantRepl
     check(alarmed, reply, || format!("an alarm no later than {next:?}, not {:?}", reply.next_due_at_ms))
 }
 
-pub fn wallet(state: &mut State, now: Timestamp, call: &TenantCall, reply: &TenantReply, entries: &mut Vec<Expected>) -> Run {
+pub fn wallet(state: &mut State, call: &TenantCall, reply: &TenantReply, entries: &mut Vec<Expected>) -> Run {
     match &call.command {
         Command::CreateWallet { mode: Mode::Live, .. } => {
             let is_test = key_of(state, call).is_some_and(|key| key.kind == KeyKind::Test);

@@ -156,7 +156,7 @@ impl Model {
             Command::MeterRelease(request) => meter::release(state, now, call, request, reply, entries),
             Command::RunDue { batch } => meter::run_due(state, now, *batch, reply, entries),
             Command::CreateWallet { .. } | Command::GetWallet { .. } | Command::ListWallets { .. } | Command::Fund { .. } => {
-                meter::wallet(state, now, call, reply, entries)
+                meter::wallet(state, call, reply, entries)
             }
             Command::DailySpend { days } => meter::daily_spend(state, now, *days, reply),
             Command::MintKey(request) => key::mint(state, now, call, request, reply, entries),

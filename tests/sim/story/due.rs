@@ -6,7 +6,6 @@ use guildhall::domain::lease::LeaseStatus;
 use guildhall::domain::mandate::MandateStatus;
 use guildhall::domain::reservation::ReservationStatus;
 use guildhall::domain::scope::Scopes;
-use guildhall::domain::time::Timestamp;
 use guildhall::objects::tenant::command::Command;
 use guildhall::objects::tenant::money::command::{LeaseRequest, LeaseSource, MandateDraft, MoneyCommand, SpendRequest};
 use guildhall::objects::tenant::money::outcome::MoneyOutcome;
@@ -34,8 +33,7 @@ impl Tale {
     }
 
     fn put_status(&mut self, mandate_id: guildhall::domain::id::MandateId, draft: MandateDraft, status: MandateStatus) -> MoneyOutcome {
-        let version = self.object.sql.connection.query_row("SELECT max(version) FROM mandate", [], |row| row.get::<_, i64>(0)).unwrap();
-        let version = version.unsigned_abs();
+        let version = self.mandate_now(mandate_id).version;
         self.manage(MoneyCommand::PutMandate { mandate_id, version, agent_id: None, status: Some(status), draft }).unwrap()
     }
 

@@ -505,6 +505,21 @@ fn decisions_are_summed_to_the_minute_they_were_made_in() {
 }
 
 #[test]
+fn decisions_are_counted_longer_than_a_summary_reaches_back_and_no_longer() {
+    let mut tale = Tale::new();
+    let (agent, mandate) = (tale.first_agent(), tale.mandate(draft()).id);
+    codes(&mut tale, spend(agent, mandate, None, 1));
+    for (days, left) in [(399, 1), (2, 0)] {
+        tale.pass_ms(days * DAY_MS);
+        for _ in 0..3 {
+            tale.house(Command::RunDue { batch: 100 });
+            tale.pass_ms(3_600_000);
+        }
+        assert_eq!(tale.count("decision_count"), left);
+    }
+}
+
+#[test]
 fn what_one_call_makes_is_listed_in_the_order_it_was_made() {
     let mut tale = Tale::new();
     let (agent, mandate) = (tale.first_agent(), tale.mandate(draft()).id);

@@ -129,7 +129,7 @@ fn an_event_is_handed_out_once_and_a_good_answer_ends_it() {
     assert_eq!((attempts[0].claim, attempts[0].secrets.as_slice()), (1, [hex(1)].as_slice()));
     let body: serde_json::Value = serde_json::from_str(&attempts[0].body).unwrap();
     assert_eq!((body["type"].as_str(), body["timestamp"].as_str()), (Some("wallet.funded"), Some("2026-02-02T12:00:00.000Z")));
-    assert_eq!(body["data"]["amount_micros"], 10_000);
+    assert_eq!((&body["data"]["amount"], &body["data"]["currency"]), (&1.into(), &"usd".into()));
     assert!(tale.ring().is_empty(), "one under way is not handed out again");
     tale.report(&attempts[0], 204);
     let view = tale.only(hook);
