@@ -58,11 +58,11 @@ impl From<outcome::Event> for Event {
 async fn list_events(ctx: &Ctx) -> Result<Reply, Fault> {
     let limit = ctx.page_limit()?;
     let wait_s = ctx.query_whole("wait_s").unwrap_or(0);
-    let after = match ctx.incoming.query_value("after").filter(|text| !text.is_empty()) {
+    let after = match ctx.incoming.query_value("after") {
         None => None,
         Some(text) => Some(EventId::parse(text).map_err(|error| Fault::field("after", &error.to_string()))?),
     };
-    let events = match ctx.incoming.query_value("types").filter(|text| !text.is_empty()) {
+    let events = match ctx.incoming.query_value("types") {
         None => EventFilter::all(),
         Some(text) => EventFilter::parse(text.split(',').map(str::trim))
             .map_err(|_| Fault::field("types", "must be names of events, all of a kind such as payment.*, or *, parted by commas"))?,

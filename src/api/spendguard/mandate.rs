@@ -2,6 +2,8 @@
 
 use serde::Deserialize;
 
+#[cfg(not(target_arch = "wasm32"))]
+use crate::domain::form::mandate::MandateForm;
 use crate::domain::id::{MandateId, WalletId};
 use crate::domain::limit::LimitClass;
 use crate::domain::mandate::MandateStatus;
