@@ -2,7 +2,8 @@
 //   node scripts/deploy.ts https://guildhall.example.com           does it
 //   node scripts/deploy.ts https://guildhall.example.com --plan    says what it would do and touches nothing
 // 1. D1 database, KV namespace, R2 bucket, two queues: created unless they are there.
-// 2. wrangler.deploy.toml: wrangler.toml with the account's ids and PUBLIC_ORIGIN. Ignored by git; holds no secret.
+// 2. wrangler.deploy.toml: wrangler.toml with the account's ids, PUBLIC_ORIGIN and, from the environment, DOH_URL. Ignored by
+//    git; holds no secret.
 // 3. Secrets that the deployed Worker does not have yet are made at random and go up with it. One that it has is never changed.
 // 4. D1 migrations, then the Worker.
 
@@ -82,6 +83,17 @@ function readOrigin(): string {
   return origin.origin;
 }
 
+/** The resolver that names in webhook URLs are looked up with; undefined when there shall be none. */
+function readResolver(): string | undefined {
+  const given = process.env["DOH_URL"];
+  if (!given) {
+    console.warn("  WARNING: DOH_URL is not set. Nothing but the platform keeps webhooks from names that resolve to private addresses.");
+    return undefined;
+  }
+  if (!/^https:\/\/[^\s"\\]+$/.test(given)) fail("DOH_URL is https:// and a resolver that answers application/dns-json.");
+  return given;
+}
+
 function checkSignedIn(): void {
   if (wrangler("whoami", "--json").ok) return;
   fail("Not signed in. Run 'node_modules/.bin/wrangler login', or set CLOUDFLARE_API_TOKEN and CLOUDFLARE_ACCOUNT_ID, and try again.");
@@ -107,7 +119,7 @@ function findNamespaceId(): string {
 }
 
 /** wrangler.toml with the account's ids, as text; fails when a place to put one is not there. */
-function configFor(origin: string, databaseId: string, namespaceId: string): string {
+function configFor(origin: string, resolver: string | undefined, databaseId: string, namespaceId: string): string {
   let config = readFileSync(join(ROOT, "wrangler.toml"), "utf8");
   const put = (from: string, to: string): void => {
     if (!config.includes(from)) fail(`wrangler.toml has no '${from}' to replace.`);
@@ -115,7 +127,7 @@ function configFor(origin: string, databaseId: string, namespaceId: string): str
   };
   put('database_id = "00000000-0000-0000-0000-000000000000"', `database_id = "${databaseId}"`);
   put('id = "00000000000000000000000000000000"', `id = "${namespaceId}"`);
-  config += `\n[vars]\nPUBLIC_ORIGIN = "${origin}"\n`;
+  config += `\n[vars]\nPUBLIC_ORIGIN = "${origin}"\n${resolver === undefined ? "" : `DOH_URL = "${resolver}"\n`}`;
   const settings = config.replaceAll(/#.*$/gm, "");
   for (const name of SANDBOX_SETTINGS) {
     if (settings.includes(name)) fail(`${name} stands in wrangler.toml: it belongs to a sandbox and is never deployed.`);
@@ -145,10 +157,10 @@ function deployWithSecrets(missing: string[]): string {
   }
 }
 
-function printPlan(origin: string): void {
+function printPlan(origin: string, resolver: string | undefined): void {
   say(`sign in: wrangler login, or CLOUDFLARE_API_TOKEN and CLOUDFLARE_ACCOUNT_ID`);
   say(`create what is missing: D1 ${DATABASE}, KV ${NAMESPACE}, R2 ${BUCKET}, queues ${QUEUES.join(", ")}`);
-  say(`write wrangler.deploy.toml with their ids and PUBLIC_ORIGIN=${origin}`);
+  say(`write wrangler.deploy.toml with their ids, PUBLIC_ORIGIN=${origin}${resolver === undefined ? "" : ` and DOH_URL=${resolver}`}`);
   say(`apply the D1 migrations of schema/: wrangler d1 migrations apply DB --remote`);
   say(`make the secrets the Worker lacks, of ${SECRETS.join(", ")}, and deploy: wrangler deploy --secrets-file`);
   say(`then route ${new URL(origin).host} to the Worker (a custom domain in the dashboard) and run make operator REMOTE=1 EMAIL=...`);
@@ -156,13 +168,14 @@ function printPlan(origin: string): void {
 
 function main(): void {
   const origin = readOrigin();
-  if (values.plan) return printPlan(origin);
+  const resolver = readResolver();
+  if (values.plan) return printPlan(origin, resolver);
   checkSignedIn();
   const databaseId = findDatabaseId();
   const namespaceId = findNamespaceId();
   ensure(`R2 bucket ${BUCKET}`, ["r2", "bucket", "info", BUCKET], ["r2", "bucket", "create", BUCKET]);
   for (const queue of QUEUES) ensure(`queue ${queue}`, ["queues", "info", queue], ["queues", "create", queue]);
-  writeFileSync(CONFIG, configFor(origin, databaseId, namespaceId));
+  writeFileSync(CONFIG, configFor(origin, resolver, databaseId, namespaceId));
   say("wrangler.deploy.toml written");
   const missing = missingSecrets();
   mustSucceed("apply the D1 migrations", "d1", "migrations", "apply", "DB", "--remote", "--config", CONFIG);

@@ -15,6 +15,24 @@ export const ROOT = resolve(import.meta.dirname, "..");
 const SCRIPT_NAME = "guildhall";
 const MIGRATION_TABLE = "d1_migrations"; // the table wrangler keeps, so that its own commands agree with this one
 
+/** The Worker that carries outgoing calls, and the little it does. */
+const OUTWARD_WORKER = "outward";
+const OUTWARD_SCRIPT = "export default { fetch: (request, env) => env.NETWORK.fetch(request) };";
+
+/**
+ * What outgoing calls go through. The platform refuses names that resolve to addresses that are not public; this runtime would
+ * call them, unless its network is told not to.
+ */
+function outward(allowsLoopback: boolean): V4WorkerOptions {
+  const allow = allowsLoopback ? ["public", "local"] : ["public"];
+  return {
+    name: OUTWARD_WORKER,
+    modules: true,
+    script: OUTWARD_SCRIPT,
+    serviceBindings: { NETWORK: { network: { allow, tlsOptions: { trustBrowserCas: true } } } },
+  } as V4WorkerOptions;
+}
+
 /** One line the runtime wrote: `message` is what the Worker gave to the console. */
 export type LogEntry = { timestamp: number; level: string; message: string };
 
@@ -113,12 +131,14 @@ export class Runtime {
             ...bound,
             name: SCRIPT_NAME,
             bindings: options.vars,
+            outboundService: OUTWARD_WORKER,
             modulesRoot: worker,
             modules: [
               { type: "ESModule", path: join(worker, "index.js") },
               { type: "CompiledWasm", path: join(worker, "index_bg.wasm") },
             ],
           } as V4WorkerOptions,
+          outward(options.vars["ALLOW_LOOPBACK_TARGETS"] === "true"),
           database.worker(bound.d1Databases),
         ],
       }),

@@ -1,4 +1,5 @@
-//! The private halves of agents' keys: made, sealed and used here, and shown nowhere.
+//! The private halves of agents' keys: made, sealed and used here, and shown nowhere. And what objects know of the key of
+//! the deployment: its public half.
 //!
 //! Invariant: a private half leaves this module only sealed, for the one key it belongs to; what signs is opened for one
 //! signature and forgotten.
@@ -8,12 +9,16 @@ use std::fmt;
 use super::mac::Secret;
 use super::seal::{SealError, SealKey};
 use super::signing_key::SigningKey;
+use super::webhook::show_public_key;
 use crate::domain::entropy::Entropy;
 use crate::domain::id::KeyId;
 
-/// The deployment's seal over agents' keys.
+/// The deployment's seal over agents' keys, and the key it signs with itself.
 #[derive(Clone)]
-pub struct Vault(SealKey);
+pub struct Vault {
+    seal: SealKey,
+    signing_seed: [u8; 32],
+}
 
 impl fmt::Debug for Vault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -29,9 +34,14 @@ pub struct SealedPair {
 }
 
 impl Vault {
-    /// The vault of a deployment, by the secret it seals with.
-    pub fn new(secret: &Secret) -> Self {
-        Self(SealKey::derive(secret, b"", "agent keys v1"))
+    /// The vault of a deployment, by the secret it seals with and the seed of the key it signs with.
+    pub fn new(secret: &Secret, signing_seed: [u8; 32]) -> Self {
+        Self { seal: SealKey::derive(secret, b"", "agent keys v1"), signing_seed }
+    }
+
+    /// The deployment's public key, as receivers of webhooks are told it. Made anew each time: a multiplication, and seldom asked for.
+    pub fn webhook_public_key(&self) -> String {
+        show_public_key(SigningKey::from_seed(&self.signing_seed).verification().key())
     }
 
     /// Makes an Ed25519 pair for the key of that id.
@@ -39,13 +49,13 @@ impl Vault {
         let mut seed = [0; 32];
         entropy.fill(&mut seed);
         let public_key = *SigningKey::from_seed(&seed).verification().key().as_bytes();
-        let sealed = self.0.seal(&seed, key.to_string().as_bytes(), entropy)?;
+        let sealed = self.seal.seal(&seed, key.to_string().as_bytes(), entropy)?;
         Ok(SealedPair { public_key, sealed })
     }
 
     /// Signs with the sealed key of that id.
     pub fn sign(&self, key: KeyId, sealed: &[u8], message: &[u8]) -> Result<[u8; 64], SealError> {
-        let opened = self.0.open(sealed, key.to_string().as_bytes())?;
+        let opened = self.seal.open(sealed, key.to_string().as_bytes())?;
         let seed: [u8; 32] = opened.as_slice().try_into().map_err(|_| SealError::Damaged)?;
         Ok(SigningKey::from_seed(&seed).sign(message))
     }
@@ -69,14 +79,14 @@ mod tests {
 
     #[test]
     fn a_sealed_key_signs_for_its_own_id_and_for_no_other() {
-        let vault = Vault::new(&Secret::from_bytes([7; 32]));
+        let vault = Vault::new(&Secret::from_bytes([7; 32]), [9; 32]);
         let mut entropy = Counting(0);
         let [own, other] = [1, 2].map(|ms| KeyId::new(Timestamp::from_ms(ms), &mut entropy));
         let pair = vault.make(own, &mut entropy).unwrap();
         let signature = vault.sign(own, &pair.sealed, b"a receipt").unwrap();
         assert!(PublicKey::from_bytes(&pair.public_key).unwrap().verifies(b"a receipt", &signature));
         assert_eq!(vault.sign(other, &pair.sealed, b"a receipt"), Err(SealError::Damaged));
-        let another = Vault::new(&Secret::from_bytes([8; 32]));
+        let another = Vault::new(&Secret::from_bytes([8; 32]), [9; 32]);
         assert_eq!(another.sign(own, &pair.sealed, b"a receipt"), Err(SealError::Damaged));
         assert_eq!(format!("{vault:?}"), "Vault(..)");
     }

@@ -71,6 +71,12 @@ pub struct Attempted {
 }
 
 impl Attempted {
+    /// One that did not even go out.
+    pub fn unsent(at: Timestamp, error: &str) -> Self {
+        let error = Some(error.to_owned());
+        Self { at, duration_ms: 0, response_status: None, retry_after: None, response_body: None, error }
+    }
+
     pub fn is_delivered(&self) -> bool {
         self.response_status.is_some_and(|status| (200..300).contains(&status))
     }
@@ -92,6 +98,13 @@ impl Attempted {
         };
         wait_ms.min(RETRY_AFTER_MS_MAX)
     }
+}
+
+/// What is kept of an answer's body: its beginning, whole characters. SQLite's texts end at a NUL, so none stands in it.
+pub fn cut_response(text: &str) -> Option<String> {
+    let mut kept = text.replace('\0', "\u{fffd}");
+    kept.truncate(kept.floor_char_boundary(RESPONSE_BYTES_MAX as usize));
+    Some(kept).filter(|kept| !kept.is_empty())
 }
 
 /// Reads `Sun, 06 Nov 1994 08:49:37 GMT`, the one form of date that RFC 9110 lets senders write.
@@ -132,6 +145,11 @@ impl Health {
         self.failures_in_row >= BREAKER_FAILURES
     }
 
+    /// Whether an attempt sent then says anything new.
+    pub fn heeds(&self, sent_at: Timestamp) -> bool {
+        self.counts_from.is_none_or(|from| sent_at > from)
+    }
+
     /// The endpoint answered well.
     pub fn succeed(&mut self, now: Timestamp) {
         *self = Self { counts_from: Some(now), ..Self::default() };
@@ -139,7 +157,7 @@ impl Health {
 
     /// An attempt sent at `sent_at` failed. Answers whether the endpoint is to be disabled.
     pub fn fail(&mut self, sent_at: Timestamp, now: Timestamp) -> bool {
-        if self.counts_from.is_some_and(|from| sent_at <= from) {
+        if !self.heeds(sent_at) {
             return false;
         }
         self.failures_in_row = self.failures_in_row.saturating_add(1);
@@ -213,6 +231,18 @@ mod tests {
         }
         assert_eq!(wait_s(500, "120"), 4, "only 429 and 503 are asked for their wish");
         assert!(answered(204, None).is_delivered() && !answered(302, None).is_delivered() && !answered(199, None).is_delivered());
+    }
+
+    #[test]
+    fn of_an_answer_a_kilobyte_is_kept_and_no_character_is_cut() {
+        assert_eq!(cut_response(""), None);
+        assert_eq!(cut_response("thanks").as_deref(), Some("thanks"));
+        assert_eq!(cut_response("a\0b").as_deref(), Some("a\u{fffd}b"));
+        for unit in ["\0", "\u{fffd}", "\u{1f980}", "x"] {
+            let kept = cut_response(&unit.repeat(4_000)).unwrap();
+            let wide = if unit == "\0" { 3 } else { unit.len() };
+            assert_eq!(kept.len(), RESPONSE_BYTES_MAX as usize / wide * wide, "{unit:?}");
+        }
     }
 
     #[test]

@@ -166,6 +166,25 @@ impl Action {
         )
     }
 
+    /// The members of its event's data that the book of record is made from: of most events none.
+    pub const fn projected_members(self) -> &'static [&'static str] {
+        match self {
+            Self::TenantUpdated => &["name", "plan"],
+            Self::AgentRegistered | Self::AgentUpdated | Self::AgentSuspended | Self::AgentActivated | Self::AgentRevoked => {
+                &["agt_id", "display_name", "wallet_address", "status", "created_at"]
+            }
+            Self::OwnerJoined | Self::MemberAdded => &["user_id", "role", "added_at_ms"],
+            Self::MemberRemoved => &["user_id"],
+            Self::WebhookDisabled => &["id", "url", "disabled_reason"],
+            _ => &[],
+        }
+    }
+
+    /// The action of that name.
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|action| action.as_str() == name)
+    }
+
     /// Whether its event is one a tenant is told of.
     pub fn is_public(self) -> bool {
         self.is_announced() && PUBLIC_EVENTS.contains(&self.as_str())

@@ -82,8 +82,8 @@ export function pause(waitMs, slot) {
 }
 
 /**
- * Sends a POST and hands over status, `Retry-After` and the beginning of what came back. Redirects are not followed, and all
- * of it has to be over in time.
+ * Sends a POST and hands over status, `Retry-After` and the beginning of what came back. Redirects are not followed. The
+ * status has to be there in time; of a body that is not, as much is handed over as has come.
  */
 export function post(url, head, body, limitMs, bytesMax, slot) {
   ask(slot, async () => {
@@ -92,12 +92,14 @@ export function post(url, head, body, limitMs, bytesMax, slot) {
     for (let at = 0; at + 1 < lines.length; at += 2) headers[lines[at]] = lines[at + 1];
     const signal = AbortSignal.timeout(limitMs);
     const response = await fetch(url, { method: "POST", headers, body, redirect: "manual", signal });
-    return [response.status, response.headers.get("Retry-After") ?? "", await readBeginning(response, bytesMax)];
+    const parts = [];
+    await readBeginning(response, bytesMax, parts).catch(() => {});
+    return [response.status, response.headers.get("Retry-After") ?? "", decode(parts)];
   });
 }
 
-async function readBeginning(response, bytesMax) {
-  const parts = [];
+/** Reads at most so many bytes of a body into `parts`, one by one: who breaks off has what came before. */
+async function readBeginning(response, bytesMax, parts) {
   let left = bytesMax;
   const reader = response.body?.getReader();
   while (reader && left > 0) {
@@ -108,8 +110,11 @@ async function readBeginning(response, bytesMax) {
   }
   // Who sends on and on is not listened to.
   reader?.cancel().catch(() => {});
-  const bytes = concatenate(parts);
-  return bytes === undefined ? "" : new TextDecoder().decode(bytes);
+}
+
+/** The text of bytes; a character that is cut off at the end is left out. */
+function decode(parts) {
+  return new TextDecoder().decode(concatenate(parts), { stream: true });
 }
 
 /** Asks for JSON; its text. */
@@ -118,7 +123,9 @@ export function getJson(url, limitMs, bytesMax, slot) {
     const signal = AbortSignal.timeout(limitMs);
     const response = await fetch(url, { headers: { Accept: "application/dns-json" }, redirect: "manual", signal });
     if (response.status !== 200) throw new Error(`answered ${response.status}`);
-    return readBeginning(response, bytesMax);
+    const parts = [];
+    await readBeginning(response, bytesMax, parts);
+    return decode(parts);
   });
 }
 

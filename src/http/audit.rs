@@ -12,11 +12,14 @@ pub const STEP_ENTRIES: u64 = 1_000;
 const STEPS_MAX: u64 = 200;
 
 impl Ctx {
-    /// Recomputes the chain after `after_seq`, up to where it ended when the walk began, a bad entry, or as far as one request
+    /// Recomputes the chain after `after_seq`, which is none of what is to come, up to where it ended when the walk began, a bad entry, or as far as one request
     /// goes: the verdict over all of it.
     pub async fn walk_audit(&self, seat: &Seat, after_seq: u64) -> Result<AuditVerified, Fault> {
         let first = self.call_tenant(seat, Command::VerifyAudit { after_seq, limit: STEP_ENTRIES }).await?;
         let mut verdict = read_walk(first.outcome)?;
+        if after_seq > verdict.head_seq {
+            return Err(Fault::field("after_seq", &format!("must not be beyond the last entry, {}", verdict.head_seq)));
+        }
         let mut steps = 1;
         while verdict.valid && verdict.walked_seq < verdict.head_seq && steps < STEPS_MAX {
             let limit = STEP_ENTRIES.min(verdict.head_seq - verdict.walked_seq);

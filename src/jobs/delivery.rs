@@ -9,7 +9,7 @@ use worker::js_sys::Array;
 use worker::wasm_bindgen::{JsCast, JsValue};
 
 use crate::crypto::webhook;
-use crate::domain::delivery::{Attempted, RESPONSE_BYTES_MAX, TIME_LIMIT_MS};
+use crate::domain::delivery::{Attempted, RESPONSE_BYTES_MAX, TIME_LIMIT_MS, cut_response};
 use crate::domain::id::RequestId;
 use crate::domain::target::{self, Host, is_public_v4, is_public_v6};
 use crate::domain::time::Timestamp;
@@ -75,8 +75,7 @@ async fn make(edge: &Edge, attempt: &Attempt) -> Attempted {
             let answer: Array = answer.unchecked_into();
             let status = answer.get(0).as_f64().map_or(0, round_status);
             let text = |at: u32| answer.get(at).as_string().filter(|text| !text.is_empty());
-            // SQLite's texts end at a NUL.
-            let body = text(2).map(|text| text.replace('\0', "\u{fffd}"));
+            let body = text(2).and_then(|text| cut_response(&text));
             ended(Some(status), text(1), body, error_of(status))
         }
         Err(thrown) => ended(None, None, None, Some(name_failure(&thrown))),

@@ -1,18 +1,29 @@
 //! The queue's consumer: events of the objects become rows of the book of record. A message is acknowledged or retried
-//! by itself; a body that is no message is left to the dead-letter queue.
+//! by itself; a body that is no message is left to the dead-letter queue. What was lost there is fetched from its object
+//! with the next message of the same tenant.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use serde_json::Value;
 
 use crate::domain::event::Action;
-use crate::domain::id::MailId;
+use crate::domain::id::{MailId, RequestId, TenantUuid};
 use crate::domain::time::Timestamp;
-use crate::edge::Edge;
+use crate::edge::{self, Edge, PlatformEntropy};
+use crate::objects::clock;
+use crate::objects::hop::{Cost, HopError};
 use crate::objects::message::{MemoryCounts, Message, TenantEvents};
-use crate::objects::tenant::outcome::Event;
+use crate::objects::tenant::call::{Proof, TenantCall};
+use crate::objects::tenant::client;
+use crate::objects::tenant::command::Command;
+use crate::objects::tenant::outcome::{Event, Outcome};
 use crate::store::projection::{Applied, Change, apply, count_memory};
 use crate::store::{Database, StoreError, mail};
+
+/// Events fetched at once of those a message shows to be missing, and how often for one message.
+const FETCH_BATCH: u64 = 100;
+const FETCH_ROUNDS: u32 = 20;
 
 /// What to do with a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,16 +37,16 @@ pub async fn consume(edge: &Edge, message: Message) -> Verdict {
     let Ok(database) = edge.database() else { return Verdict::Retry };
     let database = Database::new(&database, &|| ());
     let result = match message {
-        Message::TenantEvents(events) => project(database, events).await,
+        Message::TenantEvents(events) => project(edge, database, events).await,
         // Not a projection; its own consumer takes it.
         Message::WebhookAttempt(_) => return Verdict::Retry,
         Message::MemoryCounts(MemoryCounts { tenant, observations, open_sessions, at }) => {
-            count_memory(database, &tenant, observations, open_sessions, at.as_ms()).await.map(|()| Applied::Done)
+            count_memory(database, &tenant, observations, open_sessions, at.as_ms()).await.map(|()| Applied::Done).map_err(Failure::from)
         }
     };
     match result {
         Ok(Applied::Done) => Verdict::Acknowledge,
-        Ok(Applied::TooEarly) => Verdict::Retry,
+        Ok(Applied::TooEarly { .. }) => Verdict::Retry,
         Err(error) => {
             worker::console_error!("{}", serde_json::json!({"job": "projection", "error": error.to_string()}));
             Verdict::Retry
@@ -43,7 +54,56 @@ pub async fn consume(edge: &Edge, message: Message) -> Verdict {
     }
 }
 
-async fn project(database: Database<'_>, message: TenantEvents) -> Result<Applied, StoreError> {
+/// Why events were not applied.
+#[derive(Debug)]
+enum Failure {
+    Store(StoreError),
+    Hop(HopError),
+    /// The object is nobody's, or answered something else than was asked.
+    Misanswered,
+}
+
+impl From<StoreError> for Failure {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
+}
+
+impl From<HopError> for Failure {
+    fn from(error: HopError) -> Self {
+        Self::Hop(error)
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Store(error) => error.fmt(f),
+            Self::Hop(error) => error.fmt(f),
+            Self::Misanswered => f.write_str("the object told no events"),
+        }
+    }
+}
+
+/// Applies a message. What comes before it and is missing, be it late or lost, is fetched from the object, which keeps it.
+async fn project(edge: &Edge, database: Database<'_>, message: TenantEvents) -> Result<Applied, Failure> {
+    let mut applied = apply_events(database, &message).await?;
+    let mut rounds = 0;
+    while let Applied::TooEarly { projected_seq: Some(after_seq) } = applied
+        && rounds < FETCH_ROUNDS
+    {
+        let events = fetch_events(edge, &message.tenant, after_seq).await?;
+        if events.is_empty() {
+            break;
+        }
+        apply_events(database, &TenantEvents { tenant: message.tenant.clone(), after_seq, events }).await?;
+        applied = apply_events(database, &message).await?;
+        rounds += 1;
+    }
+    Ok(applied)
+}
+
+async fn apply_events(database: Database<'_>, message: &TenantEvents) -> Result<Applied, StoreError> {
     let Some(upto_seq) = message.events.last().map(|event| event.seq) else { return Ok(Applied::Done) };
     let applied = apply(database, &message.tenant, message.after_seq, upto_seq, changes_of(&message.events)).await?;
     if applied == Applied::Done {
@@ -52,6 +112,20 @@ async fn project(database: Database<'_>, message: TenantEvents) -> Result<Applie
         }
     }
     Ok(applied)
+}
+
+/// The events a tenant's object keeps after that one, oldest first.
+async fn fetch_events(edge: &Edge, tenant: &str, after_seq: u64) -> Result<Vec<Event>, Failure> {
+    let uuid = TenantUuid::parse(tenant).ok_or(Failure::Misanswered)?;
+    let tenants = edge.tenants().map_err(|error| HopError::Broken(error.to_string()))?;
+    clock::learn(edge).await?;
+    let now = edge::now();
+    let command = Command::OutboxReadAfter { after_seq, limit: FETCH_BATCH };
+    let call = TenantCall::new(RequestId::new(now, &mut PlatformEntropy), Proof::House, command);
+    match client::call(&tenants, uuid, now, &call, &Cost::default()).await?.reply.outcome {
+        Ok(Outcome::Events { events, .. }) => Ok(events),
+        _ => Err(Failure::Misanswered),
+    }
 }
 
 /// Mails the owners of a tenant that one of its webhooks was given up. A message that comes again finds the mail queued.
@@ -82,8 +156,7 @@ pub fn changes_of(events: &[Event]) -> Vec<Change> {
     let mut changes = Vec::new();
     let mut queries: BTreeMap<u64, u64> = BTreeMap::new();
     for event in events {
-        let kind = Action::ALL.iter().find(|action| action.as_str() == event.kind);
-        match kind {
+        match Action::parse(&event.kind) {
             Some(Action::TenantCreated) => changes.push(Change::Tenant),
             Some(Action::TenantUpdated) => changes.extend(tenant_change(&event.data)),
             Some(
@@ -93,7 +166,7 @@ pub fn changes_of(events: &[Event]) -> Vec<Change> {
                 | Action::AgentActivated
                 | Action::AgentRevoked),
             ) => {
-                changes.extend(agent_change(*action, &event.data));
+                changes.extend(agent_change(action, &event.data));
             }
             Some(Action::QueryCharged) => *queries.entry(event.at_ms.as_s() / 3600).or_default() += 1,
             Some(Action::OwnerJoined | Action::MemberAdded) => changes.extend(member_change(&event.data)),
@@ -127,4 +200,38 @@ fn tenant_change(data: &Value) -> Option<Change> {
 
 fn member_change(data: &Value) -> Option<Change> {
     Some(Change::Member { user_id: text(data, "user_id")?, role: text(data, "role")?, added_at_ms: data.get("added_at_ms")?.as_u64()? })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::id::EventId;
+    use serde_json::json;
+
+    #[test]
+    fn what_a_message_leaves_out_changes_nothing() {
+        let data = json!({
+            "agt_id": "agt_1", "display_name": "a", "wallet_address": "0x1", "status": "active", "created_at": "2026-02-02T02:40:00.123Z",
+            "name": "n", "plan": "free", "user_id": "u", "role": "owner", "added_at_ms": 7, "id": "whk_1", "url": "https://a.example",
+            "disabled_reason": "failing", "metadata": {"m": "x"},
+        });
+        for (seq, action) in (1..).zip(Action::ALL) {
+            let at_ms = Timestamp::from_ms(1_770_000_000_000);
+            let event = Event {
+                seq,
+                event_id: EventId::from_ulid(u128::from(seq).into()),
+                kind: action.as_str().to_owned(),
+                at_ms,
+                data: data.clone(),
+            };
+            let sent = TenantEvents::cut("t".to_owned(), 0, vec![event.clone()]).unwrap().events;
+            assert_eq!(changes_of(&sent), changes_of(&[event]), "{action:?}");
+            if *action == Action::WebhookDisabled {
+                assert!(
+                    ["id", "url", "disabled_reason"].into_iter().all(|name| text(&sent[0].data, name).is_some()),
+                    "its mail names them"
+                );
+            }
+        }
+    }
 }

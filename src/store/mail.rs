@@ -40,7 +40,7 @@ pub struct NewMail<'a> {
 /// Queues a mail and makes the queued ones of its topic void, in one transaction.
 pub async fn queue(database: Database<'_>, id: MailId, mail: &NewMail<'_>, now: Timestamp) -> Result<(), StoreError> {
     let insert = binds![id.to_string(), mail.recipient, mail.subject, mail.body, mail.topic, now.as_ms()];
-    database.batch(vec![(VOID_TOPIC, binds![mail.topic]), (QUEUE, insert)]).await
+    database.batch(vec![(VOID_TOPIC, binds![mail.topic]), (QUEUE, insert)]).await.map(drop)
 }
 
 /// What mails that invite to own a tenant are about.

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::de::DeserializeOwned;
 use wasm_bindgen::JsValue;
-use worker::{D1Database, D1PreparedStatement};
+use worker::{D1Database, D1PreparedStatement, D1Result};
 
 pub mod due;
 pub mod mail;
@@ -143,11 +143,12 @@ impl<'a> Database<'a> {
         Ok(u64::try_from(changes).unwrap_or(0))
     }
 
-    /// Several writes in one transaction.
-    pub async fn batch(&self, statements: Vec<Bound>) -> Result<(), StoreError> {
+    /// Several writes in one transaction; tells how many rows the last of them changed.
+    pub async fn batch(&self, statements: Vec<Bound>) -> Result<u64, StoreError> {
         (self.count)();
         let prepared = statements.into_iter().map(|(sql, values)| self.prepare(sql, values)).collect::<Result<Vec<_>, _>>()?;
-        self.database.batch(prepared).await?;
-        Ok(())
+        let results = self.database.batch(prepared).await?;
+        let changes = results.last().map(D1Result::meta).transpose()?.flatten().and_then(|meta| meta.changes).unwrap_or(0);
+        Ok(u64::try_from(changes).unwrap_or(0))
     }
 }

@@ -59,8 +59,8 @@ pub enum Change {
 pub enum Applied {
     /// Now, or at an earlier delivery.
     Done,
-    /// An earlier batch is missing: deliver this one again later.
-    TooEarly,
+    /// What follows `projected_seq` is missing; nothing is known of a tenant without one.
+    TooEarly { projected_seq: Option<u64> },
 }
 
 /// Applies a tenant's changes that follow `after_seq` and end at `upto_seq`.
@@ -75,17 +75,18 @@ pub async fn apply(
     struct Row {
         projected_seq: u64,
     }
-    let Some(row) = database.first::<Row>(READ_SEQ, binds![tenant]).await? else { return Ok(Applied::TooEarly) };
+    let Some(row) = database.first::<Row>(READ_SEQ, binds![tenant]).await? else { return Ok(Applied::TooEarly { projected_seq: None }) };
     if row.projected_seq >= upto_seq {
         return Ok(Applied::Done);
     }
     if row.projected_seq != after_seq {
-        return Ok(Applied::TooEarly);
+        return Ok(Applied::TooEarly { projected_seq: Some(row.projected_seq) });
     }
     let mut statements: Vec<Bound> = changes.into_iter().flat_map(|change| statements_of(change, tenant, after_seq)).collect();
     statements.push((MOVE_SEQ, binds![tenant, after_seq, upto_seq]));
-    database.batch(statements).await?;
-    Ok(Applied::Done)
+    // Another batch that follows the same event may have come in between; how far that one went is seen at the next try.
+    let moved = database.batch(statements).await?;
+    Ok(if moved == 1 { Applied::Done } else { Applied::TooEarly { projected_seq: None } })
 }
 
 fn statements_of(change: Change, tenant: &str, after_seq: u64) -> Vec<Bound> {
@@ -122,5 +123,5 @@ pub async fn count_memory(
     at_ms: u64,
 ) -> Result<(), StoreError> {
     let values = || binds![tenant, observations, open_sessions, at_ms];
-    database.batch(vec![(COUNT_ALL_MEMORY, values()), (COUNT_MEMORY, values())]).await
+    database.batch(vec![(COUNT_ALL_MEMORY, values()), (COUNT_MEMORY, values())]).await.map(drop)
 }

@@ -25,7 +25,7 @@ pub async fn open(
 ) -> Result<(), StoreError> {
     let user = user.to_string();
     let opened = binds![session_hash, user.as_str(), now.as_ms(), expires_at.as_ms()];
-    database.batch(vec![(OPEN, opened), (PURGE, binds![user, now.as_ms()])]).await
+    database.batch(vec![(OPEN, opened), (PURGE, binds![user, now.as_ms()])]).await.map(drop)
 }
 
 /// Ends a session; an unknown one is none.

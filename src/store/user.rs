@@ -69,7 +69,7 @@ pub async fn create(database: Database<'_>, new: NewAccount<'_>, now: Timestamp)
     let referred_by = new.referred_by.unwrap_or_default();
     let row =
         binds![new.user_id.to_string(), new.email, new.name, new.password_hash, new.referral_code, referred_by, new.reward, now.as_ms()];
-    database.batch(vec![(CREATE, row), (REWARD, binds![referred_by, new.reward]), (COUNT_NEW, Vec::new())]).await
+    database.batch(vec![(CREATE, row), (REWARD, binds![referred_by, new.reward]), (COUNT_NEW, Vec::new())]).await.map(drop)
 }
 
 /// The account of that address, which is in lower case.

@@ -2,7 +2,9 @@
 // deployment without the setting calls no machine of its own (contract README 10, 11). All notations: domain/target.rs.
 
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import { createServer } from "node:http";
+import { createServer as createListener } from "node:net";
 import { after, test } from "node:test";
 import { sleep } from "../../scripts/runtime.ts";
 import { expectFault } from "./support/fault.ts";
@@ -87,5 +89,42 @@ test("a deployment without the setting takes neither http nor its own machine", 
     assert.equal((await manager.management.post("/v1/webhooks", { url: "https://example.com/x", events: ["order.message"] })).status, 201);
   } finally {
     await deployed.stop();
+  }
+});
+
+/** Names, but for localhost, that this machine's hosts file says are itself. */
+function ownNames(): string[] {
+  const lines = readFileSync("/etc/hosts", "utf8").split("\n").map((line) => line.replace(/#.*/, "").trim().split(/\s+/));
+  return lines.filter(([ip]) => ip?.startsWith("127.")).flatMap(([, ...names]) => names).filter((name) => !/^(localhost.*|.*\.(local|internal|localdomain))$/.test(name));
+}
+
+test("the network of such a deployment is the public one: neither a name of this machine nor a resolver on it is reached", async () => {
+  let connections = 0;
+  const listener = createListener((socket) => {
+    connections += 1;
+    socket.destroy();
+  });
+  await new Promise<void>((done) => listener.listen(0, "0.0.0.0", done));
+  const port = (listener.address() as { port: number }).port;
+  const [plain, resolving] = await Promise.all([
+    Server.start({ vars: { ALLOW_LOOPBACK_TARGETS: null } }),
+    Server.start({ vars: { ALLOW_LOOPBACK_TARGETS: null, DOH_URL: `http://127.0.0.1:${port}/dns-query` } }),
+  ]);
+  for (const deployed of [plain, resolving]) deployed.expectError(/connecting to \S+ is not allowed/);
+  try {
+    const tries: [Server, string, RegExp][] = [[resolving, "https://somewhere.example/x", /could not be looked up/]];
+    for (const name of ownNames()) tries.push([plain, `https://${name}:${port}/x`, /the connection failed/]);
+    for (const [deployed, url, error] of tries) {
+      const manager = await newManager(deployed.client());
+      const made = await manager.management.post("/v1/webhooks", { url, events: ["order.message"] });
+      assert.equal(made.status, 201, made.text);
+      const delivery = await tryOut(manager, made.json.id);
+      assert.deepEqual([delivery.status, delivery.response_status], ["failed", null], url);
+      assert.match(delivery.error, error, url);
+    }
+    assert.equal(connections, 0);
+  } finally {
+    listener.close();
+    await Promise.all([plain.stop(), resolving.stop()]);
   }
 });

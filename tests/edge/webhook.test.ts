@@ -115,6 +115,38 @@ test("whichever way a receiver fails, the event comes again under the same id an
   assert.equal(receiver.at("/lured").length, 0);
 });
 
+test("an answer counts once its status is there, and of its body what has come is kept, a kilobyte of whole characters", async () => {
+  const cases: [Behaviour, string, string][] = [
+    [{ status: 200, body: "begun", holds: true }, "delivered", "begun"],
+    [{ status: 500, body: "begun", holds: true }, "pending", "begun"],
+    [{ status: 200, holds: true, body: "x".repeat(2_000) }, "delivered", "x".repeat(1_024)],
+    [{ status: 200, body: Buffer.alloc(4_000, 0xff) }, "delivered", "\ufffd".repeat(341)],
+    [{ status: 200, body: "🦀".repeat(400) }, "delivered", "🦀".repeat(256)],
+    [{ status: 200, body: `x${"🦀".repeat(400)}` }, "delivered", `x${"🦀".repeat(255)}`],
+  ];
+  const before = receiver.behave;
+  receiver.behave = (received, nth) => cases[Number(received.path.match(/^\/answers-(\d+)$/)?.[1] ?? NaN)]?.[0] ?? before(received, nth);
+  await Promise.all(cases.map(async ([, status, body], n) => {
+    const manager = await newManager(server.client());
+    const hook = await newHook(manager, `/answers-${n}`);
+    await happen(manager);
+    const delivery = await waitFor(manager, hook, ({ attempts }) => attempts === 1, 25_000);
+    assert.deepEqual([delivery.status, delivery.response_body], [status, body], `answer ${n}`);
+  }));
+  receiver.behave = before;
+});
+
+test("a message that is too long for the queue fails alone, and the other endpoint gets its own", async () => {
+  const manager = await newManager(server.client());
+  const [long, other] = [await newHook(manager, "/too-long"), await newHook(manager, "/beside")];
+  await server.current.editObject("Tenant", { name: manager.tenantUuid }, `UPDATE webhook_endpoint SET url = url || '${"x".repeat(150_000)}' WHERE id = '${long.id}'`);
+  await happen(manager);
+  await receiver.wait("/beside", 1);
+  await waitFor(manager, other, ({ status }) => status === "delivered");
+  const failed = await waitFor(manager, long, ({ attempts }) => attempts === 1);
+  assert.deepEqual([failed.status, failed.response_status, failed.error], ["pending", null, "the message is too long to be sent"]);
+});
+
 test("ten attempts are made as time passes, and then the delivery has failed", async () => {
   const manager = await newManager(server.client());
   const hook = await newHook(manager, "/schedule");
@@ -148,7 +180,7 @@ test("410 disables the endpoint at once: nothing more is sent, a replay is refus
   const shown = (await manager.management.get(`/v1/webhooks/${hook.id}`)).json;
   assert.deepEqual([shown.status, shown.disabled_reason, "secret" in shown], ["disabled", "gone", false]);
   const [told] = await receiver.wait("/witness", 1);
-  assert.deepEqual([told!.json.type, told!.json.data.id, told!.json.data.disabled_reason], ["webhook.disabled", hook.id, "gone"]);
+  assert.deepEqual([told!.json.type, told!.json.data], ["webhook.disabled", shown], "what is told is what GET shows");
   await happen(manager);
   const paths = [`deliveries/${delivery.id}/replay`, "test", "replay"];
   for (const path of paths) {
@@ -225,7 +257,8 @@ test("a test is sent to its endpoint alone, whatever that asked for", async () =
   const sent = await manager.management.post(`/v1/webhooks/${hook.id}/test`);
   assert.deepEqual([sent.status, sent.json.event, sent.json.status], [202, "webhook.test", "pending"], sent.text);
   const [received] = await receiver.wait("/tested", 1);
-  assert.deepEqual([received!.id, received!.json.type, received!.json.data.id], [sent.json.event_id, "webhook.test", hook.id]);
+  assert.deepEqual([received!.id, received!.json.type], [sent.json.event_id, "webhook.test"]);
+  assert.deepEqual(received!.json.data, (await manager.management.get(`/v1/webhooks/${hook.id}`)).json, "what is told is what GET shows");
   await sleep(400);
   assert.equal(receiver.at("/untested").length, 0);
 });

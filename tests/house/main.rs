@@ -5,6 +5,7 @@
 mod code;
 mod layer;
 mod route;
+mod setting;
 mod source;
 mod statement;
 mod wire;

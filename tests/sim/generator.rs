@@ -276,6 +276,7 @@ impl Generator {
             Command::Admit
                 | Command::RunDue { .. }
                 | Command::OutboxRead { .. }
+                | Command::OutboxReadAfter { .. }
                 | Command::OutboxAck { .. }
                 | Command::VerifyAudit { .. }
                 | Command::Reconcile
@@ -356,6 +357,7 @@ impl Generator {
             | Command::AcceptInvitation { .. }
             | Command::RunDue { .. }
             | Command::OutboxRead { .. }
+            | Command::OutboxReadAfter { .. }
             | Command::OutboxAck { .. } => Proof::House,
             Command::Invite(_) => Proof::Wallet { address: address(0) },
             Command::Admit | Command::MeterReserve(_) => self.agent_proof(now, state),

@@ -74,7 +74,7 @@ impl Object {
         sql.connection.execute_batch("BEGIN").unwrap();
         tenant::migrate(&sql).unwrap();
         sql.connection.execute_batch("COMMIT").unwrap();
-        let vault = Vault::new(&Secret::from_bytes([3; 32]));
+        let vault = Vault::new(&Secret::from_bytes([3; 32]), [4; 32]);
         Self { sql, entropy: Random::new(seed), mutant, vault }
     }
 

@@ -44,7 +44,10 @@ pub fn own_path(next: Option<&str>) -> Option<String> {
     let rest = next.strip_prefix("/account")?;
     let is_ours = rest.is_empty() || rest.starts_with('/') || rest.starts_with('?');
     let is_plain = next.len() <= 512 && next.bytes().all(|b| b.is_ascii_graphic() && b != b'\\');
-    (is_ours && is_plain).then(|| next.to_owned())
+    // A browser reads `..` and `%2e%2e` alike, and goes up.
+    let path = next.split(['?', '#']).next().unwrap_or_default();
+    let stays = !path.contains('%') && !path.contains("//") && path.split('/').all(|segment| segment != "..");
+    (is_ours && is_plain && stays).then(|| next.to_owned())
 }
 
 /// See other, with a notice for the page that follows.
@@ -115,7 +118,14 @@ mod tests {
 
     #[test]
     fn nobody_is_sent_to_another_house() {
-        for ours in ["/account", "/account/keys", "/account?tenant=a", "/account/invite/inv_1"] {
+        for ours in [
+            "/account",
+            "/account/keys",
+            "/account?tenant=a&q=50%25",
+            "/account/keys?next=//a",
+            "/account?tenant=a",
+            "/account/invite/inv_1",
+        ] {
             assert_eq!(own_path(Some(ours)).as_deref(), Some(ours));
         }
         for theirs in [
@@ -128,6 +138,12 @@ mod tests {
             "/account/\r\nX: y",
             "/api/keys",
             "/account é",
+            "/account/..",
+            "/account/../v1",
+            "/account/keys/../../x?a=/account",
+            "/account/%2e%2e/x",
+            "/account/.%2E/x",
+            "/account//evil.example",
         ] {
             assert_eq!(own_path(Some(theirs)), None, "{theirs}");
         }

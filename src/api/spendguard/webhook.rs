@@ -32,15 +32,15 @@ pub static ROUTES: &[Route] = routes! {
     }
     Get "/v1/webhooks" => list_webhooks {
         name: "listWebhooks", summary: "The webhook endpoints, newest first", access: Management, class: Some(LimitClass::Admin), body: None, documented: true,
-        status: 200, response: Page<ShownWebhook>, query: [page::LIMIT, page::CURSOR],
+        status: 200, response: Page<form::webhook::Webhook>, query: [page::LIMIT, page::CURSOR],
     }
     Get "/v1/webhooks/{id}" => show_webhook {
         name: "getWebhook", summary: "One webhook endpoint", access: Management, class: Some(LimitClass::Admin), body: None, documented: true, status: 200,
-        response: ShownWebhook,
+        response: form::webhook::Webhook,
     }
     Patch "/v1/webhooks/{id}" => change_webhook {
         name: "updateWebhook", summary: "Change, enable or disable an endpoint", access: Management, class: Some(LimitClass::Admin), body: Json,
-        documented: true, request: WebhookChange, status: 200, response: ShownWebhook,
+        documented: true, request: WebhookChange, status: 200, response: form::webhook::Webhook,
     }
     Delete "/v1/webhooks/{id}" => delete_webhook {
         name: "deleteWebhook", summary: "Delete an endpoint", access: Management, class: Some(LimitClass::Admin), body: None, documented: true, status: 204,
@@ -114,18 +114,9 @@ enum Status {
 
 #[derive(Serialize)]
 #[cfg_attr(not(target_arch = "wasm32"), derive(schemars::JsonSchema))]
-struct ShownWebhook {
-    #[serde(flatten)]
-    webhook: form::webhook::Webhook,
-    /// Our key, which `v1a` signatures verify with; also in the JWKS.
-    public_key: String,
-}
-
-#[derive(Serialize)]
-#[cfg_attr(not(target_arch = "wasm32"), derive(schemars::JsonSchema))]
 struct NewWebhook {
     #[serde(flatten)]
-    webhook: ShownWebhook,
+    webhook: form::webhook::Webhook,
     /// Shown once.
     secret: String,
 }
@@ -148,8 +139,8 @@ pub fn misanswered(outcome: WebhookOutcome) -> Fault {
     unexpected(&Outcome::Webhook(outcome))
 }
 
-fn show(ctx: &Ctx, view: &EndpointView) -> Result<ShownWebhook, Fault> {
-    Ok(ShownWebhook { webhook: view.form(), public_key: ctx.keys()?.webhook_public_key() })
+fn show(ctx: &Ctx, view: &EndpointView) -> Result<form::webhook::Webhook, Fault> {
+    Ok(view.form(ctx.keys()?.webhook_public_key()))
 }
 
 fn check_url(ctx: &Ctx, url: &str) -> Result<(), Fault> {
@@ -199,7 +190,7 @@ async fn list_webhooks(ctx: &Ctx) -> Result<Reply, Fault> {
     let WebhookOutcome::Endpoints(views) = outcome else { return Err(misanswered(outcome)) };
     let older = views.iter().filter(|view| before.is_none_or(|before| view.webhook_id < before));
     let shown = older.map(|view| show(ctx, view)).collect::<Result<_, Fault>>()?;
-    Ok(Reply::json(200, &Page::cut(shown, limit, |shown: &ShownWebhook| shown.webhook.id.clone()))?.no_store())
+    Ok(Reply::json(200, &Page::cut(shown, limit, |shown: &form::webhook::Webhook| shown.id.clone()))?.no_store())
 }
 
 fn show_one(ctx: &Ctx, outcome: WebhookOutcome) -> Result<Reply, Fault> {

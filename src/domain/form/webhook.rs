@@ -15,6 +15,8 @@ pub struct Webhook {
     /// `request`, `gone` (the receiver answered 410) or `failing` (nothing but failures for 120 h).
     pub disabled_reason: Option<&'static str>,
     pub disabled_at: Option<String>,
+    /// Our key, which `v1a` signatures verify with; also in the JWKS.
+    pub public_key: String,
     pub created_at: String,
     pub updated_at: String,
 }

@@ -149,6 +149,11 @@ pub enum Command {
     Agent(AgentCommand),
     /// What agents prove.
     Proof(ProofCommand),
+    /// House. The oldest events after `after_seq`, whether or not they were handed on: what a message that was lost held.
+    OutboxReadAfter {
+        after_seq: u64,
+        limit: u64,
+    },
 }
 
 /// A new tenant. A repeat with the same uuid and controller answers the same tenant; until its delivery is confirmed it
@@ -176,6 +181,7 @@ impl Command {
                 | Self::Activity { .. }
                 | Self::Profile
                 | Self::OutboxRead { .. }
+                | Self::OutboxReadAfter { .. }
                 | Self::VerifyAudit { .. }
                 | Self::Reconcile
         )

@@ -215,6 +215,7 @@ fn execute(desk: &mut Desk<'_>, command: &Command) -> Step<Done> {
         Command::UpdateTenant { name, plan } => profile::update(desk, name.as_deref(), *plan),
         Command::RunDue { batch } => due::run(desk, *batch),
         Command::OutboxRead { limit } => outbox::read(desk, *limit),
+        Command::OutboxReadAfter { after_seq, limit } => outbox::read_after(desk, *after_seq, *limit),
         Command::OutboxAck { upto_seq } => outbox::acknowledge(desk, *upto_seq),
         Command::VerifyAudit { after_seq, limit } => audit::verify(desk, *after_seq, *limit),
         Command::Reconcile => audit::reconcile(desk),

@@ -15,18 +15,21 @@ use super::webhook::command::{WebhookCommand, WebhookOutcome};
 use super::webhook::wait::{self, Question, Waiters};
 use crate::crypto::mac::Secret;
 use crate::crypto::vault::Vault;
+use crate::domain::delivery::Attempted;
 use crate::domain::id::RequestId;
 use crate::domain::time::Timestamp;
 use crate::edge::{self, BadSetting, Edge, PlatformEntropy, Settings, task};
 use crate::exported_object;
 use crate::objects::hop::{Cost, Envelope, Timed};
-use crate::objects::message::{Message, TenantEvents};
+use crate::objects::message::{MESSAGE_BYTES_MAX, Message, TenantEvents, parcels};
 use crate::objects::shell::{self, Alarm, Leaves, Ran};
 use crate::objects::sql::{Sql, SqlError};
 use crate::objects::storage::ObjectSql;
 
 /// How long events wait to be handed on together.
 const OUTBOX_DELAY_MS: u64 = 200;
+/// When what the queue has not taken is tried again.
+const SEND_AGAIN_MS: u64 = 5_000;
 /// How many events one message carries.
 const OUTBOX_BATCH: u64 = 100;
 /// How many messages of events one alarm sends.
@@ -34,8 +37,6 @@ const OUTBOX_ROUNDS: u64 = 10;
 /// How many attempts are claimed at once, and how often an alarm does it.
 const CLAIM_BATCH: u64 = 100;
 const CLAIM_ROUNDS: u64 = 10;
-/// The queue takes at most this much in one call: 100 messages and 256 KB.
-const SEND_CHARS_MAX: usize = 200_000;
 /// How much due work one run takes on.
 const DUE_BATCH: u64 = 500;
 
@@ -168,32 +169,47 @@ impl Shell {
         self.outbox_is_scheduled.set(false);
         let now = edge::now();
         self.run_as_house(now, Command::RunDue { batch: DUE_BATCH })?;
-        let reply = self.send_attempts(now).await?;
-        let mut rounds = 0;
-        while self.hand_outbox_on(now).await? && rounds < OUTBOX_ROUNDS {
-            rounds += 1;
-        }
-        let reply = TenantReply { outbox_pending: rounds == OUTBOX_ROUNDS, ..reply };
-        self.alarm.keep(&self.state, self.next_due(&reply, now)).await?;
+        let (sent, handed_on) = (self.send_attempts(now).await, self.hand_all_on(now).await);
+        let due_at_ms = match (sent, handed_on) {
+            (Ok(reply), Ok(outbox_pending)) => self.next_due(&TenantReply { outbox_pending, ..reply }, now),
+            (sent, handed_on) => {
+                // What one queue does not take today must not end everything this object has to do.
+                for error in [sent.err(), handed_on.err()].into_iter().flatten() {
+                    worker::console_error!("{}", serde_json::json!({"job": "alarm", "error": error.to_string()}));
+                }
+                self.outbox_is_scheduled.set(true);
+                Some(now.plus_ms(SEND_AGAIN_MS).as_ms())
+            }
+        };
+        self.alarm.keep(&self.state, due_at_ms).await?;
         Ok(())
     }
 
     /// Holds a question of the feed until there is an answer or its time is over.
-    async fn hold(&self, question: Question, first: TenantReply, mut statements: u64, due_at_ms: Option<u64>) -> Result<JsValue, JsValue> {
+    async fn hold(
+        &self,
+        mut question: Question,
+        first: TenantReply,
+        mut statements: u64,
+        due_at_ms: Option<u64>,
+    ) -> Result<JsValue, JsValue> {
         let over_at_ms = edge::platform_ms() + question.wait_ms();
         let mut outcome = first.outcome;
         // While the alarm was being set an event may have been handed on: then it is asked before it is waited for.
-        let mut may_wait = self.alarm.is_kept(due_at_ms);
+        let mut looks_on = question.looks_on() || !self.alarm.is_kept(due_at_ms);
         let due_at_ms = self.keep_alarm(due_at_ms).await?;
         loop {
             let left_ms = over_at_ms.saturating_sub(edge::platform_ms());
-            if may_wait && (left_ms == 0 || !self.waiters.wait(left_ms).await?) {
+            if left_ms == 0 && !looks_on {
                 break;
             }
-            may_wait = true;
+            // Who looks on lets others have their turn.
+            self.waiters.wait(if looks_on { 0 } else { left_ms }).await?;
             self.sql.take_statements_run();
             let again = self.run(&self.sql, edge::now(), question.call()).map_err(|error| JsValue::from_str(&error.to_string()))?;
             statements += self.sql.take_statements_run();
+            question.go_on(&again);
+            looks_on = question.looks_on() && left_ms > 0;
             let is_answered = wait::has_events(&again);
             outcome = again.outcome;
             if is_answered {
@@ -210,12 +226,21 @@ impl Shell {
         loop {
             let mut reply = self.run_as_house(now, Command::Webhook(WebhookCommand::Claim { limit: CLAIM_BATCH }))?;
             let Ok(Outcome::Webhook(WebhookOutcome::Claimed { attempts, more })) = &mut reply.outcome else { return Ok(reply) };
-            let (attempts, more) = (std::mem::take(attempts), *more);
-            if !attempts.is_empty() {
-                let texts =
-                    attempts.into_iter().map(|attempt| Message::WebhookAttempt(attempt).to_text()).collect::<Result<Vec<_>, _>>()?;
-                self.send_all(texts).await?;
+            let (attempts, mut more) = (std::mem::take(attempts), *more);
+            let mut texts = Vec::new();
+            for attempt in attempts {
+                let (delivery_id, claim) = (attempt.delivery_id, attempt.claim);
+                let text = Message::WebhookAttempt(attempt).to_text()?;
+                if text.len() <= MESSAGE_BYTES_MAX {
+                    texts.push(text);
+                } else {
+                    // It fails by itself, and its deadline is found with the next claim.
+                    let attempted = Attempted::unsent(now, "the message is too long to be sent");
+                    self.run_as_house(now, Command::Webhook(WebhookCommand::Report { delivery_id, claim, attempted }))?;
+                    more = true;
+                }
             }
+            self.send_all(texts).await?;
             rounds += 1;
             if !more || rounds == CLAIM_ROUNDS {
                 return Ok(reply);
@@ -223,20 +248,15 @@ impl Shell {
         }
     }
 
-    /// Sends messages, as many at once as the queue takes.
+    /// Sends messages, as many at once as the queue takes. A parcel that it does not take is no reason to keep the next one
+    /// back.
     async fn send_all(&self, texts: Vec<String>) -> worker::Result<()> {
         let queue = self.edge()?.events()?;
-        let mut parcel = Vec::new();
-        let mut chars = 0;
-        for text in texts {
-            if chars + text.len() > SEND_CHARS_MAX {
-                queue.send_batch(std::mem::take(&mut parcel)).await?;
-                chars = 0;
-            }
-            chars += text.len();
-            parcel.push(text);
+        let mut sent = Ok(());
+        for parcel in parcels(texts) {
+            sent = queue.send_batch(parcel).await.and(sent);
         }
-        if parcel.is_empty() { Ok(()) } else { queue.send_batch(parcel).await }
+        sent
     }
 
     fn edge(&self) -> worker::Result<Edge> {
@@ -267,7 +287,7 @@ impl Shell {
         if self.vault.get().is_none() {
             let settings = Settings::of(&self.env).map_err(|BadSetting(name)| SqlError::Backend(format!("setting {name}")))?;
             let secret = Secret::from_bytes(settings.secrets.seal_secret);
-            self.vault.get_or_init(|| Vault::new(&secret));
+            self.vault.get_or_init(|| Vault::new(&secret, settings.secrets.token_signing_seed));
         }
         self.vault.get().ok_or(SqlError::Shape("no vault"))
     }
@@ -277,17 +297,28 @@ impl Shell {
         self.sql.in_transaction(|sql| self.run(sql, now, &call)).map_err(|error| worker::Error::RustError(error.to_string()))
     }
 
+    /// Hands on what waits in the outbox, as much as one alarm does. Answers whether more waits.
+    async fn hand_all_on(&self, now: Timestamp) -> worker::Result<bool> {
+        for _ in 0..OUTBOX_ROUNDS {
+            if !self.hand_outbox_on(now).await? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
     /// Sends the oldest events to the queue and forgets them once it has taken them. They are sent again when the
     /// object dies between the two: whoever receives them goes by their sequence. Answers whether more wait.
     async fn hand_outbox_on(&self, now: Timestamp) -> worker::Result<bool> {
         let reply = self.run_as_house(now, Command::OutboxRead { limit: OUTBOX_BATCH })?;
         let Ok(Outcome::Events { after_seq, events }) = reply.outcome else { return Ok(false) };
-        let Some(last) = events.last() else { return Ok(false) };
-        let (upto_seq, is_full) = (last.seq, events.len() as u64 == OUTBOX_BATCH);
-        let name = self.state.id().name().unwrap_or_default();
+        let read = events.len();
+        let message = TenantEvents::cut(self.state.id().name().unwrap_or_default(), after_seq, events)?;
+        let Some(upto_seq) = message.events.last().map(|event| event.seq) else { return Ok(false) };
+        let more = message.events.len() < read || read as u64 == OUTBOX_BATCH;
         self.waiters.wake_all();
-        self.edge()?.events()?.send(Message::TenantEvents(TenantEvents { tenant: name, after_seq, events }).to_text()?).await?;
+        self.edge()?.events()?.send(Message::TenantEvents(message).to_text()?).await?;
         self.run_as_house(now, Command::OutboxAck { upto_seq })?;
-        Ok(is_full)
+        Ok(more)
     }
 }

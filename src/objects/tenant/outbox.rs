@@ -10,6 +10,7 @@ use crate::{params, statements};
 statements! {
     READ = "SELECT seq, event_id, type, at_ms, data FROM outbox
         WHERE seq > (SELECT outbox_acked_seq FROM tenant) ORDER BY seq LIMIT +?1";
+    READ_AFTER = "SELECT seq, event_id, type, at_ms, data FROM outbox WHERE seq > ?1 ORDER BY seq LIMIT +?2";
     READ_ACKNOWLEDGED = "SELECT outbox_acked_seq FROM tenant";
     ACKNOWLEDGE = "UPDATE tenant SET outbox_acked_seq = max(outbox_acked_seq, min(?1, (SELECT coalesce(max(seq), 0) FROM outbox)))
         RETURNING outbox_acked_seq < (SELECT coalesce(max(seq), 0) FROM outbox)";
@@ -22,6 +23,13 @@ statements! {
 pub(super) fn read(desk: &Desk<'_>, limit: u64) -> Step<Done> {
     let after_seq = desk.sql.first(READ_ACKNOWLEDGED, &[])?.ok_or(SqlError::Shape("no tenant"))?.unsigned(0)?;
     let rows = desk.sql.run(READ, params![limit])?;
+    let events = rows.iter().map(read_event).collect::<Result<_, SqlError>>()?;
+    Ok(Done { outcome: Outcome::Events { after_seq, events }, keep: Keep::Nothing })
+}
+
+/// The oldest events kept after `after_seq`, handed on or not.
+pub(super) fn read_after(desk: &Desk<'_>, after_seq: u64, limit: u64) -> Step<Done> {
+    let rows = desk.sql.run(READ_AFTER, params![after_seq, limit])?;
     let events = rows.iter().map(read_event).collect::<Result<_, SqlError>>()?;
     Ok(Done { outcome: Outcome::Events { after_seq, events }, keep: Keep::Nothing })
 }

@@ -32,6 +32,7 @@ pub(super) fn check(command: &Command, caller: &Caller) -> Step<()> {
         | Command::AcceptInvitation { .. }
         | Command::RunDue { .. }
         | Command::OutboxRead { .. }
+        | Command::OutboxReadAfter { .. }
         | Command::OutboxAck { .. } => house,
         Command::PutMember { .. } | Command::RemoveMember { .. } => owner,
         Command::UpdateTenant { name, plan } => (name.is_none() || owner) && (plan.is_none() || operator),

@@ -17,8 +17,8 @@ export type Received = {
   atMs: number;
 };
 
-/** What the receiver does with a request. `hang` never answers, `reset` tears the connection down. */
-export type Behaviour = { status: number; headers?: Record<string, string>; body?: string } | "hang" | "reset";
+/** What the receiver does with a request. `hang` never answers, `reset` tears the connection down, `holds` never ends its body. */
+export type Behaviour = { status: number; headers?: Record<string, string>; body?: string | Buffer; holds?: boolean } | "hang" | "reset";
 
 export type Behave = (received: Received, nth: number) => Behaviour;
 
@@ -78,7 +78,9 @@ export class Receiver {
     const behaviour = this.behave(received, this.received.filter(({ id, path }) => id === received.id && path === received.path).length);
     if (behaviour === "hang") return;
     if (behaviour === "reset") return void request.socket.resetAndDestroy();
-    response.writeHead(behaviour.status, behaviour.headers).end(behaviour.body);
+    response.writeHead(behaviour.status, behaviour.headers);
+    if (behaviour.holds) response.write(behaviour.body ?? "");
+    else response.end(behaviour.body);
   }
 }
 

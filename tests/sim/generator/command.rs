@@ -83,7 +83,8 @@ impl Generator {
                 let before = self.random.percent(50).then(|| self.random.below(200));
                 Command::Activity { limit: self.random.between(1, 20), before }
             }
-            945..955 => Command::OutboxRead { limit: self.random.between(1, 30) },
+            945..952 => Command::OutboxRead { limit: self.random.between(1, 30) },
+            952..955 => Command::OutboxReadAfter { after_seq: self.random.below(200), limit: self.random.between(1, 30) },
             955..968 => {
                 let newest = state.and_then(|state| state.announced.last()).map_or(0, |(seq, _)| *seq);
                 Command::OutboxAck { upto_seq: self.random.below(newest + 3) }

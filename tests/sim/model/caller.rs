@@ -128,7 +128,7 @@ fn may_command(state: &State, call: &TenantCall) -> bool {
         Command::Invite(_) => house || matches!(call.caller, Proof::Wallet { .. }),
         Command::Birth(_) | Command::ConfirmBirth | Command::MeterCapture(_) | Command::MeterRelease(_) => house,
         Command::RedeemEnrollment(_) | Command::ShowInvitation { .. } | Command::AcceptInvitation { .. } | Command::RunDue { .. } => house,
-        Command::OutboxRead { .. } | Command::OutboxAck { .. } => house,
+        Command::OutboxRead { .. } | Command::OutboxReadAfter { .. } | Command::OutboxAck { .. } => house,
         Command::PutMember { .. } | Command::RemoveMember { .. } => owner,
         Command::UpdateTenant { name, plan } => (name.is_none() || owner) && (plan.is_none() || operator),
         Command::Money(MoneyCommand::PutPacket { .. }) => operator,

@@ -180,6 +180,7 @@ impl Model {
             Command::UpdateTenant { name, plan } => owner::update(state, name.as_deref(), *plan, reply, entries),
             Command::Activity { limit, before } => owner::activity(state, *limit, *before, reply),
             Command::OutboxRead { limit } => owner::read_outbox(state, *limit, reply),
+            Command::OutboxReadAfter { after_seq, limit } => owner::read_outbox_after(state, *after_seq, *limit, reply),
             Command::OutboxAck { upto_seq } => owner::acknowledge(state, *upto_seq, reply),
             Command::VerifyAudit { .. } | Command::Reconcile => owner::inspect(state, reply),
             // Their stories are told one by one, in story/webhook.rs and against the Worker.
@@ -271,6 +272,7 @@ fn keep_record(state: &mut State, now: Timestamp, call: &TenantCall, reply: &Ten
             | Command::MeterRelease(_)
             | Command::RunDue { .. }
             | Command::OutboxRead { .. }
+            | Command::OutboxReadAfter { .. }
             | Command::OutboxAck { .. }
             | Command::VerifyAudit { .. }
             | Command::Reconcile,

@@ -171,6 +171,16 @@ pub fn read_outbox(state: &State, limit: u64, reply: &TenantReply) -> Run {
     check(events.iter().map(|event| event.seq).eq(expected), reply, "the oldest events not acknowledged")
 }
 
+pub fn read_outbox_after(state: &State, after_seq: u64, limit: u64, reply: &TenantReply) -> Run {
+    let Ok(Outcome::Events { events, .. }) = &reply.outcome else { return wrong(reply, "events") };
+    // Those of long ago are purged.
+    let newest: Vec<u64> = state.announced.iter().map(|(seq, _)| *seq).filter(|seq| *seq > after_seq).collect();
+    let shown: Vec<u64> = events.iter().map(|event| event.seq).collect();
+    let begin = newest.iter().position(|seq| Some(seq) == shown.first()).unwrap_or(newest.len());
+    let expected: Vec<u64> = newest[begin..].iter().copied().take(limit as usize).collect();
+    check(shown == expected, reply, "the events after that one")
+}
+
 pub fn acknowledge(state: &mut State, upto_seq: u64, reply: &TenantReply) -> Run {
     let newest = state.announced.last().map_or(0, |(seq, _)| *seq);
     state.outbox_acked = state.outbox_acked.max(upto_seq.min(newest));

@@ -366,7 +366,7 @@ fn a_replay_is_one_attempt_and_takes_nothing_back() {
 }
 
 #[test]
-fn two_secrets_sign_for_a_day_after_a_rotation() {
+fn two_secrets_sign_for_a_day_after_a_rotation_however_many_there_were() {
     let mut tale = Tale::new();
     let webhook_id = tale.endpoint(&["*"]);
     assert!(tale.hook(WebhookCommand::RotateSecret { webhook_id, secret: secret(2) }).is_ok());
@@ -374,10 +374,156 @@ fn two_secrets_sign_for_a_day_after_a_rotation() {
     assert_eq!(tale.ring()[0].secrets, [hex(2), hex(1)], "the new one first");
     assert!(tale.hook(WebhookCommand::RotateSecret { webhook_id, secret: secret(3) }).is_ok());
     tale.happen();
-    assert_eq!(tale.ring()[0].secrets, [hex(3), hex(2), hex(1)]);
+    assert_eq!(tale.ring()[0].secrets, [hex(3), hex(2)], "the last two");
+    assert_eq!(tale.count("webhook_secret"), 2);
     tale.pass_ms(DAY_MS);
     tale.happen();
     assert!(tale.ring().iter().all(|attempt| attempt.secrets == [hex(3)]));
+}
+
+#[test]
+fn what_was_asked_for_is_tried_first_though_the_breaker_is_open() {
+    let mut tale = Tale::new();
+    let webhook_id = tale.endpoint(&["wallet.*"]);
+    for _ in 0..30 {
+        tale.happen();
+    }
+    for attempt in tale.ring() {
+        tale.report(&attempt, 503);
+    }
+    tale.pass_ms(6_000);
+    assert!(tale.ring().is_empty(), "the breaker is open and thirty are due");
+    let wanted = tale.deliveries(webhook_id)[0].clone();
+    let outcome = tale.hook(WebhookCommand::ReplayOne { webhook_id, delivery_id: wanted.delivery_id });
+    let Ok(WebhookOutcome::Delivery(shown)) = outcome else { panic!("{outcome:?}") };
+    assert!(shown.next_attempt_at_ms.is_some_and(|at| at >= wanted.created_at_ms && at <= tale.now), "{shown:?}");
+    let probe = tale.ring();
+    assert_eq!(probe.iter().map(|attempt| attempt.delivery_id).collect::<Vec<_>>(), [wanted.delivery_id]);
+    tale.report(&probe[0], 503);
+    assert!(tale.hook(WebhookCommand::Test { webhook_id }).is_ok());
+    let probe = tale.ring();
+    let body: serde_json::Value = serde_json::from_str(&probe[0].body).unwrap();
+    assert_eq!((probe.len(), body["type"].as_str()), (1, Some("webhook.test")));
+}
+
+#[test]
+fn what_happened_while_an_endpoint_wanted_it_is_its_own_whatever_it_wants_then() {
+    let mut tale = Tale::new();
+    let (disabled, gone, changed) = (tale.endpoint(&["wallet.*"]), tale.endpoint(&["wallet.*"]), tale.endpoint(&["wallet.*"]));
+    tale.happen();
+    let under_way = tale.ring();
+    for _ in 0..1_100 {
+        tale.happen();
+    }
+    tale.change(disabled, false);
+    let attempt =
+        under_way.iter().find(|attempt| tale.deliveries(gone).iter().any(|view| view.delivery_id == attempt.delivery_id)).unwrap();
+    tale.report(attempt, 410);
+    let change = EndpointChange { url: None, events: EventFilter::parse(["payment.*"]).ok(), enabled: None, description: None };
+    tale.hook(WebhookCommand::Update { webhook_id: changed, change }).unwrap();
+    tale.happen();
+    tale.change(disabled, true);
+    tale.change(gone, true);
+    tale.run_due();
+    for webhook_id in [disabled, gone, changed] {
+        let list = WebhookCommand::Deliveries { webhook_id, status: None, event: None, limit: 2_000, before: None };
+        let Ok(WebhookOutcome::Deliveries(views)) = tale.hook(list) else { panic!() };
+        assert_eq!(views.len(), 1_101, "all before, and not the one after");
+    }
+}
+
+#[test]
+fn a_receiver_that_was_gone_before_says_nothing_of_where_the_endpoint_is_now() {
+    let mut tale = Tale::new();
+    let (moved, enabled) = (tale.endpoint(&["wallet.*"]), tale.endpoint(&["wallet.*"]));
+    tale.happen();
+    let attempts = tale.ring();
+    let sent_at = tale.now;
+    tale.pass_ms(1_000);
+    let url = Some("https://new.example.com/in".to_owned());
+    let change = EndpointChange { url, events: None, enabled: None, description: None };
+    tale.hook(WebhookCommand::Update { webhook_id: moved, change }).unwrap();
+    tale.change(enabled, false);
+    tale.change(enabled, true);
+    for attempt in &attempts {
+        let attempted = answered(sent_at, 410);
+        tale.hook(WebhookCommand::Report { delivery_id: attempt.delivery_id, claim: attempt.claim, attempted }).unwrap();
+    }
+    for webhook_id in [moved, enabled] {
+        assert_eq!(tale.view(webhook_id).disabled, None);
+        assert_eq!(tale.only(webhook_id).status, DeliveryStatus::Pending, "it is tried again");
+    }
+    tale.pass_ms(6_000);
+    let again = tale.ring();
+    assert_eq!(again.len(), 2);
+    tale.report(&again[0], 410);
+    tale.report(&again[1], 410);
+    for webhook_id in [moved, enabled] {
+        assert!(tale.view(webhook_id).disabled.is_some(), "what is there now is gone as well");
+    }
+}
+
+#[test]
+fn an_endpoint_that_has_moved_begins_anew() {
+    let mut tale = Tale::new();
+    let webhook_id = tale.endpoint(&["wallet.*"]);
+    for _ in 0..30 {
+        tale.happen();
+    }
+    for attempt in tale.ring() {
+        tale.report(&attempt, 503);
+    }
+    tale.pass_ms(6_000);
+    assert!(tale.ring().is_empty());
+    let url = Some("https://new.example.com/in".to_owned());
+    let change = EndpointChange { url, events: None, enabled: None, description: None };
+    tale.hook(WebhookCommand::Update { webhook_id, change }).unwrap();
+    assert_eq!(tale.ring().len(), 30, "what failed elsewhere is no reason to wait");
+}
+
+#[test]
+fn what_was_delivered_stays_so_when_its_event_is_gone() {
+    let mut tale = Tale::new();
+    let webhook_id = tale.endpoint(&["*"]);
+    tale.happen();
+    tale.pass_ms(1_000);
+    let first = tale.ring();
+    tale.report(&first[0], 200);
+    let delivery_id = first[0].delivery_id;
+    tale.object.sql.connection.execute("DELETE FROM outbox", []).unwrap();
+    assert!(tale.hook(WebhookCommand::ReplayOne { webhook_id, delivery_id }).is_ok());
+    assert!(tale.ring().is_empty());
+    let view = tale.only(webhook_id);
+    assert_eq!((view.status, view.error.as_deref()), (DeliveryStatus::Delivered, Some("the event is kept no more")));
+}
+
+#[test]
+fn events_that_were_handed_on_can_be_read_again() {
+    let mut tale = Tale::new();
+    for _ in 0..5 {
+        tale.happen();
+    }
+    tale.house(Command::OutboxAck { upto_seq: 1 << 40 });
+    let mut read = |after_seq| match tale.ask(Proof::House, Command::OutboxReadAfter { after_seq, limit: 3 }) {
+        Ok(Outcome::Events { after_seq: after, events }) if after == after_seq => events.iter().map(|event| event.seq).collect::<Vec<_>>(),
+        other => panic!("{other:?}"),
+    };
+    let first = read(0);
+    let next = read(first[2]);
+    assert_eq!((first.len(), next.len()), (3, 3));
+    assert!(first[2] < next[0]);
+    assert!(read(1 << 40).is_empty());
+    assert_eq!(tale.ask(operator(), Command::OutboxReadAfter { after_seq: 0, limit: 1 }), Err(Refusal::Forbidden));
+}
+
+#[test]
+fn the_feed_counts_the_events_it_looks_at_and_not_their_numbers() {
+    let mut tale = Tale::new();
+    let (_, after) = tale.feed(None, &["*"], None);
+    // Fifty thousand entries that are announced to nobody, then one event.
+    tale.happen();
+    tale.object.sql.connection.execute("UPDATE outbox SET seq = seq + 50000 WHERE seq = (SELECT max(seq) FROM outbox)", []).unwrap();
+    assert_eq!(tale.feed(after, &["wallet.*"], None).0.len(), 1, "numbers without events are no events");
 }
 
 #[test]
@@ -389,6 +535,7 @@ fn a_test_goes_to_the_endpoint_it_tests_and_to_no_other() {
     assert_eq!((attempts.len(), tale.deliveries(other).len()), (1, 0));
     let body: serde_json::Value = serde_json::from_str(&attempts[0].body).unwrap();
     assert_eq!((body["type"].as_str(), body["data"]["id"].as_str()), (Some("webhook.test"), Some(tested.to_string().as_str())));
+    assert!(body["data"]["public_key"].as_str().unwrap().starts_with("whpk_"), "as GET shows it");
     tale.report(&attempts[0], 500);
     assert_eq!(tale.only(tested).status, DeliveryStatus::Failed, "a test is one attempt");
 }

@@ -28,8 +28,8 @@ statements! {
         ORDER BY d.next_attempt_at_ms, d.row LIMIT +?3";
     CLAIM = "UPDATE delivery SET claim = claim + 1, claimed_at_ms = ?2, next_attempt_at_ms = ?3
         WHERE id IN (SELECT value FROM json_each(+?1))";
-    /// Its event was purged while it waited.
-    GIVE_UP = "UPDATE delivery SET status = 'failed', next_attempt_at_ms = NULL, claimed_at_ms = NULL,
+    /// Its event was purged while it waited. What was delivered once stays so.
+    GIVE_UP = "UPDATE delivery SET status = CASE WHEN delivered_at_ms IS NULL THEN 'failed' ELSE 'delivered' END, next_attempt_at_ms = NULL, claimed_at_ms = NULL,
         error = 'the event is kept no more' WHERE id = ?1";
     READ = "SELECT d.endpoint_id, d.claim, d.step, d.attempts, d.is_single, d.delivered_at_ms, d.attempt_log, e.failures_in_row,
             e.failing_since_ms, e.counts_from_ms, e.not_before_ms, e.status = 'enabled'
@@ -122,6 +122,12 @@ impl Reported {
             is_enabled: row.unsigned(11)? == 1,
         })
     }
+
+    /// Whether the receiver is gone for good, as far as this attempt can tell: what was sent before the endpoint was enabled,
+    /// moved or answered well tells nothing.
+    fn is_gone(&self, attempted: &Attempted) -> bool {
+        attempted.is_gone() && self.health.heeds(attempted.at)
+    }
 }
 
 /// Takes the report of an attempt: of the latest claim, and once.
@@ -131,7 +137,8 @@ pub(super) fn report(desk: &mut Desk<'_>, delivery_id: DeliveryId, claim: u64, a
         return Ok(WebhookOutcome::Reported);
     }
     let mut reported = Reported::read(&row)?;
-    let next = match (attempted.is_delivered(), attempted.is_gone() || reported.is_single) {
+    let is_gone = reported.is_gone(attempted);
+    let next = match (attempted.is_delivered(), is_gone || reported.is_single) {
         (true, _) | (false, true) => None,
         (false, false) => next_attempt(reported.step + 1, attempted, desk.now, desk.entropy),
     };
@@ -200,7 +207,7 @@ fn judge(desk: &mut Desk<'_>, reported: &Reported, attempted: &Attempted) -> Ste
     if health != reported.health {
         endpoint::set_health(desk, &id, &health)?;
     }
-    let reason = if attempted.is_gone() { Some(DisabledReason::Gone) } else { is_given_up.then_some(DisabledReason::Failing) };
+    let reason = if reported.is_gone(attempted) { Some(DisabledReason::Gone) } else { is_given_up.then_some(DisabledReason::Failing) };
     if let Some(reason) = reason {
         let mut view = endpoint::find(desk, reported.endpoint_id)?;
         endpoint::disable(desk, &mut view, reason)?;

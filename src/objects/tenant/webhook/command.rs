@@ -201,8 +201,8 @@ impl EndpointView {
         if self.disabled.is_none() { EndpointStatus::Enabled } else { EndpointStatus::Disabled }
     }
 
-    /// How `/v1` shows it.
-    pub fn form(&self) -> form::webhook::Webhook {
+    /// How `/v1` shows it, with the key that its signatures verify with.
+    pub fn form(&self, public_key: String) -> form::webhook::Webhook {
         form::webhook::Webhook {
             id: self.webhook_id.to_string(),
             url: self.url.clone(),
@@ -214,6 +214,7 @@ impl EndpointView {
             description: self.description.clone(),
             disabled_reason: self.disabled.map(|(reason, _)| reason.as_str()),
             disabled_at: self.disabled.map(|(_, at)| at.to_string()),
+            public_key,
             created_at: self.created_at_ms.to_string(),
             updated_at: self.updated_at_ms.to_string(),
         }

@@ -13,16 +13,17 @@ use crate::objects::tenant::refusal::{Refusal, Thing};
 use crate::{params, statements};
 
 statements! {
+    /// What was asked for is due since ever, and so the first of what is due.
     WRITE = "INSERT INTO delivery (id, endpoint_id, event_seq, event_id, type, status, is_single, next_attempt_at_ms, created_at_ms)
-        SELECT ?1, ?2, seq, event_id, type, 'pending', 1, ?4, ?4 FROM outbox WHERE seq = +?3";
-    READ = "SELECT id, event_id, type, status, attempts, next_attempt_at_ms, response_status, response_body, error, created_at_ms,
+        SELECT ?1, ?2, seq, event_id, type, 'pending', 1, 0, ?4 FROM outbox WHERE seq = +?3";
+    READ = "SELECT id, event_id, type, status, attempts, max(next_attempt_at_ms, created_at_ms), response_status, response_body, error, created_at_ms,
         attempt_log FROM delivery WHERE id = ?1 AND endpoint_id = ?2";
-    LIST = "SELECT id, event_id, type, status, attempts, next_attempt_at_ms, response_status, response_body, error, created_at_ms,
+    LIST = "SELECT id, event_id, type, status, attempts, max(next_attempt_at_ms, created_at_ms), response_status, response_body, error, created_at_ms,
         attempt_log FROM delivery WHERE endpoint_id = +?1 AND (?2 IS NULL OR id < +?2) AND (?3 IS NULL OR status = ?3)
         AND (?4 IS NULL OR type = ?4) ORDER BY id DESC LIMIT +?5";
     /// One that waits for its schedule goes on with it; one that has ended gets this attempt alone.
     TRY_NOW = "UPDATE delivery SET is_single = CASE WHEN status = 'pending' THEN is_single ELSE 1 END, status = 'pending',
-        next_attempt_at_ms = ?2 WHERE id = ?1";
+        next_attempt_at_ms = 0 WHERE id = ?1";
     PURGE = "DELETE FROM delivery WHERE created_at_ms <= ?1 AND row IN (SELECT row FROM delivery ORDER BY row LIMIT +?2) RETURNING 1";
     READ_OLDEST = "SELECT created_at_ms FROM delivery ORDER BY row LIMIT 1";
 }
@@ -68,7 +69,7 @@ pub(super) fn list(
 pub(super) fn send_test(desk: &mut Desk<'_>, webhook_id: WebhookId) -> Step<WebhookOutcome> {
     let view = endpoint::find_enabled(desk, webhook_id)?;
     let id = webhook_id.to_string();
-    let seq = desk.record(Action::WebhookTest, &id, None, &view.form())?;
+    let seq = desk.record(Action::WebhookTest, &id, None, &view.form(desk.vault.webhook_public_key()))?;
     let delivery_id = DeliveryId::new(desk.now, desk.entropy);
     desk.sql.run(WRITE, params![delivery_id.to_string(), id.as_str(), seq, desk.now.as_ms()])?;
     desk.grows_old_at(desk.now.plus_ms(KEPT_MS));
@@ -80,7 +81,7 @@ pub(super) fn send_test(desk: &mut Desk<'_>, webhook_id: WebhookId) -> Step<Webh
 pub(super) fn replay(desk: &mut Desk<'_>, webhook_id: WebhookId, delivery_id: DeliveryId) -> Step<WebhookOutcome> {
     endpoint::find_enabled(desk, webhook_id)?;
     find(desk, webhook_id, delivery_id)?;
-    desk.sql.run(TRY_NOW, params![delivery_id.to_string(), desk.now.as_ms()])?;
+    desk.sql.run(TRY_NOW, params![delivery_id.to_string()])?;
     desk.record(Action::WebhookReplayed, &delivery_id.to_string(), None, &())?;
     endpoint::let_out(desk, &webhook_id.to_string())?;
     Ok(WebhookOutcome::Delivery(find(desk, webhook_id, delivery_id)?))

@@ -1,8 +1,10 @@
 //! Endpoints: where events go, and the secrets that sign them.
 //!
-//! Invariant: a tenant has at most twenty endpoints. A secret is kept sealed; one that was replaced signs for a day more.
+//! Invariant: a tenant has at most twenty endpoints. A secret is kept sealed; of those that were replaced the last signs for a
+//! day more. What was announced while an endpoint wanted it is its own, whatever becomes of the endpoint then.
 
 use super::command::{DisabledReason, EndpointChange, EndpointView, NewEndpoint, NewWebhookSecret, WebhookOutcome};
+use super::fan;
 use crate::domain::delivery::Health;
 use crate::domain::event::Action;
 use crate::domain::id::WebhookId;
@@ -33,12 +35,15 @@ statements! {
     WRITE_SECRET = "INSERT INTO webhook_secret (endpoint_id, number, sealed)
         SELECT ?1, coalesce(max(number), 0) + 1, ?2 FROM webhook_secret WHERE endpoint_id = +?1";
     END_SECRETS = "UPDATE webhook_secret SET ends_at_ms = ?2 WHERE endpoint_id = ?1 AND ends_at_ms IS NULL";
-    FORGET_ENDED = "DELETE FROM webhook_secret WHERE endpoint_id = ?1 AND ends_at_ms <= ?2";
+    /// Of those that were replaced one signs: what is sent must not grow with each rotation.
+    FORGET_REPLACED = "DELETE FROM webhook_secret WHERE endpoint_id = ?1 AND ends_at_ms IS NOT NULL";
     /// The newest first: it signs first.
     READ_SECRETS = "SELECT sealed FROM webhook_secret WHERE endpoint_id = +?1 AND (ends_at_ms IS NULL OR ends_at_ms > +?2)
-        ORDER BY number DESC";
+        ORDER BY number DESC LIMIT 2";
     SET_HEALTH = "UPDATE webhook_endpoint SET failures_in_row = ?2, failing_since_ms = ?3, counts_from_ms = ?4, not_before_ms = ?5
         WHERE id = ?1";
+    /// What came of another URL says nothing of this one.
+    RENEW = "UPDATE webhook_endpoint SET failures_in_row = 0, failing_since_ms = NULL, counts_from_ms = ?2, not_before_ms = NULL WHERE id = ?1";
     /// What a human asks for is tried at once, broken or not.
     LET_OUT = "UPDATE webhook_endpoint SET not_before_ms = NULL WHERE id = ?1";
     SET_NOT_BEFORE = "UPDATE webhook_endpoint SET not_before_ms = ?2 WHERE id = ?1";
@@ -103,6 +108,10 @@ pub(super) fn create(desk: &mut Desk<'_>, request: &NewEndpoint) -> Step<Webhook
 pub(super) fn update(desk: &mut Desk<'_>, webhook_id: WebhookId, change: &EndpointChange) -> Step<WebhookOutcome> {
     let mut view = find(desk, webhook_id)?;
     let id = webhook_id.to_string();
+    let moves = change.url.as_ref().is_some_and(|url| *url != view.url);
+    if view.disabled.is_none() && change.events.as_ref().is_some_and(|events| *events != view.events) {
+        fan::catch_up(desk, &id)?;
+    }
     view.url = change.url.clone().unwrap_or(view.url);
     view.events = change.events.clone().unwrap_or(view.events);
     view.description = change.description.clone().unwrap_or(view.description);
@@ -110,9 +119,9 @@ pub(super) fn update(desk: &mut Desk<'_>, webhook_id: WebhookId, change: &Endpoi
     let (events, description) = (serde_json::to_string(&view.events)?, view.description.as_deref());
     desk.sql.run(CHANGE, params![id.as_str(), view.url.as_str(), events, description, desk.now.as_ms()])?;
     desk.record(Action::WebhookUpdated, &id, None, &())?;
-    if change.url.is_some() {
-        // Where it answers now need not wait for what failed elsewhere.
-        let_out(desk, &id)?;
+    if moves {
+        desk.sql.run(RENEW, params![id.as_str(), desk.now.as_ms()])?;
+        desk.due_by(desk.now);
     }
     match (change.enabled, view.disabled) {
         (Some(true), Some(_)) => {
@@ -130,10 +139,11 @@ pub(super) fn update(desk: &mut Desk<'_>, webhook_id: WebhookId, change: &Endpoi
 /// Stops an endpoint and tells the others.
 pub(super) fn disable(desk: &mut Desk<'_>, view: &mut EndpointView, reason: DisabledReason) -> Step<()> {
     let id = view.webhook_id.to_string();
+    fan::catch_up(desk, &id)?;
     view.disabled = Some((reason, desk.now));
     view.updated_at_ms = desk.now;
     desk.sql.run(DISABLE, params![id.as_str(), reason.as_str(), desk.now.as_ms()])?;
-    desk.record(Action::WebhookDisabled, &id, None, &view.form())?;
+    desk.record(Action::WebhookDisabled, &id, None, &view.form(desk.vault.webhook_public_key()))?;
     Ok(())
 }
 
@@ -146,11 +156,11 @@ pub(super) fn delete(desk: &mut Desk<'_>, webhook_id: WebhookId) -> Step<Webhook
     Ok(WebhookOutcome::Deleted)
 }
 
-/// Gives an endpoint a new secret; the one before signs beside it for a day.
+/// Gives an endpoint a new secret; the one before, and none but that, signs beside it for a day.
 pub(super) fn rotate_secret(desk: &mut Desk<'_>, webhook_id: WebhookId, secret: &NewWebhookSecret) -> Step<WebhookOutcome> {
     let mut endpoint = find(desk, webhook_id)?;
     let id = webhook_id.to_string();
-    desk.sql.run(FORGET_ENDED, params![id.as_str(), desk.now.as_ms()])?;
+    desk.sql.run(FORGET_REPLACED, params![id.as_str()])?;
     desk.sql.run(END_SECRETS, params![id.as_str(), desk.now.plus_ms(ROTATION_MS).as_ms()])?;
     desk.sql.run(WRITE_SECRET, params![id.as_str(), secret.at_rest.clone()])?;
     let (events, description) = (serde_json::to_string(&endpoint.events)?, endpoint.description.as_deref());

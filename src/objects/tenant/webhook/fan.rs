@@ -13,7 +13,11 @@ use crate::objects::sql::{Row, SqlError};
 use crate::objects::tenant::desk::{Desk, Step, read_json};
 use crate::{params, statements};
 
+/// Events that are held in memory while an endpoint catches up.
+const CATCH_UP_BATCH: u64 = 500;
+
 statements! {
+    READ_READER = "SELECT events, fanned_seq FROM webhook_endpoint WHERE id = ?1";
     LIST_READERS = "SELECT id, events, fanned_seq, replay_after_seq, replay_upto_seq, (SELECT max(seq) FROM outbox)
         FROM webhook_endpoint WHERE status = 'enabled'";
     READ_EVENTS = "SELECT seq, event_id, type FROM outbox WHERE seq > ?1 AND seq <= ?2 ORDER BY seq LIMIT +?3";
@@ -63,6 +67,19 @@ pub(in crate::objects::tenant) fn run(desk: &mut Desk<'_>, batch: u64) -> Step<(
             desk.sql.run(MOVE_CURSOR, params![id, looked])?;
         }
     }
+    Ok(())
+}
+
+/// Looks at all events there are for one endpoint, however many: before it wants others, or none.
+pub(super) fn catch_up(desk: &mut Desk<'_>, id: &str) -> Step<()> {
+    let head = desk.head.seq;
+    let reader = desk.sql.first(READ_READER, params![id])?.ok_or(SqlError::Shape("no endpoint"))?;
+    let events: EventFilter = read_json(&reader, 0, "not a filter")?;
+    let mut fanned = reader.unsigned(1)?;
+    while let Some(looked) = look(desk, WRITE_NEW, id, &events, (fanned, head), CATCH_UP_BATCH)? {
+        fanned = looked;
+    }
+    desk.sql.run(MOVE_CURSOR, params![id, head])?;
     Ok(())
 }
 

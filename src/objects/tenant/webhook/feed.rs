@@ -13,6 +13,8 @@ const LOOKED_AT_MAX: u64 = 20_000;
 statements! {
     /// Where to begin, and where to end: the last event that is looked at.
     FIND_PLACE = "SELECT (SELECT seq FROM outbox WHERE seq = ?1 AND event_id = ?2), (SELECT min(seq) FROM outbox), (SELECT max(seq) FROM outbox)";
+    /// The event so many after another: numbers have gaps, and what is counted is what is looked at.
+    FIND_END = "SELECT seq FROM outbox WHERE seq > ?1 ORDER BY seq LIMIT 1 OFFSET ?2";
     /// An event is about an agent when its data names it: as its own id, or as parent or child of a lease.
     READ = "SELECT seq, event_id, type, at_ms, data FROM outbox
         WHERE seq > ?1 AND seq <= ?2 AND type IN (SELECT value FROM json_each(+?3)) AND (?4 IS NULL OR ?4 IN (
@@ -31,7 +33,12 @@ pub(super) fn read(desk: &Desk<'_>, feed: &Feed) -> Step<WebhookOutcome> {
         None => place.optional_unsigned(1)?.unwrap_or(1).saturating_sub(1),
     };
     let newest = place.optional_unsigned(2)?.unwrap_or(0);
-    let end = newest.min(begin.saturating_add(LOOKED_AT_MAX));
+    let end = if newest.saturating_sub(begin) <= LOOKED_AT_MAX {
+        newest
+    } else {
+        let row = desk.sql.first(FIND_END, params![begin, LOOKED_AT_MAX - 1])?;
+        row.map_or(Ok(newest), |row| row.unsigned(0))?
+    };
     let names = serde_json::to_string(&feed.events.names())?;
     let agent = feed.agent_id.map(|id| id.to_string());
     let rows = desk.sql.run(READ, params![begin, end, names, agent, feed.limit])?;

@@ -9,9 +9,9 @@
 //! again when the lease is over, under the next number, and only the report of the latest number counts. So a message that
 //! comes twice, or a report that comes late, changes nothing; the receiver may see an event twice, under the same id.
 //!
-//! The breaker: once an endpoint has failed twenty times in a row it gets one attempt at a time, its oldest due delivery,
-//! after pauses that grow from half a minute to half an hour. Its other deliveries stay due and use no attempt of their
-//! schedule up. The first success closes the breaker, and all of them go out.
+//! The breaker: once an endpoint has failed twenty times in a row it gets one attempt at a time, what was asked for by hand
+//! first and then its oldest due delivery, after pauses that grow from half a minute to half an hour. Its other deliveries
+//! stay due and use no attempt of their schedule up. The first success closes the breaker, and all of them go out.
 
 pub(super) mod attempt;
 pub mod command;
