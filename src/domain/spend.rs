@@ -141,8 +141,6 @@ impl Risk {
 /// Why money is not to be had, in the order of the contract's table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Reason {
-    /// The kill switch is on.
-    TenantStopped,
     AgentNotActive,
     MandateNotActive,
     ActionNotAllowed,
@@ -159,6 +157,8 @@ pub enum Reason {
     InsufficientFunds {
         available: Micros,
     },
+    /// The kill switch is on: told before all others, and last here because reasons are kept by their place.
+    TenantStopped,
 }
 
 impl Reason {

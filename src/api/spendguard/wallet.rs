@@ -3,7 +3,6 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-#[cfg(not(target_arch = "wasm32"))]
 use crate::domain::form::funding::FundingForm;
 use crate::domain::id::WalletId;
 use crate::domain::limit::LimitClass;
@@ -211,5 +210,5 @@ async fn fund_wallet(ctx: &Ctx) -> Result<Reply, Fault> {
     });
     let answer = ctx.call_tenant(&seat, Command::Fund { wallet_id, amount_micros, source }).await?;
     let Outcome::Funded(funded) = answer.outcome else { return Err(unexpected(&answer.outcome)) };
-    Ok(Reply::json(201, &funded)?.no_store())
+    Ok(Reply::json(201, &FundingForm::from(&funded))?.no_store())
 }

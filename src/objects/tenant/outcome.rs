@@ -12,8 +12,9 @@ use crate::domain::audit::Entry;
 use crate::domain::bytes;
 use crate::domain::digest::Digest;
 use crate::domain::enrollment::TokenStatus;
-use crate::domain::form::funding::FundingForm;
-use crate::domain::id::{AgentId, EnrollmentId, EventId, KeyId, QueryId, ReservationId, TenantUuid, UserId, WalletId};
+use crate::domain::form::Usd;
+use crate::domain::form::funding::{FundingForm, FundingStatus};
+use crate::domain::id::{AgentId, EnrollmentId, EventId, FundingId, KeyId, QueryId, ReservationId, TenantUuid, UserId, WalletId};
 use crate::domain::json_text;
 use crate::domain::key::KeyKind;
 use crate::domain::ledger::{Account, Balance};
@@ -23,7 +24,7 @@ use crate::domain::plan::Plan;
 use crate::domain::scope::Scopes;
 use crate::domain::slug::Slug;
 use crate::domain::time::Timestamp;
-use crate::domain::wallet::Mode;
+use crate::domain::wallet::{FundingSource, Mode};
 
 /// The answer to each command.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -56,7 +57,7 @@ pub enum Outcome {
     MemberRemoved,
     Wallet(WalletView),
     Wallets(Vec<WalletView>),
-    Funded(FundingForm),
+    Funded(Funded),
     /// One row a day, oldest first, days without spending included.
     DailySpend(Vec<DaySpend>),
     Activity(Vec<ActivityEntry>),
@@ -216,6 +217,32 @@ pub struct WalletView {
     #[serde(with = "json_text")]
     pub metadata: serde_json::Value,
     pub created_at_ms: Timestamp,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Funded {
+    pub funding_id: FundingId,
+    pub wallet_id: WalletId,
+    pub amount_micros: Micros,
+    pub source: FundingSource,
+    /// The wallet's balance after it.
+    pub balance: Balance,
+    pub created_at_ms: Timestamp,
+}
+
+impl From<&Funded> for FundingForm {
+    fn from(funded: &Funded) -> Self {
+        Self {
+            id: funded.funding_id,
+            wallet_id: funded.wallet_id,
+            amount: funded.amount_micros,
+            currency: Usd,
+            source: funded.source,
+            status: FundingStatus::Succeeded,
+            balance: funded.balance.available,
+            created_at: funded.created_at_ms,
+        }
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -9,11 +9,10 @@ use super::desk::{Desk, Done, Step, read_as, read_json, read_micros, read_time, 
 use super::money::books::Books;
 use super::money::control;
 use super::money::refusal::MoneyRefusal;
-use super::outcome::{Outcome, WalletView};
+use super::outcome::{Funded, Outcome, WalletView};
 use super::refusal::{Refusal, Thing};
 use crate::domain::event::Action;
-use crate::domain::form::Usd;
-use crate::domain::form::funding::{FundingForm, FundingStatus};
+use crate::domain::form::funding::FundingForm;
 use crate::domain::id::{FundingId, WalletId};
 use crate::domain::key::KeyKind;
 use crate::domain::ledger::{Account, Balance, Transfer};
@@ -140,24 +139,11 @@ pub(super) fn fund(desk: &mut Desk<'_>, wallet_id: WalletId, amount: Micros, sou
 }
 
 /// Moves money in from outside, into a wallet that held `before`, and announces it.
-pub(super) fn put_money(
-    desk: &mut Desk<'_>,
-    wallet_id: WalletId,
-    before: Balance,
-    amount: Micros,
-    source: FundingSource,
-) -> Step<FundingForm> {
-    let funded = FundingForm {
-        id: FundingId::new(desk.now, desk.entropy),
-        wallet_id,
-        amount,
-        currency: Usd,
-        source,
-        status: FundingStatus::Succeeded,
-        balance: before.available.checked_add(amount)?,
-        created_at: desk.now,
-    };
+pub(super) fn put_money(desk: &mut Desk<'_>, wallet_id: WalletId, before: Balance, amount: Micros, source: FundingSource) -> Step<Funded> {
+    let funding_id = FundingId::new(desk.now, desk.entropy);
+    let balance = Balance { available: before.available.checked_add(amount)?, held: before.held };
+    let funded = Funded { funding_id, wallet_id, amount_micros: amount, source, balance, created_at_ms: desk.now };
     let transfer = Transfer::new(Account::Outside, Account::Available(wallet_id), amount)?;
-    desk.record(Action::WalletFunded, &funded.id.to_string(), Some(transfer), &funded)?;
+    desk.record(Action::WalletFunded, &funding_id.to_string(), Some(transfer), &FundingForm::from(&funded))?;
     Ok(funded)
 }

@@ -280,7 +280,10 @@ fn fund(
     }
     state.fund(wallet_id, amount.get(), entries);
     let Ok(Outcome::Funded(funded)) = &reply.outcome else { return wrong(reply, "funding") };
-    let right = funded.wallet_id == wallet_id && funded.amount == amount && funded.balance.get() == wallet.available + amount.get();
+    let right = funded.wallet_id == wallet_id
+        && funded.amount_micros == amount
+        && funded.balance.available.get() == wallet.available + amount.get()
+        && funded.balance.held.get() == wallet.held + lent;
     check(right, reply, || format!("{wallet:?} and {amount:?} more"))
 }
 

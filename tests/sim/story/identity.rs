@@ -118,7 +118,7 @@ impl Ending {
         self.tale.spend_as(Proof::Execution(rights), MoneyCommand::Reserve(spend(agent_id, self.mandate, lease_id, 1)))
     }
 
-    fn is_wound_up(mut self) {
+    fn expect_wound_up(mut self) {
         assert_eq!(self.tale.balance(), (1_000_000, 0));
         assert_eq!(self.tale.mandate_now(self.mandate).status, MandateStatus::Revoked);
         self.tale.close_books();
@@ -140,27 +140,27 @@ fn nothing_is_spent_lent_captured_or_allowed_under_it_either_and_who_meets_it_wi
         let mut ending = Ending::new();
         let (borrower, lease) = ending.borrowers[at];
         assert_eq!(ending.tale.hold(spend(borrower, ending.mandate, Some(lease), 1)).map(drop), mandate_not_active(1));
-        ending.is_wound_up();
+        ending.expect_wound_up();
 
         let mut ending = Ending::new();
         let terms = TokenTerms { agent_id: borrower, mandate_id: ending.mandate, action: SpendAction::Tool, lease_id: Some(lease) };
         assert!(ending.tale.manage(MoneyCommand::GrantToken(terms)).is_err());
-        ending.is_wound_up();
+        ending.expect_wound_up();
 
         let mut ending = Ending::new();
         let grandchild = ending.tale.register(Scopes::all(), None);
         let grant = MoneyCommand::GrantLease(request(LeaseSource::Lease(lease), grandchild, 1));
         assert_eq!(ending.tale.manage(grant).map(drop), mandate_not_active(1));
-        ending.is_wound_up();
+        ending.expect_wound_up();
 
         let mut ending = Ending::new();
         let Ok(MoneyOutcome::Lease(shown)) = ending.tale.manage(MoneyCommand::ReleaseLease { lease_id: lease }) else { panic!("no lease") };
         assert_eq!(shown.status, LeaseStatus::Revoked);
-        ending.is_wound_up();
+        ending.expect_wound_up();
     }
     let mut ending = Ending::new();
     assert_eq!(ending.tale.take(ending.held, None).map(drop), Err(Refusal::ReservationResolved));
-    ending.is_wound_up();
+    ending.expect_wound_up();
 
     let mut ending = Ending::new();
     let batch = MoneyCommand::ReserveBatch {
@@ -169,7 +169,7 @@ fn nothing_is_spent_lent_captured_or_allowed_under_it_either_and_who_meets_it_wi
     };
     let Ok(MoneyOutcome::ReservedBatch(results)) = ending.tale.manage(batch) else { panic!("no batch") };
     assert!(results.iter().all(Result::is_err), "{results:?}");
-    ending.is_wound_up();
+    ending.expect_wound_up();
 }
 
 #[test]

@@ -23,7 +23,7 @@ fn fund(tale: &mut Tale, amount: u64, source: Option<FundingSource>) -> Result<O
 fn funding_follows_the_wallets_mode_and_stops_at_the_cap() {
     let mut tale = Tale::new();
     let Ok(Outcome::Funded(funded)) = fund(&mut tale, 10_000, Some(FundingSource::Sandbox)) else { panic!("not funded") };
-    assert_eq!(funded.balance, micros(1_010_000));
+    assert_eq!(funded.balance.available, micros(1_010_000));
     assert_eq!(fund(&mut tale, 10_000, Some(FundingSource::Provider)), Err(Refusal::FundingSourceNotAllowed));
     let room = 1_000_000_000_000 - 1_010_000;
     assert_eq!(fund(&mut tale, room + 10_000, None), Err(Refusal::WalletCap));
