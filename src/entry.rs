@@ -67,18 +67,26 @@ async fn answer(request: Request, env: Env) -> worker::Result<Response> {
 /// Seconds until a message is delivered again whose predecessor is still on its way, or whose store was busy.
 const RETRY_DELAY_S: u32 = 1;
 
-/// Each message is acknowledged or retried by itself; one bad body does not hold up its neighbours.
+/// Each message is acknowledged or retried by itself; one bad body does not hold up its neighbours. Attempts begin first, on
+/// their own and not waited for: see there.
 #[event(queue)]
 async fn queue(batch: MessageBatch<String>, env: Env, context: Context) -> worker::Result<()> {
     let edge = edge::Edge::new(env).ok();
+    let (mut attempts, mut others) = (Vec::new(), Vec::new());
     for message in batch.raw_iter() {
-        let body = message.body().as_string().and_then(|text| serde_json::from_str(&text).ok());
-        let verdict = match (&edge, body) {
-            (Some(edge), Some(Message::WebhookAttempt(attempt))) => {
-                // On its own, and not waited for: see there.
-                context.wait_until(jobs::delivery::attempt(edge.clone(), attempt));
-                jobs::projection::Verdict::Acknowledge
+        match message.body().as_string().and_then(|text| serde_json::from_str(&text).ok()) {
+            Some(Message::WebhookAttempt(attempt)) if edge.is_some() => {
+                attempts.push(attempt);
+                message.ack();
             }
+            body => others.push((message, body)),
+        }
+    }
+    for lane in edge.iter().flat_map(|edge| jobs::delivery::lanes(edge, std::mem::take(&mut attempts))) {
+        context.wait_until(lane);
+    }
+    for (message, body) in others {
+        let verdict = match (&edge, body) {
             (Some(edge), Some(body)) => jobs::projection::consume(edge, body).await,
             _ => jobs::projection::Verdict::Retry,
         };

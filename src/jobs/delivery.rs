@@ -3,6 +3,12 @@
 //!
 //! A message is acknowledged before its attempt is made, and the attempt goes on by itself, so that a receiver that takes its
 //! fifteen seconds holds up nobody's messages. What is lost that way was leased, and is due again when the lease is over.
+//! An invocation may wait for six answers at once, and the seventh call would use its receiver's time up waiting for a turn. So
+//! attempts run in five lanes: each begins, and its time with it, when it can.
+
+use std::cell::RefCell;
+use std::future::Future;
+use std::rc::Rc;
 
 use serde_json::{Value, json};
 use worker::js_sys::Array;
@@ -26,14 +32,38 @@ use crate::objects::tenant::webhook::command::{Attempt, WebhookCommand};
 use crate::store::Database;
 use crate::store::due::{self, ObjectClass};
 
+/// Attempts that one invocation makes at once.
+pub const LANES: usize = 5;
 /// How often a report is tried that its object did not take.
 const REPORTS_MAX: u32 = 3;
 /// A lookup of a name may take so long, and answer so much.
 const LOOKUP_LIMIT_MS: u32 = 5_000;
 const LOOKUP_BYTES_MAX: u32 = 65_536;
 
+/// The attempts of one invocation: lanes that are run side by side, each of which makes one attempt after another.
+pub fn lanes(edge: &Edge, attempts: Vec<Attempt>) -> Vec<impl Future<Output = ()> + use<>> {
+    let edge = edge.clone();
+    share(attempts, move |next| attempt(edge.clone(), next))
+}
+
+fn share<T, F: Future<Output = ()>>(items: Vec<T>, run: impl Fn(T) -> F + Clone) -> Vec<impl Future<Output = ()>> {
+    let count = items.len().min(LANES);
+    let left = Rc::new(RefCell::new(items.into_iter()));
+    let lane = || {
+        let (left, run) = (Rc::clone(&left), run.clone());
+        async move {
+            loop {
+                let next = left.borrow_mut().next();
+                let Some(next) = next else { return };
+                run(next).await;
+            }
+        }
+    };
+    (0..count).map(|_| lane()).collect()
+}
+
 /// Makes one attempt and reports it.
-pub async fn attempt(edge: Edge, attempt: Attempt) {
+async fn attempt(edge: Edge, attempt: Attempt) {
     let log = |error: String| worker::console_error!("{}", json!({"job": "delivery", "delivery": attempt.delivery_id, "error": error}));
     if let Err(error) = clock::learn(&edge).await {
         return log(error.to_string());
@@ -162,6 +192,42 @@ async fn report(edge: &Edge, attempt: &Attempt, attempted: &Attempted) -> Result
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::cell::Cell;
+    use std::future::poll_fn;
+    use std::task::{Context, Poll, Waker};
+
+    #[test]
+    fn five_attempts_are_made_at_once_and_every_one_is_made() {
+        let (under_way, most, made) = (Cell::new(0_usize), Cell::new(0), RefCell::new(Vec::new()));
+        let run = |item: u32| {
+            let (under_way, most, made) = (&under_way, &most, &made);
+            let mut polls = 0;
+            poll_fn(move |_| {
+                polls += 1;
+                if polls == 1 {
+                    under_way.set(under_way.get() + 1);
+                    most.set(most.get().max(under_way.get()));
+                }
+                // Each takes its own time.
+                if polls <= item % 4 {
+                    return Poll::Pending;
+                }
+                under_way.set(under_way.get() - 1);
+                made.borrow_mut().push(item);
+                Poll::Ready(())
+            })
+        };
+        let mut lanes: Vec<_> = share((0..23).collect(), run).into_iter().map(Box::pin).collect();
+        assert_eq!(lanes.len(), LANES);
+        while !lanes.is_empty() {
+            lanes.retain_mut(|lane| lane.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+        }
+        let mut made = made.take();
+        made.sort_unstable();
+        assert!(made.into_iter().eq(0..23));
+        assert_eq!(most.get(), LANES);
+        assert!(share(Vec::new(), run).is_empty());
+    }
 
     #[test]
     fn a_name_is_public_when_every_address_it_stands_for_is() {
