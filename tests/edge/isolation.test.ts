@@ -20,7 +20,7 @@ async function keysOf(house: Household): Promise<string[]> {
 }
 
 type Money = { desk: Desk; reservation: string; pending: Record<string, any>; lease: string; session: string; delegation: string; receipt: string; books: Record<string, number>; keys: string[] };
-type Pair = { mine: Household; theirs: Household; myDesk: Desk; money: Money };
+type Pair = { mine: Household; theirs: Household; myDesk: Desk; mySession: Client; money: Money };
 let ready: Promise<Pair> | undefined;
 const setUp = (): Promise<Pair> => (ready ??= makePair());
 
@@ -38,7 +38,8 @@ async function makePair(): Promise<Pair> {
   const [from_agent_id, to_agent_id] = [await register(desk.office), desk.agentId];
   const delegation = await newThing(desk, "delegations", { from_agent_id, to_agent_id, scopes: ["data:read"] });
   const proofs = { session: session["id"], delegation: delegation["id"], receipt: receipt["receipt_id"] };
-  return { mine, theirs, myDesk, money: { ...proofs, desk, reservation: reservation["id"], pending, lease: lease["id"], books: await booksOf(desk.office), keys: await keysOf(theirs) } };
+  const { client: mySession } = await openSession(myDesk.office, myDesk.agentId);
+  return { mine, theirs, myDesk, mySession, money: { ...proofs, desk, reservation: reservation["id"], pending, lease: lease["id"], books: await booksOf(desk.office), keys: await keysOf(theirs) } };
 }
 
 /** An id of the same kind that nobody has. */
@@ -123,8 +124,9 @@ function trialsAt(route: Route, pair: Pair): Trial[] {
       return [{ ids, attempt: send(mine.agent.runtime) }, { ids, attempt: send(mine.agent.client.with({ "x-tenant-id": mine.tenantId })) }];
     case "Spend":
     case "Agent":
+    case "SessionOrManagement":
     case "Management": {
-      const tokens = route.access === "Management" ? [] : [myDesk.tools];
+      const tokens = { Management: [], SessionOrManagement: [pair.mySession], Spend: [myDesk.tools], Agent: [myDesk.tools, pair.mySession] }[route.access];
       const byKey = mine.stranger.with({ "x-api-key": mine.apiKey });
       const byToken = mine.owner.client.with({ "x-tenant-id": mine.tenantId });
       return [byKey, byToken, ...tokens].map((caller) => ({ ids, attempt: send(caller) }));

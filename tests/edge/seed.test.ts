@@ -126,7 +126,7 @@ test("into a tenant that a human created, an agent enrolls with a token minted i
   const tenantId = newSlug("crew");
   const created = await human.browser.form("/account/tenants", { csrf: human.csrf, tenant_id: tenantId });
   assert.equal(created.status, 303, created.text);
-  const minted = await human.browser.form("/account/enrollment", { csrf: human.csrf, tenant: tenantId, label: "for the scout" });
+  const minted = await human.browser.form("/account/enrollment", { csrf: human.csrf, tenant: tenantId, label: "for the scout", idempotency_key: newSlug("once") });
   assert.equal(minted.status, 303, minted.text);
   // What was minted is shown once, on the page that follows: its cookie brings it there.
   const flash = minted.headers.getSetCookie().map((cookie) => cookie.split(";")[0]);
