@@ -38,6 +38,7 @@ PROBES_MAX = 5
 # Refusals of what the document allows, by what they say: rules for which a schema has no words. Any other 400 to a
 # request the document allows is a finding.
 UNSAYABLE = (
+    "must not be beyond the last entry",
     "must lie in the future",
     "must lie before to, at most",
     "must not be later than to",
