@@ -34,7 +34,7 @@ after(() => resolver.close());
 const address = resolver.address();
 assert.ok(address && typeof address === "object");
 
-const server = useServer({ vars: { DOH_URL: `http://127.0.0.1:${address.port}/dns-query` } });
+const server = useServer({ vars: { RATE_LIMIT_SCALE: "1000", DOH_URL: `http://127.0.0.1:${address.port}/dns-query` } });
 const receiver = await useReceiver();
 
 /** The delivery of a test, once it has ended. */
@@ -107,8 +107,8 @@ test("the network of such a deployment is the public one: neither a name of this
   await new Promise<void>((done) => listener.listen(0, "0.0.0.0", done));
   const port = (listener.address() as { port: number }).port;
   const [plain, resolving] = await Promise.all([
-    Server.start({ vars: { ALLOW_LOOPBACK_TARGETS: null } }),
-    Server.start({ vars: { ALLOW_LOOPBACK_TARGETS: null, DOH_URL: `http://127.0.0.1:${port}/dns-query` } }),
+    Server.start({ vars: { RATE_LIMIT_SCALE: "1000", ALLOW_LOOPBACK_TARGETS: null } }),
+    Server.start({ vars: { RATE_LIMIT_SCALE: "1000", ALLOW_LOOPBACK_TARGETS: null, DOH_URL: `http://127.0.0.1:${port}/dns-query` } }),
   ]);
   for (const deployed of [plain, resolving]) deployed.expectError(/connecting to \S+ is not allowed/);
   try {
