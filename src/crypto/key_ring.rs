@@ -296,6 +296,35 @@ mod tests {
     }
 
     #[test]
+    fn a_signature_is_asked_for_once_and_only_for_a_key_of_ours() {
+        let ring = ring();
+        let forged = forge(good_header(), good_claims());
+        let jwt = forged.strip_prefix("ags_").unwrap();
+        let asked = ring.unverified(jwt, now()).unwrap();
+        assert!(asked.key.verifies(&asked.message, &asked.signature));
+        ring.take_as_verified(&asked);
+        assert!(ring.unverified(jwt, now()).is_none());
+        assert!(ring.verify::<WalletSession>(&forged, now()).is_ok());
+        // A word for one token says nothing of another, nor of its times and audience.
+        let altered = forge(good_header(), with(good_claims(), "chain_id", json!(10)));
+        let (altered, _) = altered.rsplit_once('.').unwrap();
+        let mixed = format!("{altered}.{}", jwt.rsplit_once('.').unwrap().1);
+        assert!(ring.unverified(mixed.strip_prefix("ags_").unwrap(), now()).is_some());
+        assert_eq!(ring.verify::<WalletSession>(&mixed, now()), Err(TokenError::Signature));
+        assert_eq!(ring.verify::<WalletSession>(&forged, now().plus_ms(DAY_MS)), Err(TokenError::Expired));
+        assert!(ring.open(jwt, now(), &["guildhall:api"]).is_err());
+        // What was opened was verified on the way; who names no key of ours is not worth a verification.
+        let another = forge(good_header(), with(good_claims(), "chain_id", json!(137)));
+        assert!(ring.verify::<WalletSession>(&another, now()).is_ok());
+        assert!(ring.unverified(another.strip_prefix("ags_").unwrap(), now()).is_none());
+        for header in [without(good_header(), "kid"), with(good_header(), "kid", json!("other"))] {
+            let unknown = forge(header, good_claims());
+            assert!(ring.unverified(unknown.strip_prefix("ags_").unwrap(), now()).is_none());
+        }
+        assert!(["", "a.b.c", "e30.e30."].iter().all(|bad| ring.unverified(bad, now()).is_none()));
+    }
+
+    #[test]
     fn a_human_token_is_the_contract_s() {
         let user_id = UserId::from_bytes([7; 16]);
         let custom = HumanSession { user_id, email: "a@b.example".to_owned(), role: HumanRole::Admin, sessions_from_ms: 5 };

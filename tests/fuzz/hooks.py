@@ -38,7 +38,6 @@ PROBES_MAX = 5
 # Refusals of what the document allows, by what they say: rules for which a schema has no words. Any other 400 to a
 # request the document allows is a finding.
 UNSAYABLE = (
-    "must not be beyond the last entry",
     "must lie in the future",
     "must lie before to, at most",
     "must not be later than to",
@@ -46,6 +45,8 @@ UNSAYABLE = (
     "must be at most 128 scopes",
     "must be another agent",
     "must not be one of those the budget comes from",
+    # How far the audit chain goes.
+    "must not be beyond the last entry",
     # A product of two members.
     "must come to at least one minor unit",
     "times unit_price is more money than there can be",
