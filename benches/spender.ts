@@ -94,5 +94,5 @@ export async function forgeToken(claims: JWTPayload, seedHex = TOKEN_SIGNING_SEE
   const jwk = signingKey(TOKEN_SIGNING_SEED);
   const kid = await calculateJwkThumbprint({ kty: "OKP", crv: "Ed25519", x: jwk.x! });
   const key = await importJWK({ ...signingKey(seedHex), kty: "OKP" }, "EdDSA");
-  return new SignJWT(claims).setProtectedHeader({ alg: "EdDSA", typ: "JWT", kid }).sign(key);
+  return new SignJWT(claims).setProtectedHeader({ alg: "EdDSA", kid, typ: "JWT" }).sign(key);
 }

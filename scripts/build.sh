@@ -27,5 +27,11 @@ fi
 
 rm -f "$out/.stamp"
 step "build the Worker ($KIND)" "$TOOLS/bin/worker-build" --release --out-dir "$out" --locked "${features[@]}"
+
+# src/entry.js stands before what worker-build made; both become one module again.
+cp src/entry.js "$out/entry.js"
+(cd "$out" && "$ESBUILD_BIN" entry.js --bundle --format=esm --minify --external:./index_bg.wasm '--external:cloudflare:*' \
+  --outfile=index.js --allow-overwrite --log-level=error)
+rm "$out/entry.js"
 echo "$sources" >"$out/.stamp"
 printf '  %-62s %s\n' "size of the bundle" "$(node scripts/bundle.ts "$out")"

@@ -3,16 +3,19 @@
 //! Invariant: claims leave this module only from a token signed by a published key of ours, with our `iss`, the
 //! asked-for `aud`, and an `iat` and `exp` that hold now. Everything else is refused: other algorithms, none at all,
 //! unknown keys, missing claims.
+//!
+//! Nobody but us signs with these keys, so a header is not read but compared: it is the one text of one of our keys, or it
+//! is not ours. What a stranger writes there (`alg`, `jku`, `jwk`, `crit`, RFC 8725 section 2.1) decides nothing.
 
 use std::borrow::Cow;
 
-use jwt_compact::{Algorithm, AlgorithmExt, Header, UntrustedToken, ValidationError};
+use jwt_compact::{Algorithm, AlgorithmExt, Header};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::ed25519::PublicKey;
 use super::mac;
-use super::seen_signature::SeenSignatures;
+use super::seen_signature::{SeenSignatures, SignedMessage};
 use super::signing_key::{Jwks, SigningKey, VerificationKey};
 use super::token::{Claims, TOKEN_TTL_MS_MAX, TokenError, TokenKind};
 use crate::domain::time::{DAY_MS, SECOND_MS, Timestamp};
@@ -90,70 +93,78 @@ impl KeyRing {
             custom: &claims.custom,
         };
         let header = Header::empty().with_key_id(self.current.verification().id()).with_token_type("JWT");
-        EdDsa(&self.seen).token(&header, &jwt_compact::Claims::new(payload), &self.current).map_err(|_| TokenError::Unwritable)
+        EdDsa.token(&header, &jwt_compact::Claims::new(payload), &self.current).map_err(|_| TokenError::Unwritable)
     }
 
     /// The claims of a token of this kind, if it holds now. A token of another kind is `Audience`, so a caller that
     /// takes several kinds can try them in turn.
     pub fn verify<T: TokenKind>(&self, text: &str, now: Timestamp) -> Result<Claims<T>, TokenError> {
         let jwt = text.strip_prefix(T::PREFIX).ok_or(TokenError::Malformed)?;
-        self.open(jwt, now, &[T::AUDIENCE])?.claims()
+        self.open(&self.read(jwt, now)?, now, &[T::AUDIENCE])?.claims()
     }
 
-    /// What is still to be verified of a JWT before it can be opened, so that something faster may do it: nothing when its
-    /// signature was seen before, or when it names no key of ours and will be refused for that.
-    pub fn unverified(&self, jwt: &str, now: Timestamp) -> Option<Unverified> {
-        let token = UntrustedToken::new(jwt).ok()?;
-        let key_id = token.header().key_id.as_deref()?;
-        let key = *self.published(now).find(|key| key.id() == key_id)?.key();
-        let (message, _) = jwt.rsplit_once('.')?;
-        let signature = token.signature_bytes().try_into().ok()?;
-        let unverified = Unverified { key, signature, message: message.as_bytes().to_vec() };
-        (!self.seen.knows(&unverified.key, &unverified.message, &unverified.signature)).then_some(unverified)
+    /// Takes a JWT apart that stands under the header of a key of ours. Nothing in it is believed yet.
+    pub fn read<'a>(&'a self, jwt: &'a str, now: Timestamp) -> Result<Unverified<'a>, TokenError> {
+        let (message, signature) = jwt.rsplit_once('.').ok_or(TokenError::Malformed)?;
+        let (header, payload) = message.split_once('.').ok_or(TokenError::Malformed)?;
+        let key = self.published(now).find(|key| key.jws_header() == header).ok_or(TokenError::UnknownKey)?;
+        let signature = mac::from_base64url(signature).and_then(|bytes| bytes.try_into().ok()).ok_or(TokenError::Signature)?;
+        Ok(Unverified { signed: SignedMessage::new(key, message.as_bytes(), signature), payload })
+    }
+
+    /// Whether the signature is still to be verified: something faster than this module may do it before it opens the token.
+    pub fn is_new(&self, token: &Unverified<'_>) -> bool {
+        !self.seen.knows(&token.signed)
     }
 
     /// Takes somebody's word that this signature is good.
-    pub fn take_as_verified(&self, verified: &Unverified) {
-        self.seen.remember(&verified.key, &verified.message, &verified.signature);
+    pub fn take_as_verified(&self, token: &Unverified<'_>) {
+        self.seen.remember(&token.signed);
     }
 
     /// Opens a JWT of ours that holds now and is for one of these audiences. One signature is verified, whichever it is.
-    pub fn open(&self, jwt: &str, now: Timestamp, audiences: &[&'static str]) -> Result<Opened, TokenError> {
-        let token = UntrustedToken::new(jwt).map_err(|_| TokenError::Malformed)?;
-        let algorithm = EdDsa(&self.seen);
-        if token.algorithm() != algorithm.name() {
-            return Err(TokenError::Algorithm);
+    pub fn open(&self, token: &Unverified<'_>, now: Timestamp, audiences: &[&'static str]) -> Result<Opened, TokenError> {
+        if !self.seen.verifies(&token.signed) {
+            return Err(TokenError::Signature);
         }
-        let key_id = token.header().key_id.as_deref().ok_or(TokenError::UnknownKey)?;
-        let key = self.published(now).find(|key| key.id() == key_id).ok_or(TokenError::UnknownKey)?;
-        let verified = algorithm.validator::<RegisteredClaims>(key.key()).validate(&token).map_err(refusal)?;
-        let times = verified.claims();
-        let registered = &times.custom;
+        let payload = mac::from_base64url(token.payload).ok_or(TokenError::Claims)?;
+        let registered: RegisteredClaims<'_> = serde_json::from_slice(&payload).map_err(|_| TokenError::Claims)?;
         if registered.iss != self.issuer {
             return Err(TokenError::Issuer);
         }
         let audience = audiences.iter().copied().find(|audience| registered.aud == *audience).ok_or(TokenError::Audience)?;
-        let moment = |seconds: i64| u64::try_from(seconds).map(|s| Timestamp::from_ms(0).plus_s(s)).map_err(|_| TokenError::Claims);
-        let issued_at = moment(times.issued_at.ok_or(TokenError::Claims)?.timestamp())?;
-        let expires_at = moment(times.expiration.ok_or(TokenError::Claims)?.timestamp())?;
-        let not_before = moment(times.not_before.map_or(0, |time| time.timestamp()))?;
+        let moment = |seconds: u64| Timestamp::from_ms(0).plus_s(seconds);
+        let (issued_at, expires_at) = (moment(registered.iat), moment(registered.exp));
         if now >= expires_at.plus_ms(LEEWAY_MS) {
             return Err(TokenError::Expired);
         }
-        if issued_at.max(not_before) > now.plus_ms(LEEWAY_MS) {
+        if issued_at.max(moment(registered.nbf)) > now.plus_ms(LEEWAY_MS) {
             return Err(TokenError::NotYetValid);
         }
-        let payload = jwt.split('.').nth(1).and_then(mac::from_base64url).ok_or(TokenError::Malformed)?;
-        Ok(Opened { audience, issued_at, expires_at, token_id: registered.jti.clone(), payload })
+        let token_id = registered.jti.map(Cow::into_owned);
+        Ok(Opened { audience, issued_at, expires_at, token_id, payload })
     }
 }
 
-/// A signature of a key of ours, for all it says.
+/// A JWT under the header of a key of ours, of which nothing is believed yet.
 #[derive(Debug)]
-pub struct Unverified {
-    pub key: PublicKey,
-    pub signature: [u8; 64],
-    pub message: Vec<u8>,
+pub struct Unverified<'a> {
+    signed: SignedMessage<'a>,
+    payload: &'a str,
+}
+
+impl Unverified<'_> {
+    pub const fn key(&self) -> &VerificationKey {
+        self.signed.key
+    }
+
+    pub const fn signature(&self) -> &[u8; 64] {
+        &self.signed.signature
+    }
+
+    pub const fn message(&self) -> &[u8] {
+        self.signed.message
+    }
 }
 
 /// A token that holds: whom it is for, and what it says.
@@ -174,17 +185,6 @@ impl Opened {
     }
 }
 
-fn refusal(error: ValidationError) -> TokenError {
-    match error {
-        ValidationError::AlgorithmMismatch { .. } => TokenError::Algorithm,
-        ValidationError::InvalidSignatureLen { .. } | ValidationError::MalformedSignature(_) | ValidationError::InvalidSignature => {
-            TokenError::Signature
-        }
-        // The type is open: what else it names are faults of the claims.
-        _ => TokenError::Claims,
-    }
-}
-
 #[derive(Serialize)]
 struct SignedPayload<'a, T> {
     iss: &'a str,
@@ -197,17 +197,25 @@ struct SignedPayload<'a, T> {
     custom: &'a T,
 }
 
-#[derive(Clone, Deserialize)]
-struct RegisteredClaims {
-    iss: String,
-    aud: String,
-    jti: Option<String>,
+/// Times are whole seconds (RFC 7519 section 2 would allow fractions, which we never write).
+#[derive(Deserialize)]
+struct RegisteredClaims<'a> {
+    #[serde(borrow)]
+    iss: Cow<'a, str>,
+    #[serde(borrow)]
+    aud: Cow<'a, str>,
+    iat: u64,
+    exp: u64,
+    #[serde(default)]
+    nbf: u64,
+    #[serde(borrow, default)]
+    jti: Option<Cow<'a, str>>,
 }
 
 /// `EdDSA` of RFC 8037, with our strict verification.
-struct EdDsa<'a>(&'a SeenSignatures);
+struct EdDsa;
 
-impl Algorithm for EdDsa<'_> {
+impl Algorithm for EdDsa {
     type SigningKey = SigningKey;
     type VerifyingKey = PublicKey;
     type Signature = ed25519_dalek::Signature;
@@ -221,7 +229,7 @@ impl Algorithm for EdDsa<'_> {
     }
 
     fn verify_signature(&self, signature: &Self::Signature, key: &PublicKey, message: &[u8]) -> bool {
-        self.0.verifies(key, message, &signature.to_bytes())
+        key.verifies(message, &signature.to_bytes())
     }
 }
 
@@ -231,6 +239,7 @@ mod tests {
     use crate::crypto::token::{HumanRole, HumanSession, WalletSession};
     use crate::crypto::wallet::{ChainId, WalletAddress};
     use crate::domain::id::UserId;
+    use jwt_compact::UntrustedToken;
     use serde_json::{Value, json};
 
     const ORIGIN: &str = "http://127.0.0.1:8787";
@@ -261,7 +270,7 @@ mod tests {
     }
 
     fn good_header() -> Value {
-        json!({"alg": "EdDSA", "kid": ring().current().verification().id()})
+        json!({"alg": "EdDSA", "kid": ring().current().verification().id(), "typ": "JWT"})
     }
 
     fn good_claims() -> Value {
@@ -300,28 +309,44 @@ mod tests {
         let ring = ring();
         let forged = forge(good_header(), good_claims());
         let jwt = forged.strip_prefix("ags_").unwrap();
-        let asked = ring.unverified(jwt, now()).unwrap();
-        assert!(asked.key.verifies(&asked.message, &asked.signature));
-        ring.take_as_verified(&asked);
-        assert!(ring.unverified(jwt, now()).is_none());
+        let token = ring.read(jwt, now()).unwrap();
+        assert!(ring.is_new(&token));
+        assert!(token.key().key().verifies(token.message(), token.signature()));
+        ring.take_as_verified(&token);
+        assert!(!ring.is_new(&ring.read(jwt, now()).unwrap()));
         assert!(ring.verify::<WalletSession>(&forged, now()).is_ok());
         // A word for one token says nothing of another, nor of its times and audience.
         let altered = forge(good_header(), with(good_claims(), "chain_id", json!(10)));
         let (altered, _) = altered.rsplit_once('.').unwrap();
         let mixed = format!("{altered}.{}", jwt.rsplit_once('.').unwrap().1);
-        assert!(ring.unverified(mixed.strip_prefix("ags_").unwrap(), now()).is_some());
+        assert!(ring.is_new(&ring.read(mixed.strip_prefix("ags_").unwrap(), now()).unwrap()));
         assert_eq!(ring.verify::<WalletSession>(&mixed, now()), Err(TokenError::Signature));
         assert_eq!(ring.verify::<WalletSession>(&forged, now().plus_ms(DAY_MS)), Err(TokenError::Expired));
-        assert!(ring.open(jwt, now(), &["guildhall:api"]).is_err());
-        // What was opened was verified on the way; who names no key of ours is not worth a verification.
+        assert!(ring.open(&token, now(), &["guildhall:api"]).is_err());
+        // What was opened was verified on the way.
         let another = forge(good_header(), with(good_claims(), "chain_id", json!(137)));
         assert!(ring.verify::<WalletSession>(&another, now()).is_ok());
-        assert!(ring.unverified(another.strip_prefix("ags_").unwrap(), now()).is_none());
-        for header in [without(good_header(), "kid"), with(good_header(), "kid", json!("other"))] {
-            let unknown = forge(header, good_claims());
-            assert!(ring.unverified(unknown.strip_prefix("ags_").unwrap(), now()).is_none());
+        assert!(!ring.is_new(&ring.read(another.strip_prefix("ags_").unwrap(), now()).unwrap()));
+    }
+
+    #[test]
+    fn a_token_is_three_parts_of_base64url_under_the_one_header_of_its_key() {
+        let text = ring().sign(&Claims::lasting(60, now(), session())).unwrap();
+        let parts: Vec<Vec<u8>> = text["ags_".len()..].split('.').map(|part| mac::from_base64url(part).unwrap()).collect();
+        assert_eq!(serde_json::from_slice::<Value>(&parts[0]).unwrap(), good_header());
+        assert_eq!((parts.len(), parts[2].len()), (3, 64));
+        let token = UntrustedToken::new(&text["ags_".len()..]).unwrap();
+        let by_library = EdDsa.validator::<WalletSession>(ring().current().verification().key()).validate(&token).unwrap();
+        assert_eq!(by_library.claims().custom, session());
+        // The same header in other words, and signed by the key itself, is no header of ours.
+        for header in [
+            with(good_header(), "crit", json!(["exp"])),
+            with(good_header(), "jku", json!("https://a.example/keys")),
+            with(good_header(), "typ", json!("at+jwt")),
+            without(good_header(), "typ"),
+        ] {
+            assert_eq!(verify(&forge(header.clone(), good_claims())), Err(TokenError::UnknownKey), "{header}");
         }
-        assert!(["", "a.b.c", "e30.e30."].iter().all(|bad| ring.unverified(bad, now()).is_none()));
     }
 
     #[test]
@@ -345,11 +370,11 @@ mod tests {
     fn only_our_algorithm_and_our_published_keys_count() {
         assert!(verify(&forge(good_header(), good_claims())).is_ok());
         for alg in ["none", "None", "HS256", "ES256", "Ed25519", "eddsa", ""] {
-            assert_eq!(verify(&forge(with(good_header(), "alg", json!(alg)), good_claims())), Err(TokenError::Algorithm), "{alg}");
+            assert_eq!(verify(&forge(with(good_header(), "alg", json!(alg)), good_claims())), Err(TokenError::UnknownKey), "{alg}");
         }
-        assert_eq!(verify(&forge(without(good_header(), "kid"), good_claims())), Err(TokenError::UnknownKey));
-        assert_eq!(verify(&forge(with(good_header(), "kid", json!("other")), good_claims())), Err(TokenError::UnknownKey));
-        assert_eq!(verify(&forge(without(good_header(), "alg"), good_claims())), Err(TokenError::Malformed));
+        for header in [without(good_header(), "kid"), with(good_header(), "kid", json!("other")), without(good_header(), "alg")] {
+            assert_eq!(verify(&forge(header.clone(), good_claims())), Err(TokenError::UnknownKey), "{header}");
+        }
         let unsigned = forge(good_header(), good_claims());
         let unsigned = unsigned.rsplit_once('.').unwrap().0;
         assert_eq!(verify(&format!("{unsigned}.")), Err(TokenError::Signature));
@@ -384,11 +409,13 @@ mod tests {
 
     #[test]
     fn garbage_with_dots_is_refused() {
-        for bad in ["", "ags_", "ags_..", "ags_a.b.c", "ags_e30.e30.e30", "ags_eyJ.eyJ.", "ags_e30.e30.e30.e30"] {
+        for bad in ["", "ags_", "ags_a", "ags_a.b", "ags_eyJ"] {
             assert_eq!(verify(bad), Err(TokenError::Malformed), "{bad}");
         }
         let unsecured = format!("ags_{}.e30.", mac::to_base64url(br#"{"alg":"none"}"#));
-        assert_eq!(verify(&unsecured), Err(TokenError::Algorithm));
+        for bad in ["ags_..", "ags_a.b.c", "ags_e30.e30.e30", "ags_eyJ.eyJ.", "ags_e30.e30.e30.e30", &unsecured] {
+            assert_eq!(verify(bad), Err(TokenError::UnknownKey), "{bad}");
+        }
     }
 
     #[test]

@@ -7,7 +7,7 @@ use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::mem;
 
-use super::ed25519::PublicKey;
+use super::signing_key::VerificationKey;
 use crate::domain::digest::Digest;
 
 /// How many are remembered before the older half is forgotten.
@@ -23,31 +23,43 @@ struct Generations {
     older: BTreeSet<[u8; 32]>,
 }
 
+/// A message with the signature it came with. Its digest is made once, however often it is asked for.
+#[derive(Debug)]
+pub(super) struct SignedMessage<'a> {
+    pub(super) key: &'a VerificationKey,
+    pub(super) message: &'a [u8],
+    pub(super) signature: [u8; 64],
+    digest: [u8; 32],
+}
+
+impl<'a> SignedMessage<'a> {
+    pub(super) fn new(key: &'a VerificationKey, message: &'a [u8], signature: [u8; 64]) -> Self {
+        // Key and signature have one length each, so no two triples run together into the same bytes.
+        let digest = *Digest::of(&[key.key().as_bytes(), &signature, message]).as_bytes();
+        Self { key, message, signature, digest }
+    }
+}
+
 impl SeenSignatures {
-    /// Whether `signature` (64 bytes) is `key`'s of `message`.
-    pub(super) fn verifies(&self, key: &PublicKey, message: &[u8], signature: &[u8; 64]) -> bool {
-        let is_known = self.knows(key, message, signature);
-        if !is_known && key.verifies(message, signature) {
-            self.remember(key, message, signature);
+    /// Whether the signature is the key's of the message.
+    pub(super) fn verifies(&self, signed: &SignedMessage<'_>) -> bool {
+        let is_known = self.knows(signed);
+        if !is_known && signed.key.key().verifies(signed.message, &signed.signature) {
+            self.remember(signed);
             return true;
         }
         is_known
     }
 
     /// Whether it was remembered.
-    pub(super) fn knows(&self, key: &PublicKey, message: &[u8], signature: &[u8; 64]) -> bool {
-        self.0.borrow_mut().recalls(&name(key, message, signature))
+    pub(super) fn knows(&self, signed: &SignedMessage<'_>) -> bool {
+        self.0.borrow_mut().recalls(&signed.digest)
     }
 
     /// Remembers a signature that is good.
-    pub(super) fn remember(&self, key: &PublicKey, message: &[u8], signature: &[u8; 64]) {
-        self.0.borrow_mut().remember(name(key, message, signature));
+    pub(super) fn remember(&self, signed: &SignedMessage<'_>) {
+        self.0.borrow_mut().remember(signed.digest);
     }
-}
-
-/// Key and signature have one length each, so no two triples run together into the same bytes.
-fn name(key: &PublicKey, message: &[u8], signature: &[u8; 64]) -> [u8; 32] {
-    *Digest::of(&[key.as_bytes(), signature, message]).as_bytes()
 }
 
 impl Generations {
@@ -89,16 +101,17 @@ mod tests {
     fn a_signature_seen_once_is_good_for_its_own_message_and_key_alone() {
         let seen = SeenSignatures::default();
         let good = key().sign(b"a token");
-        let public = key().verification().key().to_owned();
-        assert!(seen.verifies(&public, b"a token", &good));
-        assert!(seen.verifies(&public, b"a token", &good));
+        let public = key().verification().clone();
+        let verifies = |key: &VerificationKey, message: &[u8], signature| seen.verifies(&SignedMessage::new(key, message, signature));
+        assert!(verifies(&public, b"a token", good));
+        assert!(verifies(&public, b"a token", good));
         assert_eq!(count(&seen), 1);
         let other = SigningKey::from_seed(&[2; 32]);
-        assert!(!seen.verifies(other.verification().key(), b"a token", &good));
-        assert!(!seen.verifies(&public, b"a tokens", &good));
+        assert!(!verifies(other.verification(), b"a token", good));
+        assert!(!verifies(&public, b"a tokens", good));
         let mut changed = good;
         changed[0] ^= 1;
-        assert!(!seen.verifies(&public, b"a token", &changed));
+        assert!(!verifies(&public, b"a token", changed));
         assert_eq!(count(&seen), 1, "what failed is not remembered");
     }
 

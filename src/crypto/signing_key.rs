@@ -49,12 +49,16 @@ impl SigningKey {
 pub struct VerificationKey {
     key: PublicKey,
     id: String,
+    x: String,
+    jws_header: String,
 }
 
 impl VerificationKey {
     pub fn new(key: PublicKey) -> Self {
-        let id = mac::to_base64url(&mac::sha256(thumbprint_input(&key).as_bytes()));
-        Self { key, id }
+        let x = mac::to_base64url(key.as_bytes());
+        let id = mac::to_base64url(&mac::sha256(thumbprint_input(&x).as_bytes()));
+        let jws_header = mac::to_base64url(format!(r#"{{"alg":"EdDSA","kid":"{id}","typ":"JWT"}}"#).as_bytes());
+        Self { key, id, x, jws_header }
     }
 
     /// Reads a setting: 32 bytes in hex or base64, such as the `x` of a JWK.
@@ -71,15 +75,24 @@ impl VerificationKey {
         &self.key
     }
 
+    /// The key as the `x` of its JWK (RFC 8037 section 2).
+    pub fn x(&self) -> &str {
+        &self.x
+    }
+
+    /// The protected header of every JWT this key signs, as it stands in the token (RFC 7515 section 7.1).
+    pub fn jws_header(&self) -> &str {
+        &self.jws_header
+    }
+
     pub fn to_jwk(&self) -> Jwk {
-        let x = mac::to_base64url(self.key.as_bytes());
-        Jwk { kty: "OKP", crv: "Ed25519", x, kid: self.id.clone(), key_use: "sig", alg: "EdDSA" }
+        Jwk { kty: "OKP", crv: "Ed25519", x: self.x.clone(), kid: self.id.clone(), key_use: "sig", alg: "EdDSA" }
     }
 }
 
 /// The required members in alphabetical order (RFC 7638 section 3.3, RFC 8037 section 2).
-fn thumbprint_input(key: &PublicKey) -> String {
-    format!(r#"{{"crv":"Ed25519","kty":"OKP","x":"{}"}}"#, mac::to_base64url(key.as_bytes()))
+fn thumbprint_input(x: &str) -> String {
+    format!(r#"{{"crv":"Ed25519","kty":"OKP","x":"{x}"}}"#)
 }
 
 /// A public key as JSON (RFC 7517, RFC 8037).

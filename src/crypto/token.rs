@@ -120,11 +120,9 @@ impl<T> Claims<T> {
 /// Why a token is refused. All but the last are 401 and alike to the client.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TokenError {
-    /// Not the kind's prefix and three parts of base64url with a JSON header.
+    /// Not the kind's prefix and three parts.
     Malformed,
-    /// `alg` is not `EdDSA`.
-    Algorithm,
-    /// No `kid`, or none of ours that is still published.
+    /// Its header is not that of a key of ours that is still published: another `alg`, another `kid`, or none.
     UnknownKey,
     Signature,
     /// A claim is missing or of another type.
@@ -142,7 +140,6 @@ impl fmt::Display for TokenError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Malformed => "is no token",
-            Self::Algorithm => "is not signed with EdDSA",
             Self::UnknownKey => "names no key of ours",
             Self::Signature => "has a wrong signature",
             Self::Claims => "lacks a claim",

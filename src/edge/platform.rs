@@ -38,10 +38,10 @@ extern "C" {
     #[wasm_bindgen(js_name = getJson)]
     pub fn get_json(url: &str, limit_ms: u32, bytes_max: u32, slot: u32);
 
-    /// Whether an Ed25519 signature is that key's of a message: a boolean comes to `slot`. Takes half as long as ours. The
-    /// keys are kept, so they have to be few.
+    /// Whether an Ed25519 signature is that key's of a message: a boolean comes to `slot`. Takes half as long as ours. The key
+    /// is the `x` of its JWK. Keys are kept, so they have to be few.
     #[wasm_bindgen(js_name = verifyEd25519)]
-    pub fn verify_ed25519(public_key: &[u8], signature: &[u8], message: &[u8], slot: u32);
+    pub fn verify_ed25519(key: &str, signature: &[u8], message: &[u8], slot: u32);
 
     /// Reads the body of a request, as an `ArrayBuffer`, into `slot`.
     #[wasm_bindgen(js_name = readBody)]

@@ -10,7 +10,7 @@ use super::reply::Reply;
 use super::root::Root;
 use super::route::Access;
 use crate::crypto::api_key::ApiKey;
-use crate::crypto::key_ring::{Opened, Unverified};
+use crate::crypto::key_ring::Opened;
 use crate::crypto::opaque_token::OpaqueToken;
 use crate::crypto::session_token::SessionToken;
 use crate::crypto::token::{ExecutionAudience, ExecutionToken, HumanRole, HumanSession, TokenKind, WalletSession};
@@ -187,29 +187,26 @@ fn bearer(ctx: &Ctx) -> Option<String> {
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim().to_owned())
 }
 
-/// Has the platform verify the signature of a token that is new here. `false` when it is not good; what the platform cannot
-/// say is left to our own verification.
-async fn is_worth_opening(keys: &Keys, jwt: &str, now: Timestamp) -> bool {
-    let Some(unverified) = keys.ring.unverified(jwt, now) else { return true };
-    let Unverified { key, signature, message } = &unverified;
-    match Answer::to(|slot| platform::verify_ed25519(key.as_bytes(), signature, message, slot)).await {
-        Ok(verdict) if verdict == true => keys.ring.take_as_verified(&unverified),
-        Ok(_) => return false,
-        Err(_) => {}
+/// Opens a token of ours for one of these audiences; nothing when it is not good. The signature of one that is new here is
+/// verified by the platform, which is faster; what the platform cannot say is left to our own verification.
+async fn open(keys: &Keys, jwt: &str, now: Timestamp, audiences: &[&'static str]) -> Option<Opened> {
+    let token = keys.ring.read(jwt, now).ok()?;
+    if keys.ring.is_new(&token) {
+        let verdict = Answer::to(|slot| platform::verify_ed25519(token.key().x(), token.signature(), token.message(), slot)).await;
+        match verdict {
+            Ok(verdict) if verdict == true => keys.ring.take_as_verified(&token),
+            Ok(_) => return None,
+            Err(_) => {}
+        }
     }
-    true
+    keys.ring.open(&token, now, audiences).ok()
 }
 
 async fn classify(ctx: &Ctx, text: &str) -> Result<Presented, Fault> {
     let keys = ctx.keys()?;
     if let Some(jwt) = text.strip_prefix(WalletSession::PREFIX) {
-        if !is_worth_opening(&keys, jwt, ctx.now).await {
-            return Ok(Presented::Unknown);
-        }
-        return Ok(keys
-            .ring
-            .verify::<WalletSession>(text, ctx.now)
-            .map_or(Presented::Unknown, |claims| Presented::Wallet(claims.custom.wallet)));
+        let claims = open(&keys, jwt, ctx.now, &[WalletSession::AUDIENCE]).await.and_then(|opened| opened.claims::<WalletSession>().ok());
+        return Ok(claims.map_or(Presented::Unknown, |claims| Presented::Wallet(claims.custom.wallet)));
     }
     if let Some(key) = ApiKey::parse(text) {
         return Ok(Presented::Key(key));
@@ -217,11 +214,8 @@ async fn classify(ctx: &Ctx, text: &str) -> Result<Presented, Fault> {
     if let Some(token) = SessionToken::parse(text) {
         return Ok(Presented::Session(token));
     }
-    if !is_worth_opening(&keys, text, ctx.now).await {
-        return Ok(Presented::Unknown);
-    }
     const AUDIENCES: [&str; 3] = [HumanSession::AUDIENCE, ExecutionAudience::Payments.as_str(), ExecutionAudience::Actions.as_str()];
-    let Ok(opened) = keys.ring.open(text, ctx.now, &AUDIENCES) else { return Ok(Presented::Unknown) };
+    let Some(opened) = open(&keys, text, ctx.now, &AUDIENCES).await else { return Ok(Presented::Unknown) };
     Ok(match ExecutionAudience::parse(opened.audience) {
         None => opened.claims().map_or(Presented::Unknown, |claims| Presented::HumanToken(claims.custom)),
         Some(audience) => read_execution(opened, audience).map_or(Presented::Unknown, Presented::Execution),
