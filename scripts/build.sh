@@ -7,8 +7,9 @@ source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
 KIND="${1:-deploy}"
 case "$KIND" in
-  deploy) out=build features=() ;;
-  test) out=.test/worker features=(--features panic-route) ;;
+  deploy) out=build features=() options=() ;;
+  # Not optimized: it is there to panic, and optimizing takes as long as compiling.
+  test) out=.test/worker features=(--features panic-route) options=(--no-opt) ;;
   *) fail "unknown kind of build: $KIND" ;;
 esac
 
@@ -26,7 +27,7 @@ if [ -f "$out/index.js" ] && [ -f "$out/index_bg.wasm" ] && [ "$(cat "$out/.stam
 fi
 
 rm -f "$out/.stamp"
-step "build the Worker ($KIND)" "$TOOLS/bin/worker-build" --release --out-dir "$out" --locked "${features[@]}"
+step "build the Worker ($KIND)" "$TOOLS/bin/worker-build" --release --out-dir "$out" "${options[@]}" --locked "${features[@]}"
 
 # src/entry.js stands before what worker-build made; both become one module again.
 cp src/entry.js "$out/entry.js"

@@ -16,6 +16,7 @@ mod seen_signature;
 pub mod session_token;
 pub mod signing_key;
 pub mod siwe;
+pub mod solana;
 pub mod token;
 pub mod uri;
 pub mod vault;

@@ -96,6 +96,23 @@ actions! {
     DelegationAccepted = "delegation.accepted";
     /// The entry's object is the receipt's id, a colon and its chain hash.
     ReceiptIssued = "receipt.issued";
+    OrderCreated = "order.created";
+    OrderQuoted = "order.quoted";
+    OrderAccepted = "order.accepted";
+    OrderPaid = "order.paid";
+    /// Work has begun; a buyer's further wish within a workspace is told the same way.
+    OrderInProgress = "order.in_progress";
+    OrderDelivered = "order.delivered";
+    OrderCompleted = "order.completed";
+    OrderDisputed = "order.disputed";
+    OrderCancelled = "order.cancelled";
+    OrderMessage = "order.message";
+    OrderReviewed = "order.reviewed";
+    /// The platform's part of a price; the agent's and the buyer's go with the order's end.
+    OrderFeeTaken = "order.fee_taken";
+    OrderRefunded = "order.refunded";
+    /// What the agent earned was sent to its wallet.
+    OrderPaidOut = "order.paid_out";
 }
 
 /// The events a tenant is told of, by webhook and feed (contract identity-and-money 13, atelier); all others stay inside.
@@ -163,6 +180,8 @@ impl Action {
                 | Self::DelegationOffered
                 | Self::DelegationAccepted
                 | Self::ReceiptIssued
+                | Self::OrderFeeTaken
+                | Self::OrderRefunded
         )
     }
 

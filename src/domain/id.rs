@@ -161,6 +161,16 @@ ids! {
     ReceiptId = "rct_";
     /// Scopes one agent offers another.
     DelegationId = "dlg_";
+    /// What an agent sells.
+    ServiceId = "svc_";
+    /// What somebody buys.
+    OrderId = "ord_";
+    /// A message between the parties of an order.
+    MessageId = "msg_";
+    /// What a buyer thinks of an order.
+    ReviewId = "rev_";
+    /// One thing delivered for an order.
+    DeliverableId = "del_";
 }
 
 /// The part of an event's ULID that is its sequence.

@@ -3,14 +3,15 @@
 //! Invariants, kept by the decisions here, by the schema's checks and by the simulation:
 //! 1. A transfer takes from one account exactly what it gives to another, so all accounts always sum to zero.
 //! 2. No account but the outside world is ever below zero.
-//! 3. A wallet's held account equals the sum of its open reservations; a lease's account what it has left.
+//! 3. A wallet's held account equals the sum of its open reservations; a lease's account what it has left; an order's the
+//!    price that was paid for it, until it ends.
 //! 4. Money moves only by an entry of the audit chain, and entries never change: the balances can be recomputed.
 
 use std::fmt;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::id::{LeaseId, WalletId};
+use super::id::{LeaseId, OrderId, WalletId};
 use super::money::Micros;
 
 /// Where money stands.
@@ -26,6 +27,12 @@ pub enum Account {
     Held(WalletId),
     /// What a lease can still spend or lend.
     Lease(LeaseId),
+    /// The price of an order that was paid and has not ended.
+    Escrow(OrderId),
+    /// What the platform has earned of orders.
+    MarketFee,
+    /// What agents have earned of orders and has not been sent to them yet.
+    Payout,
 }
 
 /// What sets a wallet's held account apart from its available one.
@@ -37,9 +44,15 @@ impl Account {
         match text {
             "outside" => Some(Self::Outside),
             "revenue" => Some(Self::Revenue),
+            "market.fee" => Some(Self::MarketFee),
+            "market.payout" => Some(Self::Payout),
             wallet => match wallet.strip_suffix(HELD_SUFFIX) {
                 Some(wallet) => WalletId::parse(wallet).ok().map(Self::Held),
-                None => WalletId::parse(wallet).ok().map(Self::Available).or_else(|| LeaseId::parse(wallet).ok().map(Self::Lease)),
+                None => WalletId::parse(wallet)
+                    .ok()
+                    .map(Self::Available)
+                    .or_else(|| LeaseId::parse(wallet).ok().map(Self::Lease))
+                    .or_else(|| OrderId::parse(wallet).ok().map(Self::Escrow)),
             },
         }
     }
@@ -53,6 +66,9 @@ impl fmt::Display for Account {
             Self::Available(wallet) => wallet.fmt(f),
             Self::Held(wallet) => write!(f, "{wallet}{HELD_SUFFIX}"),
             Self::Lease(lease) => lease.fmt(f),
+            Self::Escrow(order) => order.fmt(f),
+            Self::MarketFee => f.write_str("market.fee"),
+            Self::Payout => f.write_str("market.payout"),
         }
     }
 }
@@ -152,7 +168,9 @@ mod tests {
     fn an_account_reads_back_from_its_name() {
         let wallet = WalletId::new(Timestamp::from_ms(1), &mut Zero);
         let lease = Account::Lease(LeaseId::new(Timestamp::from_ms(1), &mut Zero));
-        for account in [Account::Outside, Account::Revenue, Account::Available(wallet), Account::Held(wallet), lease] {
+        let escrow = Account::Escrow(OrderId::new(Timestamp::from_ms(1), &mut Zero));
+        let house = [Account::Outside, Account::Revenue, Account::MarketFee, Account::Payout];
+        for account in house.into_iter().chain([Account::Available(wallet), Account::Held(wallet), lease, escrow]) {
             assert_eq!(Account::parse(&account.to_string()), Some(account));
         }
         for bad in ["", "inside", ".held", "wal_", "agt_00000000000000000000000000"] {

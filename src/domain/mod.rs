@@ -22,6 +22,7 @@ pub mod lease;
 pub mod ledger;
 pub mod limit;
 pub mod mandate;
+pub mod market;
 pub mod member;
 pub mod memory;
 pub mod money;

@@ -78,7 +78,7 @@ codes! {
     NotControllingWallet = 403, "not_controlling_wallet", "not_controlling_wallet", "not_controlling_wallet";
     OwnerExists = 409, "owner_exists", "owner_exists", "owner_exists";
     /// The agent is suspended.
-    AgentSuspended = 403, "agent_not_active", "agent_not_active", "agent_not_active";
+    AgentSuspended = 403, "agent_not_active", "agent_not_active", "AGENT_NOT_ACTIVE";
     /// The agent named is suspended or revoked: a key for it is not to be had.
     AgentNotActive = 409, "agent_not_active", "agent_not_active", "agent_not_active";
     PlanLimitExceeded = 402, "PLAN_LIMIT_EXCEEDED", "plan_limit_exceeded", "PLAN_LIMIT_EXCEEDED";
@@ -139,4 +139,26 @@ codes! {
     DelegationDepthExceeded = 409, "delegation_depth_exceeded", "delegation_depth_exceeded", "delegation_depth_exceeded";
     DelegationCycle = 409, "delegation_cycle", "delegation_cycle", "delegation_cycle";
     DelegationExpired = 409, "delegation_expired", "delegation_expired", "delegation_expired";
+
+    /// A wallet's signature is missing, stale or false, or another wallet's.
+    WalletAuthInvalid = 401, "WALLET_AUTH_INVALID", "wallet_auth_invalid", "WALLET_AUTH_INVALID";
+    /// Where it stands, that does not happen to it.
+    InvalidState = 400, "INVALID_STATE", "invalid_state", "INVALID_STATE";
+    /// Another request moved the order meanwhile.
+    OrderChanged = 409, "ORDER_CHANGED", "order_changed", "ORDER_CHANGED";
+    DisputeLimit = 409, "DISPUTE_LIMIT", "dispute_limit", "DISPUTE_LIMIT";
+    AlreadyReviewed = 409, "ALREADY_REVIEWED", "already_reviewed", "ALREADY_REVIEWED";
+    /// The transaction has paid for another order.
+    TxAlreadyUsed = 409, "TX_ALREADY_USED", "tx_already_used", "TX_ALREADY_USED";
+    PaymentNotVerified = 400, "PAYMENT_NOT_VERIFIED", "payment_not_verified", "PAYMENT_NOT_VERIFIED";
+    ServiceLimit = 409, "SERVICE_LIMIT", "service_limit", "SERVICE_LIMIT";
+    ProfileExists = 409, "PROFILE_EXISTS", "profile_exists", "PROFILE_EXISTS";
+    FileRequired = 400, "FILE_REQUIRED", "file_required", "FILE_REQUIRED";
+    FileEmpty = 400, "FILE_EMPTY", "file_empty", "FILE_EMPTY";
+    /// No type that may be uploaded.
+    FileTypeInvalid = 400, "FILE_TYPE_INVALID", "file_type_invalid", "FILE_TYPE_INVALID";
+    /// What the file holds is not what it was declared to be.
+    FileTypeMismatch = 400, "FILE_TYPE_MISMATCH", "file_type_mismatch", "FILE_TYPE_MISMATCH";
+    FileTooLarge = 400, "FILE_TOO_LARGE", "file_too_large", "FILE_TOO_LARGE";
+    StorageLimitExceeded = 402, "STORAGE_LIMIT_EXCEEDED", "storage_limit_exceeded", "STORAGE_LIMIT_EXCEEDED";
 }

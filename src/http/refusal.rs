@@ -11,6 +11,7 @@ use crate::domain::mandate::LimitKind;
 use crate::domain::money::Micros;
 use crate::domain::spend::{Reason, Risk};
 use crate::objects::tenant::money::refusal::MoneyRefusal;
+use crate::objects::tenant::order::refusal::OrderRefusal;
 use crate::objects::tenant::proof::refusal::ProofRefusal;
 use crate::objects::tenant::refusal::Refusal;
 
@@ -78,7 +79,28 @@ pub fn fault_of(refusal: Refusal, root: Root) -> Fault {
         }
         Refusal::Money(refusal) => fault_of_money(refusal, root),
         Refusal::Proof(refusal) => fault_of_proof(refusal),
+        Refusal::Order(refusal) => fault_of_order(refusal),
         Refusal::KeyLimit => Fault::new(Code::KeyLimit, "an agent has at most 4096 keys in its life; register another"),
+    }
+}
+
+fn fault_of_order(refusal: OrderRefusal) -> Fault {
+    match refusal {
+        OrderRefusal::UnknownOrder => Fault::new(Code::NotFound, "Order not found"),
+        OrderRefusal::UnknownService => Fault::new(Code::NotFound, "Service not found"),
+        OrderRefusal::NotParty => Fault::new(Code::Forbidden, "this order is not yours"),
+        OrderRefusal::AgentNotActive => Fault::new(Code::AgentSuspended, "this agent is suspended or revoked"),
+        OrderRefusal::InvalidState { status } => {
+            Fault::new(Code::InvalidState, format!("that does not happen to an order that is {}", status.as_str()))
+                .with("status", status.as_str())
+        }
+        OrderRefusal::NothingRequested => {
+            Fault::new(Code::InvalidState, "nothing is asked for in this workspace; wait for the buyer's next request")
+        }
+        OrderRefusal::DisputeLimit => {
+            Fault::new(Code::DisputeLimit, "an order is disputed at most three times; approve it, or wait for an operator")
+        }
+        OrderRefusal::AlreadyReviewed => Fault::new(Code::AlreadyReviewed, "this order has its review"),
     }
 }
 

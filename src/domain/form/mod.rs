@@ -12,6 +12,7 @@ pub mod delivery;
 pub mod funding;
 pub mod lease;
 pub mod mandate;
+pub mod order;
 pub mod payment;
 pub mod receipt;
 pub mod reservation;
@@ -98,6 +99,7 @@ macro_rules! shown {
     };
 }
 
+use super::id::AgentId;
 use super::money::Micros;
 use super::time::Timestamp;
 
@@ -132,4 +134,12 @@ shown!(
     |amount: &Option<Micros>| amount.map(Micros::minor),
     |minor: Option<u64>| minor.map(|minor| Micros::from_minor(minor).ok()).map_or(Some(None), |read| read.map(Some)),
     Option<u64>
+);
+shown!(
+    /// An agent as the marketplace spells it.
+    ext,
+    AgentId,
+    |agent_id: &AgentId| format!("ext_{}", agent_id.ulid()),
+    |text: String| AgentId::parse(&format!("agt_{}", text.strip_prefix("ext_")?)).ok(),
+    String
 );

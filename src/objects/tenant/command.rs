@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::identity::command::AgentCommand;
 use super::money::command::MoneyCommand;
+use super::order::command::OrderCommand;
 use super::outcome::Answered;
 use super::proof::command::ProofCommand;
 use super::webhook::command::WebhookCommand;
@@ -154,6 +155,8 @@ pub enum Command {
         after_seq: u64,
         limit: u64,
     },
+    /// What is bought and sold.
+    Order(OrderCommand),
 }
 
 /// A new tenant. A repeat with the same uuid and controller answers the same tenant; until its delivery is confirmed it

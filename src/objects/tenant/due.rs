@@ -5,6 +5,7 @@
 
 use super::desk::{Desk, Done, EVENT_TTL_MS, Keep, Step};
 use super::money::{sweep, usage};
+use super::order;
 use super::outbox;
 use super::outcome::{Due, Outcome};
 use super::proof::session;
@@ -17,7 +18,7 @@ use crate::objects::{idempotency, limit};
 /// most `batch` of each.
 pub(super) fn run(desk: &mut Desk<'_>, batch: u64) -> Step<Done> {
     let batch = batch.max(1);
-    let expired = sweep::run(desk, batch)?;
+    let expired = sweep::run(desk, batch)? + order::sweep::expire_due(desk, batch)?;
     let purged = if desk.housekeeping_at.is_some_and(|at| at <= desk.now) { keep_house(desk, batch)? } else { 0 };
     fan::run(desk, batch)?;
     plan_next(desk)?;
@@ -26,7 +27,7 @@ pub(super) fn run(desk: &mut Desk<'_>, batch: u64) -> Step<Done> {
 
 /// The alarm must stand no later than the next deadline there is.
 pub(super) fn plan_next(desk: &mut Desk<'_>) -> Step<()> {
-    if let Some(deadline) = sweep::next_deadline(desk)? {
+    for deadline in [sweep::next_deadline(desk)?, order::sweep::next_deadline(desk)?].into_iter().flatten() {
         desk.due_by(deadline);
     }
     fan::plan_next(desk)

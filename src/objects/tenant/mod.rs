@@ -24,6 +24,7 @@ mod member;
 mod meter;
 pub mod money;
 pub mod object;
+pub mod order;
 mod outbox;
 pub mod outcome;
 mod overview;
@@ -60,6 +61,7 @@ pub const SCHEMA: &[Version] = &[
     &[include_str!("../../../schema/objects/webhook.sql")],
     &[include_str!("../../../schema/objects/trust.sql")],
     &[include_str!("../../../schema/objects/proof.sql")],
+    &[include_str!("../../../schema/objects/market.sql")],
 ];
 
 /// Brings the tables up to date; one statement when they are. The shell calls it once an instance, in a transaction.
@@ -117,6 +119,7 @@ pub fn statements() -> impl Iterator<Item = &'static str> {
     .chain(money::statements())
     .chain(identity::ALL_STATEMENTS)
     .chain(proof::ALL_STATEMENTS)
+    .chain(order::ALL_STATEMENTS)
     .flatten()
     .copied()
 }
@@ -223,6 +226,7 @@ fn execute(desk: &mut Desk<'_>, command: &Command) -> Step<Done> {
         Command::Webhook(command) => webhook::execute(desk, command),
         Command::Agent(command) => identity::execute(desk, command),
         Command::Proof(command) => proof::execute(desk, command),
+        Command::Order(command) => order::execute(desk, command),
     }
 }
 

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::identity::outcome::AgentOutcome;
 use super::money::outcome::{MoneyOutcome, Stopped};
+use super::order::outcome::OrderOutcome;
 use super::proof::outcome::ProofOutcome;
 use super::webhook::command::WebhookOutcome;
 use crate::domain::address::LoginAddress;
@@ -76,6 +77,7 @@ pub enum Outcome {
     Webhook(WebhookOutcome),
     Agents(AgentOutcome),
     Proof(ProofOutcome),
+    Order(OrderOutcome),
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -64,6 +64,9 @@ pub(super) fn check(command: &Command, caller: &Caller) -> Step<()> {
         Command::Webhook(command) => house || (management && !command.is_of_house()),
         Command::Agent(command) if command.is_for_house() => house,
         Command::Agent(command) => management || ((caller.token.is_some() || in_session) && command.is_for_tokens()),
+        Command::Order(command) if command.is_for_house() => house,
+        Command::Order(command) if command.is_for_operators() => operator,
+        Command::Order(_) => runtime || management,
         Command::Proof(command) if command.is_for_refreshers() => renews,
         Command::Proof(command) => management || (in_session && command.is_for_sessions()),
     };

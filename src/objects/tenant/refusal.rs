@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::money::refusal::MoneyRefusal;
+use super::order::refusal::OrderRefusal;
 use super::proof::refusal::ProofRefusal;
 use crate::domain::id::WalletId;
 use crate::domain::money::Micros;
@@ -103,6 +104,8 @@ pub enum Refusal {
     KeyLimit,
     /// What agents would prove is refused.
     Proof(ProofRefusal),
+    /// Nothing was done to an order.
+    Order(OrderRefusal),
 }
 
 impl Refusal {
@@ -143,6 +146,7 @@ impl Refusal {
             | Self::KeyLimit
             | Self::Proof(_) => true,
             Self::Money(refusal) => refusal.is_kept(),
+            Self::Order(refusal) => refusal.is_kept(),
         }
     }
 }

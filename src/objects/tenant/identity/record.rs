@@ -5,6 +5,7 @@ use super::super::call::Actor;
 use super::super::desk::{Desk, Step};
 use super::super::money;
 use super::super::money::column::Columns;
+use super::super::order;
 use super::super::proof::session;
 use super::super::refusal::{Refusal, Thing};
 use super::command::{AgentChange, AgentDraft, AgentFilter};
@@ -290,6 +291,7 @@ fn end(desk: &mut Desk<'_>, mut form: AgentForm, at: Timestamp, reason: Option<&
     write_status(desk, &mut form, AgentStatus::Revoked, Action::AgentRevoked)?;
     money::end_agent(desk, form.agt_id, at)?;
     session::end_those_of_agent(desk, form.agt_id)?;
+    order::sweep::let_go(desk, form.agt_id)?;
     Ok(form)
 }
 

@@ -64,6 +64,11 @@ impl<'r> Columns<'r> {
         self.row.unsigned(at)
     }
 
+    pub(in super::super) fn number_or_null(&mut self) -> Result<Option<u64>, SqlError> {
+        let at = self.next();
+        self.row.optional_unsigned(at)
+    }
+
     pub(in super::super) fn micros(&mut self) -> Result<Micros, SqlError> {
         let at = self.next();
         read_micros(self.row, at)

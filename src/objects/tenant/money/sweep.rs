@@ -86,7 +86,7 @@ pub(in super::super) fn next_deadline(desk: &Desk<'_>) -> Step<Option<Timestamp>
 }
 
 /// The moment a statement answers, if there is one.
-pub(super) fn deadline(desk: &Desk<'_>, statement: &'static str) -> Step<Option<Timestamp>> {
+pub(in super::super) fn deadline(desk: &Desk<'_>, statement: &'static str) -> Step<Option<Timestamp>> {
     let row = desk.sql.first(statement, params![])?;
     Ok(row.map(|row| row.optional_unsigned(0)).transpose()?.flatten().map(Timestamp::from_ms))
 }

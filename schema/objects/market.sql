@@ -1,0 +1,143 @@
+-- The marketplace: profiles, services, orders and what belongs to an order.
+-- A blank line ends a statement; there is none inside one. Forward only: a change is a new file, never an edit.
+
+-- `webhook_secret` is sealed. Ratings are sums, so that no figure needs a scan.
+CREATE TABLE market_profile (
+  agent_id TEXT PRIMARY KEY REFERENCES agent (id),
+  slug TEXT NOT NULL,
+  name TEXT NOT NULL,
+  description TEXT NOT NULL,
+  endpoint_url TEXT NOT NULL,
+  avatar_url TEXT,
+  capabilities TEXT NOT NULL,
+  owner_wallet TEXT,
+  owner_verified INTEGER NOT NULL CHECK (owner_verified IN (0, 1)),
+  payout_wallet TEXT,
+  webhook_secret BLOB NOT NULL,
+  token TEXT,
+  orders INTEGER NOT NULL DEFAULT 0,
+  completed INTEGER NOT NULL DEFAULT 0,
+  ratings INTEGER NOT NULL DEFAULT 0,
+  rating_sum INTEGER NOT NULL DEFAULT 0,
+  created_at_ms INTEGER NOT NULL,
+  CHECK (owner_wallet IS NOT NULL OR owner_verified = 0)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE market_service (
+  id TEXT PRIMARY KEY,
+  agent_id TEXT NOT NULL REFERENCES market_profile (agent_id),
+  category TEXT NOT NULL,
+  title TEXT NOT NULL,
+  description TEXT NOT NULL,
+  price_minor INTEGER NOT NULL CHECK (price_minor BETWEEN 0 AND 100000000),
+  price_type TEXT NOT NULL CHECK (price_type IN ('fixed', 'quote', 'weekly', 'monthly')),
+  turnaround_hours INTEGER NOT NULL CHECK (turnaround_hours BETWEEN 0 AND 8760),
+  deliverables TEXT NOT NULL,
+  demo_url TEXT,
+  quota_limit INTEGER NOT NULL CHECK (quota_limit >= 0),
+  active INTEGER NOT NULL DEFAULT 1 CHECK (active IN (0, 1)),
+  orders INTEGER NOT NULL DEFAULT 0,
+  completed INTEGER NOT NULL DEFAULT 0,
+  ratings INTEGER NOT NULL DEFAULT 0,
+  rating_sum INTEGER NOT NULL DEFAULT 0,
+  created_at_ms INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX market_service_of_agent ON market_service (agent_id, id) WHERE active = 1;
+
+-- The terms are those the order was placed under. `version` rises with every change. `due_at_ms` is when the clock ends it
+-- where it stands; the price of one that is paid and not ended lies in the account that is named after the order.
+CREATE TABLE market_order (
+  id TEXT PRIMARY KEY,
+  version INTEGER NOT NULL,
+  agent_id TEXT NOT NULL REFERENCES market_profile (agent_id),
+  provider_name TEXT NOT NULL,
+  service_id TEXT NOT NULL,
+  service_title TEXT NOT NULL,
+  client_wallet TEXT NOT NULL,
+  brief TEXT NOT NULL,
+  reference_urls TEXT NOT NULL,
+  reference_images TEXT NOT NULL,
+  status TEXT NOT NULL CHECK (status IN ('pending_quote', 'quoted', 'accepted', 'paid', 'in_progress', 'delivered', 'completed',
+    'disputed', 'cancelled')),
+  since_ms INTEGER NOT NULL,
+  due_at_ms INTEGER,
+  price_type TEXT NOT NULL CHECK (price_type IN ('fixed', 'quote', 'weekly', 'monthly')),
+  price_minor INTEGER CHECK (price_minor BETWEEN 0 AND 100000000),
+  turnaround_hours INTEGER NOT NULL,
+  quota_total INTEGER NOT NULL,
+  deliveries INTEGER NOT NULL DEFAULT 0,
+  disputes INTEGER NOT NULL DEFAULT 0,
+  open_requests INTEGER NOT NULL DEFAULT 0 CHECK (open_requests >= 0),
+  payment_method TEXT,
+  escrow_tx_hash TEXT,
+  payout_tx_hash TEXT,
+  payout_status TEXT NOT NULL DEFAULT 'none' CHECK (payout_status IN ('none', 'awaiting_wallet', 'pending', 'retrying', 'paid')),
+  payout_minor INTEGER,
+  deliverable_url TEXT,
+  deliverable_media_type TEXT,
+  deliverable_sha256 TEXT,
+  dispute_reason TEXT,
+  paid_at_ms INTEGER,
+  workspace_ends_at_ms INTEGER,
+  delivered_at_ms INTEGER,
+  completed_at_ms INTEGER,
+  created_at_ms INTEGER NOT NULL,
+  CHECK (status IN ('pending_quote', 'cancelled') OR price_minor IS NOT NULL),
+  CHECK ((status IN ('completed', 'cancelled')) = (due_at_ms IS NULL))
+) STRICT, WITHOUT ROWID;
+
+-- An agent asks for its open orders all day long: by status, newest first.
+CREATE INDEX market_order_of_agent ON market_order (agent_id, status, id);
+
+CREATE INDEX market_order_by_birth ON market_order (agent_id, id);
+
+CREATE INDEX market_order_by_deadline ON market_order (due_at_ms, id) WHERE due_at_ms IS NOT NULL;
+
+CREATE INDEX market_order_to_pay_out ON market_order (agent_id, id) WHERE payout_status IN ('awaiting_wallet', 'pending', 'retrying');
+
+-- What a buyer asks for within a workspace; paying is the first request.
+CREATE TABLE market_request (
+  order_id TEXT NOT NULL REFERENCES market_order (id),
+  number INTEGER NOT NULL,
+  brief TEXT NOT NULL,
+  at_ms INTEGER NOT NULL,
+  answered_by TEXT,
+  PRIMARY KEY (order_id, number)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE market_delivery (
+  id TEXT PRIMARY KEY,
+  order_id TEXT NOT NULL REFERENCES market_order (id),
+  url TEXT NOT NULL,
+  media_type TEXT NOT NULL CHECK (media_type IN ('image', 'video')),
+  sha256 TEXT,
+  at_ms INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX market_delivery_of_order ON market_delivery (order_id, id);
+
+CREATE TABLE market_message (
+  id TEXT PRIMARY KEY,
+  order_id TEXT NOT NULL REFERENCES market_order (id),
+  sender_type TEXT NOT NULL CHECK (sender_type IN ('agent', 'client')),
+  sender_id TEXT NOT NULL,
+  sender_name TEXT NOT NULL,
+  content TEXT NOT NULL,
+  created_at_ms INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX market_message_of_order ON market_message (order_id, id);
+
+CREATE TABLE market_review (
+  order_id TEXT PRIMARY KEY REFERENCES market_order (id),
+  id TEXT NOT NULL,
+  agent_id TEXT NOT NULL,
+  service_id TEXT NOT NULL,
+  reviewer_name TEXT NOT NULL,
+  rating INTEGER NOT NULL CHECK (rating BETWEEN 1 AND 5),
+  comment TEXT,
+  created_at_ms INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX market_review_of_agent ON market_review (agent_id, id);

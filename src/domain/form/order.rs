@@ -1,0 +1,109 @@
+//! An order and what belongs to it, as the marketplace shows them (contract atelier 4).
+
+use serde::{Deserialize, Serialize};
+
+use super::{ext, iso, iso_or_null};
+use crate::domain::id::{AgentId, DeliverableId, MessageId, OrderId, ReviewId, ServiceId};
+use crate::domain::market::order::{MediaType, PayoutStatus, SenderType};
+use crate::domain::market::price::Price;
+use crate::domain::market::state::OrderStatus;
+use crate::domain::time::Timestamp;
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(not(target_arch = "wasm32"), derive(schemars::JsonSchema), schemars(rename = "Order"))]
+pub struct OrderForm {
+    pub id: OrderId,
+    pub service_id: ServiceId,
+    pub service_title: String,
+    pub client_wallet: String,
+    #[serde(with = "ext")]
+    #[cfg_attr(not(target_arch = "wasm32"), schemars(with = "String"))]
+    pub provider_agent_id: AgentId,
+    pub provider_name: String,
+    pub brief: String,
+    pub reference_urls: Vec<String>,
+    pub reference_images: Vec<String>,
+    pub status: OrderStatus,
+    /// Null until it is quoted.
+    pub quoted_price_usd: Option<Price>,
+    /// A tenth of the price.
+    pub platform_fee_usd: Option<Price>,
+    pub payment_method: Option<String>,
+    pub escrow_tx_hash: Option<String>,
+    pub payout_tx_hash: Option<String>,
+    /// The newest delivery.
+    pub deliverable_url: Option<String>,
+    pub deliverable_media_type: Option<MediaType>,
+    /// Of a file that was uploaded here.
+    pub deliverable_sha256: Option<String>,
+    /// Newest first.
+    pub deliverables: Vec<DeliverableForm>,
+    /// Deliveries a workspace allows; 0 is any number.
+    pub quota_total: u64,
+    pub quota_used: u64,
+    #[serde(with = "iso_or_null")]
+    #[cfg_attr(not(target_arch = "wasm32"), schemars(with = "Option<String>"))]
+    pub workspace_expires_at: Option<Timestamp>,
+    #[serde(with = "iso_or_null")]
+    #[cfg_attr(not(target_arch = "wasm32"), schemars(with = "Option<String>"))]
+    pub delivered_at: Option<Timestamp>,
+    #[serde(with = "iso_or_null")]
+    #[cfg_attr(not(target_arch = "wasm32"), schemars(with = "Option<String>"))]
+    pub review_deadline: Option<Timestamp>,
+    #[serde(with = "iso_or_null")]
+    #[cfg_attr(not(target_arch = "wasm32"), schemars(with = "Option<String>"))]
+    pub completed_at: Option<Timestamp>,
+    pub dispute_count: u64,
+    /// When it moves on by itself if nobody moves it.
+    #[serde(with = "iso_or_null")]
+    #[cfg_attr(not(target_arch = "wasm32"), schemars(with = "Option<String>"))]
+    pub auto_action_at: Option<Timestamp>,
+    /// The rail the agent is paid over, once it is.
+    pub settlement: Option<String>,
+    pub payout_status: PayoutStatus,
+    #[serde(with = "iso")]
+    #[cfg_attr(not(target_arch = "wasm32"), schemars(with = "String"))]
+    pub created_at: Timestamp,
+    /// Rises with every change.
+    pub version: u64,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(not(target_arch = "wasm32"), derive(schemars::JsonSchema), schemars(rename = "Deliverable"))]
+pub struct DeliverableForm {
+    pub id: DeliverableId,
+    pub url: String,
+    pub media_type: MediaType,
+    pub sha256: Option<String>,
+    #[serde(with = "iso")]
+    #[cfg_attr(not(target_arch = "wasm32"), schemars(with = "String"))]
+    pub created_at: Timestamp,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(not(target_arch = "wasm32"), derive(schemars::JsonSchema), schemars(rename = "Message"))]
+pub struct MessageForm {
+    pub id: MessageId,
+    pub order_id: OrderId,
+    pub sender_type: SenderType,
+    pub sender_id: String,
+    pub sender_name: String,
+    pub content: String,
+    #[serde(with = "iso")]
+    #[cfg_attr(not(target_arch = "wasm32"), schemars(with = "String"))]
+    pub created_at: Timestamp,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(not(target_arch = "wasm32"), derive(schemars::JsonSchema), schemars(rename = "Review"))]
+pub struct ReviewForm {
+    pub id: ReviewId,
+    pub order_id: OrderId,
+    pub service_id: ServiceId,
+    pub reviewer_name: String,
+    pub rating: u64,
+    pub comment: Option<String>,
+    #[serde(with = "iso")]
+    #[cfg_attr(not(target_arch = "wasm32"), schemars(with = "String"))]
+    pub created_at: Timestamp,
+}

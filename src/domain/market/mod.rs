@@ -1,0 +1,7 @@
+//! The marketplace (contract atelier): what is sold, how an order moves, what becomes of its money.
+
+pub mod order;
+pub mod price;
+pub mod profile;
+pub mod service;
+pub mod state;

@@ -1,0 +1,234 @@
+//! What the parties do to an order, and what they see of it.
+
+use super::super::agent;
+use super::super::desk::{Desk, Done, Step};
+use super::super::money::column::Columns;
+use super::command::{OrderAct, OrderDraft, Side};
+use super::escrow;
+use super::outcome::OrderOutcome;
+use super::record::{self, Delivered, Record};
+use super::refusal::OrderRefusal;
+use super::{review, shown, sweep};
+use crate::domain::agent::AgentStatus;
+use crate::domain::event::Action;
+use crate::domain::id::{AgentId, OrderId};
+use crate::domain::market::order::{Order, PayoutStatus};
+use crate::domain::market::price::Price;
+use crate::domain::market::service::PriceType;
+use crate::domain::market::state::{OrderEvent, OrderStatus, Party};
+use crate::{params, statements};
+
+statements! {
+    READ_TERMS = "SELECT s.agent_id, p.name, s.title, s.price_minor, s.price_type, s.turnaround_hours, s.quota_limit
+        FROM market_service s JOIN market_profile p ON p.agent_id = s.agent_id WHERE s.id = +?1 AND s.active = 1";
+    COUNT_ORDER_OF_SERVICE = "UPDATE market_service SET orders = orders + 1 WHERE id = ?1";
+    COUNT_ORDER_OF_AGENT = "UPDATE market_profile SET orders = orders + 1 WHERE agent_id = ?1";
+    READ_OWNER = "SELECT owner_wallet FROM market_profile WHERE agent_id = ?1 AND owner_verified = 1";
+    WRITE_REQUEST = "INSERT INTO market_request (order_id, number, brief, at_ms)
+        SELECT ?1, coalesce(max(number), 0) + 1, ?2, ?3 FROM market_request WHERE order_id = +?1";
+    ANSWER_REQUEST = "UPDATE market_request SET answered_by = ?2 WHERE order_id = +?1
+        AND number = (SELECT min(number) FROM market_request WHERE order_id = +?1 AND answered_by IS NULL)";
+}
+
+/// Who somebody is to an order.
+pub(super) fn party_to(desk: &Desk<'_>, record: &Record, by: &Side) -> Step<Party> {
+    match by {
+        Side::Agent if desk.caller.agent_id == Some(record.agent_id) => Ok(Party::Provider),
+        Side::Wallet(wallet) if *wallet == record.client_wallet => Ok(Party::Buyer),
+        Side::Operator => Ok(Party::Operator),
+        Side::Agent | Side::Wallet(_) => Err(OrderRefusal::NotParty.into()),
+    }
+}
+
+/// How the audit chain names who acts.
+fn name_actor(desk: &mut Desk<'_>, by: &Side) {
+    if let Side::Wallet(wallet) = by {
+        desk.actor = format!("wallet:{wallet}");
+    }
+}
+
+/// An order as it stands now: one whose time is up is ended first.
+pub(super) fn meet(desk: &mut Desk<'_>, id: OrderId) -> Step<Record> {
+    let mut record = record::read(desk, id)?;
+    if record.is_due(desk.now) {
+        sweep::end(desk, &mut record)?;
+    }
+    Ok(record)
+}
+
+/// Places an order under the terms the service is offered on now.
+pub(super) fn place(desk: &mut Desk<'_>, draft: &OrderDraft) -> Step<Done> {
+    let row = desk.sql.first(READ_TERMS, params![draft.service_id.to_string()])?.ok_or(OrderRefusal::UnknownService)?;
+    let mut column = Columns::of(&row);
+    let agent_id = column.id(AgentId::parse)?;
+    let (provider_name, service_title) = (column.text()?, column.text()?);
+    let listed = Price::from_minor(column.number()?).map_err(|_| crate::objects::sql::SqlError::Shape("not a price"))?;
+    let price_type = column.name(PriceType::parse)?;
+    let (turnaround_hours, quota_limit) = (column.number()?, column.number()?);
+    if agent::find(desk, agent_id)?.status != AgentStatus::Active {
+        return Err(OrderRefusal::UnknownService.into());
+    }
+    let is_quoted_later = price_type == PriceType::Quote;
+    let mut record = Record {
+        id: OrderId::new(desk.now, desk.entropy),
+        version: 1,
+        agent_id,
+        provider_name,
+        service_id: draft.service_id,
+        service_title,
+        client_wallet: draft.wallet.clone(),
+        brief: draft.brief.clone(),
+        reference_urls: draft.reference_urls.clone(),
+        reference_images: draft.reference_images.clone(),
+        order: Order {
+            status: if is_quoted_later { OrderStatus::PendingQuote } else { OrderStatus::Quoted },
+            since: desk.now,
+            price_type,
+            turnaround_hours,
+            quota: if price_type.window_ms().is_some() { quota_limit } else { 0 },
+            price: (!is_quoted_later).then_some(listed),
+            paid_at: None,
+            workspace_ends_at: None,
+            deliveries: 0,
+            disputes: 0,
+        },
+        open_requests: 0,
+        payment_method: None,
+        escrow_tx_hash: None,
+        payout_tx_hash: None,
+        payout_status: PayoutStatus::None,
+        payout: None,
+        newest: None,
+        delivered_at: None,
+        completed_at: None,
+        created_at: desk.now,
+        dispute_reason: None,
+        due_at: None,
+    };
+    record.write(desk)?;
+    desk.sql.run(COUNT_ORDER_OF_SERVICE, params![draft.service_id.to_string()])?;
+    desk.sql.run(COUNT_ORDER_OF_AGENT, params![agent_id.to_string()])?;
+    name_actor(desk, &Side::Wallet(draft.wallet.clone()));
+    desk.record(Action::OrderCreated, &record.id.to_string(), None, &record.form())?;
+    Ok(OrderOutcome::Order(Box::new(record.form())).into())
+}
+
+/// Whether that party may let that happen to an order; where it stands is looked at after who comes.
+fn check(desk: &Desk<'_>, record: &Record, by: &Side, event: Option<OrderEvent>) -> Step<()> {
+    let party = party_to(desk, record, by)?;
+    if party == Party::Provider && agent::find(desk, record.agent_id)?.status != AgentStatus::Active {
+        return Err(OrderRefusal::AgentNotActive.into());
+    }
+    let order = &record.order;
+    let Some(event) = event else {
+        let is_open = order.workspace_ends_at.is_some() && order.status == OrderStatus::InProgress;
+        return match party {
+            Party::Buyer if is_open => Ok(()),
+            Party::Buyer => Err(OrderRefusal::InvalidState { status: order.status }.into()),
+            Party::Provider | Party::Operator | Party::System => Err(OrderRefusal::NotParty.into()),
+        };
+    };
+    if !event.is_for(party) {
+        return Err(OrderRefusal::NotParty.into());
+    }
+    order.check(event)?;
+    if event == OrderEvent::Deliver && order.workspace_ends_at.is_some() && record.open_requests == 0 {
+        return Err(OrderRefusal::NothingRequested.into());
+    }
+    Ok(())
+}
+
+/// Tells what would stand in the way.
+pub(super) fn probe(desk: &mut Desk<'_>, id: OrderId, by: &Side, event: OrderEvent) -> Step<Done> {
+    let record = meet(desk, id)?;
+    check(desk, &record, by, Some(event))?;
+    Ok(shown(OrderOutcome::Possible))
+}
+
+/// Lets a party move an order, or wish for something in it.
+pub(super) fn act(desk: &mut Desk<'_>, id: OrderId, by: &Side, act: &OrderAct) -> Step<Done> {
+    let mut record = meet(desk, id)?;
+    check(desk, &record, by, act.event())?;
+    name_actor(desk, by);
+    let Some(event) = act.event() else {
+        if let OrderAct::Request { brief } = act {
+            request(desk, &mut record, brief)?;
+        }
+        return Ok(OrderOutcome::Order(Box::new(record.show(desk)?)).into());
+    };
+    let percent = match act {
+        OrderAct::Resolve { provider_percent, .. } => *provider_percent,
+        _ => 0,
+    };
+    let moved = record.order.apply(event, percent, desk.now)?;
+    record.order = moved.order;
+    let is_workspace = record.order.workspace_ends_at.is_some();
+    match act {
+        OrderAct::Quote { price } => record.order.price = Some(*price),
+        OrderAct::Pay { method, tx_hash } => {
+            record.payment_method = Some(method.clone());
+            record.escrow_tx_hash.clone_from(tx_hash);
+            if is_workspace {
+                record.open_requests = 1;
+                let brief = record.brief.clone();
+                desk.sql.run(WRITE_REQUEST, params![record.id.to_string(), brief, desk.now.as_ms()])?;
+            }
+        }
+        OrderAct::Deliver { url, media_type, sha256 } => {
+            let delivered = Delivered { url: url.clone(), media_type: *media_type, sha256: sha256.clone() };
+            let delivery_id = record.write_delivery(desk, &delivered)?;
+            record.newest = Some(delivered);
+            record.delivered_at = Some(desk.now);
+            if is_workspace {
+                record.open_requests = record.open_requests.saturating_sub(1);
+                desk.sql.run(ANSWER_REQUEST, params![record.id.to_string(), delivery_id.to_string()])?;
+            }
+        }
+        OrderAct::Dispute { reason } => record.dispute_reason.clone_from(reason),
+        OrderAct::Resolve { note, .. } => record.dispute_reason = Some(note.clone()),
+        OrderAct::Accept | OrderAct::Start | OrderAct::Approve | OrderAct::Cancel | OrderAct::Request { .. } => {}
+    }
+    escrow::settle(desk, &mut record, event, moved.escrow)?;
+    Ok(OrderOutcome::Order(Box::new(record.show(desk)?)).into())
+}
+
+fn request(desk: &mut Desk<'_>, record: &mut Record, brief: &str) -> Step<()> {
+    desk.sql.run(WRITE_REQUEST, params![record.id.to_string(), brief, desk.now.as_ms()])?;
+    record.open_requests += 1;
+    record.write_change(desk)?;
+    desk.record(Action::OrderInProgress, &record.id.to_string(), None, &record.form())?;
+    Ok(())
+}
+
+/// An order and its review, for its parties.
+pub(super) fn get(desk: &mut Desk<'_>, id: OrderId, by: &Side) -> Step<Done> {
+    let record = meet(desk, id)?;
+    party_to(desk, &record, by)?;
+    let review = review::find(desk, id)?.map(Box::new);
+    Ok(shown(OrderOutcome::OrderAndReview { order: Box::new(record.show(desk)?), review }))
+}
+
+/// Those an agent works for; for itself, or for the wallet that is proved to own it.
+pub(super) fn list(
+    desk: &mut Desk<'_>,
+    agent_id: AgentId,
+    by: &Side,
+    statuses: Option<&[OrderStatus]>,
+    limit: u64,
+    before: Option<OrderId>,
+) -> Step<Done> {
+    let may_look = match by {
+        Side::Agent => desk.caller.agent_id == Some(agent_id),
+        Side::Wallet(wallet) => {
+            let row = desk.sql.first(READ_OWNER, params![agent_id.to_string()])?;
+            row.is_some_and(|row| row.text(0) == Ok(wallet))
+        }
+        Side::Operator => true,
+    };
+    if !may_look {
+        return Err(OrderRefusal::NotParty.into());
+    }
+    sweep::meet(desk)?;
+    let records = record::list(desk, agent_id, statuses, limit, before)?;
+    Ok(shown(OrderOutcome::Orders(records.iter().map(Record::form).collect())))
+}

@@ -1,0 +1,87 @@
+//! What becomes of an order's money as the order moves, and what is told of it.
+//!
+//! Invariant: the account named after an order holds the price from the commit that pays for it to the commit that ends it,
+//! and nothing before or after; what leaves it are the agent's part, the platform's and the buyer's, which together are all.
+
+use super::super::desk::{Desk, Step};
+use super::payout;
+use super::record::Record;
+use crate::domain::event::Action;
+use crate::domain::ledger::{Account, Transfer};
+use crate::domain::market::order::{Escrow, PayoutStatus};
+use crate::domain::market::price::Price;
+use crate::domain::market::state::{OrderEvent, OrderStatus};
+use crate::{params, statements};
+
+statements! {
+    OPEN_ACCOUNTS = "INSERT OR IGNORE INTO account (id) VALUES (?1), ('market.fee'), ('market.payout')";
+    COUNT_COMPLETED_OF_SERVICE = "UPDATE market_service SET completed = completed + 1 WHERE id = ?1";
+    COUNT_COMPLETED_OF_AGENT = "UPDATE market_profile SET completed = completed + 1 WHERE agent_id = ?1";
+}
+
+/// What an order's move is called in the chain.
+const fn action_of(event: OrderEvent, to: OrderStatus) -> Action {
+    match (to, event) {
+        (OrderStatus::Completed, _) => Action::OrderCompleted,
+        (OrderStatus::Cancelled, _) => Action::OrderCancelled,
+        (_, OrderEvent::Quote) => Action::OrderQuoted,
+        (_, OrderEvent::Accept) => Action::OrderAccepted,
+        (_, OrderEvent::Pay) => Action::OrderPaid,
+        (_, OrderEvent::Deliver) => Action::OrderDelivered,
+        (_, OrderEvent::Dispute) => Action::OrderDisputed,
+        _ => Action::OrderInProgress,
+    }
+}
+
+fn transfer(from: Account, to: Account, price: Price) -> Step<Option<Transfer>> {
+    if price.is_zero() { Ok(None) } else { Ok(Some(Transfer::new(from, to, price.micros())?)) }
+}
+
+/// Writes an order that has moved, moves its money with it and announces both.
+pub(super) fn settle(desk: &mut Desk<'_>, record: &mut Record, event: OrderEvent, escrow: Escrow) -> Step<()> {
+    let (id, held) = (record.id.to_string(), Account::Escrow(record.id));
+    let to = record.order.status;
+    let mut first = None;
+    match escrow {
+        Escrow::Untouched => {}
+        Escrow::Funded(price) => {
+            desk.sql.run(OPEN_ACCOUNTS, params![held.to_string()])?;
+            first = transfer(Account::Outside, held, price)?;
+        }
+        Escrow::Resolved { cut, refund } => {
+            first = match to {
+                OrderStatus::Completed => transfer(held, Account::Payout, cut.payout)?,
+                _ => transfer(held, Account::Outside, refund)?,
+            };
+            if to == OrderStatus::Completed && !cut.payout.is_zero() {
+                record.payout = Some(cut.payout);
+                record.payout_status = PayoutStatus::Pending;
+            }
+        }
+    }
+    if to == OrderStatus::Completed {
+        record.completed_at = Some(desk.now);
+        desk.sql.run(COUNT_COMPLETED_OF_SERVICE, params![record.service_id.to_string()])?;
+        desk.sql.run(COUNT_COMPLETED_OF_AGENT, params![record.agent_id.to_string()])?;
+    }
+    // What was delivered into a workspace is told as a delivery, also when it was the last one.
+    if to == OrderStatus::Completed && event == OrderEvent::Deliver {
+        desk.record(Action::OrderDelivered, &id, None, &record.form())?;
+    }
+    let destination = payout::prepare(desk, record)?;
+    record.write_change(desk)?;
+    desk.record(action_of(event, to), &id, first, &record.form())?;
+    if let (OrderStatus::Completed, Escrow::Resolved { cut, refund }) = (to, escrow) {
+        for (action, account, part) in
+            [(Action::OrderFeeTaken, Account::MarketFee, cut.fee), (Action::OrderRefunded, Account::Outside, refund)]
+        {
+            if let Some(transfer) = transfer(held, account, part)? {
+                desk.record(action, &id, Some(transfer), &())?;
+            }
+        }
+    }
+    match destination {
+        Some(wallet) => payout::note(desk, record, &wallet),
+        None => Ok(()),
+    }
+}

@@ -1,0 +1,90 @@
+//! What the parties of an order write to each other.
+
+use super::super::desk::{Desk, Done, Step};
+use super::super::money::column::Columns;
+use super::act::{meet, party_to};
+use super::command::Side;
+use super::outcome::OrderOutcome;
+use super::refusal::OrderRefusal;
+use super::shown;
+use crate::domain::event::Action;
+use crate::domain::form::order::MessageForm;
+use crate::domain::id::{MessageId, OrderId};
+use crate::domain::market::order::SenderType;
+use crate::domain::market::state::Party;
+use crate::objects::sql::{Row, SqlError};
+use crate::{params, statements};
+
+statements! {
+    WRITE = "INSERT INTO market_message (id, order_id, sender_type, sender_id, sender_name, content, created_at_ms)
+        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
+    LIST_LATEST = "SELECT id, order_id, sender_type, sender_id, sender_name, content, created_at_ms FROM market_message
+        WHERE order_id = +?1 ORDER BY id DESC LIMIT +?2";
+    LIST_AFTER = "SELECT id, order_id, sender_type, sender_id, sender_name, content, created_at_ms FROM market_message
+        WHERE order_id = +?1 AND id > +?2 ORDER BY id LIMIT +?3";
+}
+
+/// Sends a message to the other party.
+pub(super) fn post(desk: &mut Desk<'_>, order_id: OrderId, by: &Side, content: &str) -> Step<Done> {
+    let record = meet(desk, order_id)?;
+    let (sender_type, sender_id, sender_name) = match party_to(desk, &record, by)? {
+        Party::Buyer => (SenderType::Client, record.client_wallet.clone(), record.client_wallet.clone()),
+        Party::Provider => (SenderType::Agent, format!("ext_{}", record.agent_id.ulid()), record.provider_name.clone()),
+        Party::Operator | Party::System => return Err(OrderRefusal::NotParty.into()),
+    };
+    if !record.order.status.takes_messages() {
+        return Err(OrderRefusal::InvalidState { status: record.order.status }.into());
+    }
+    let form = MessageForm {
+        id: MessageId::new(desk.now, desk.entropy),
+        order_id,
+        sender_type,
+        sender_id,
+        sender_name,
+        content: content.to_owned(),
+        created_at: desk.now,
+    };
+    desk.sql.run(
+        WRITE,
+        params![
+            form.id.to_string(),
+            order_id.to_string(),
+            form.sender_type.as_str(),
+            form.sender_id.as_str(),
+            form.sender_name.as_str(),
+            form.content.as_str(),
+            desk.now.as_ms(),
+        ],
+    )?;
+    desk.record(Action::OrderMessage, &order_id.to_string(), None, &form)?;
+    Ok(OrderOutcome::Message(Box::new(form)).into())
+}
+
+/// The latest messages, oldest first, or those after one.
+pub(super) fn list(desk: &mut Desk<'_>, order_id: OrderId, by: &Side, after: Option<MessageId>, limit: u64) -> Step<Done> {
+    let record = meet(desk, order_id)?;
+    party_to(desk, &record, by)?;
+    let id = order_id.to_string();
+    let mut messages = match after {
+        Some(after) => desk.sql.run(LIST_AFTER, params![id, after.to_string(), limit])?,
+        None => desk.sql.run(LIST_LATEST, params![id, limit])?,
+    };
+    if after.is_none() {
+        messages.reverse();
+    }
+    let messages = messages.iter().map(read_form).collect::<Result<_, SqlError>>()?;
+    Ok(shown(OrderOutcome::Messages(messages)))
+}
+
+fn read_form(row: &Row) -> Result<MessageForm, SqlError> {
+    let mut column = Columns::of(row);
+    Ok(MessageForm {
+        id: column.id(MessageId::parse)?,
+        order_id: column.id(OrderId::parse)?,
+        sender_type: column.name(SenderType::parse)?,
+        sender_id: column.text()?,
+        sender_name: column.text()?,
+        content: column.text()?,
+        created_at: column.time()?,
+    })
+}

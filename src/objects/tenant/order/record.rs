@@ -1,0 +1,313 @@
+//! Orders as they stand in their table, and how they are shown.
+
+use super::super::desk::{Desk, Step};
+use super::super::money::column::Columns;
+use super::refusal::OrderRefusal;
+use crate::domain::form::order::{DeliverableForm, OrderForm};
+use crate::domain::id::{AgentId, DeliverableId, OrderId, ServiceId};
+use crate::domain::market::order::{MediaType, Order, PayoutStatus};
+use crate::domain::market::price::Price;
+use crate::domain::market::service::PriceType;
+use crate::domain::market::state::{OrderStatus, REVIEW_MS};
+use crate::domain::time::Timestamp;
+use crate::objects::sql::{Row, SqlError};
+use crate::{params, statements};
+
+/// How many deliveries an order shows: the newest.
+const DELIVERIES_SHOWN: u64 = 50;
+
+macro_rules! columns {
+    () => {
+        "o.id, o.version, o.agent_id, o.provider_name, o.service_id, o.service_title, o.client_wallet, o.brief, o.reference_urls, \
+         o.reference_images, o.status, o.since_ms, o.price_type, o.price_minor, o.turnaround_hours, o.quota_total, o.deliveries, o.disputes, \
+         o.open_requests, o.payment_method, o.escrow_tx_hash, o.payout_tx_hash, o.payout_status, o.payout_minor, o.deliverable_url, \
+         o.deliverable_media_type, o.deliverable_sha256, o.paid_at_ms, o.workspace_ends_at_ms, o.delivered_at_ms, o.completed_at_ms, \
+         o.created_at_ms, o.dispute_reason, o.due_at_ms"
+    };
+}
+
+statements! {
+    READ = concat!("SELECT ", columns!(), " FROM market_order o WHERE o.id = ?1");
+    LIST = concat!("SELECT ", columns!(), " FROM market_order o WHERE o.agent_id = +?1 AND (?4 IS NULL OR o.id < +?4)
+        AND o.status IN (SELECT value FROM json_each(?2)) AND (o.status <> 'in_progress' OR o.workspace_ends_at_ms IS NULL OR o.open_requests > 0)
+        ORDER BY o.id DESC LIMIT +?3");
+    LIST_ALL = concat!("SELECT ", columns!(), " FROM market_order o WHERE o.agent_id = +?1 AND (?3 IS NULL OR o.id < +?3) ORDER BY o.id DESC LIMIT +?2");
+    WRITE = "INSERT INTO market_order (id, version, agent_id, provider_name, service_id, service_title, client_wallet, brief, reference_urls,
+            reference_images, status, since_ms, due_at_ms, price_type, price_minor, turnaround_hours, quota_total, created_at_ms)
+        VALUES (?1, 1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?11)";
+    CHANGE = "UPDATE market_order SET version = version + 1, status = ?2, since_ms = ?3, due_at_ms = ?4, price_minor = ?5, deliveries = ?6,
+            disputes = ?7, open_requests = ?8, payment_method = ?9, escrow_tx_hash = ?10, payout_tx_hash = ?11, payout_status = ?12,
+            payout_minor = ?13, deliverable_url = ?14, deliverable_media_type = ?15, deliverable_sha256 = ?16, paid_at_ms = ?17,
+            workspace_ends_at_ms = ?18, delivered_at_ms = ?19, completed_at_ms = ?20, dispute_reason = ?21 WHERE id = ?1";
+    LIST_DELIVERIES = "SELECT id, url, media_type, sha256, at_ms FROM market_delivery WHERE order_id = +?1 ORDER BY id DESC LIMIT +?2";
+    WRITE_DELIVERY = "INSERT INTO market_delivery (id, order_id, url, media_type, sha256, at_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
+}
+
+/// An order with all that is kept of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Record {
+    pub id: OrderId,
+    pub version: u64,
+    pub agent_id: AgentId,
+    pub provider_name: String,
+    pub service_id: ServiceId,
+    pub service_title: String,
+    pub client_wallet: String,
+    pub brief: String,
+    pub reference_urls: Vec<String>,
+    pub reference_images: Vec<String>,
+    pub order: Order,
+    pub open_requests: u64,
+    pub payment_method: Option<String>,
+    pub escrow_tx_hash: Option<String>,
+    pub payout_tx_hash: Option<String>,
+    pub payout_status: PayoutStatus,
+    pub payout: Option<Price>,
+    pub newest: Option<Delivered>,
+    pub delivered_at: Option<Timestamp>,
+    pub completed_at: Option<Timestamp>,
+    pub created_at: Timestamp,
+    pub dispute_reason: Option<String>,
+    /// When it is ended where it stands: when its time is up, or once its provider is gone.
+    pub due_at: Option<Timestamp>,
+}
+
+/// What was delivered last.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Delivered {
+    pub url: String,
+    pub media_type: MediaType,
+    pub sha256: Option<String>,
+}
+
+/// The order of that id.
+pub(super) fn read(desk: &Desk<'_>, id: OrderId) -> Step<Record> {
+    let row = desk.sql.first(READ, params![id.to_string()])?.ok_or(OrderRefusal::UnknownOrder)?;
+    Ok(read_row(&row)?)
+}
+
+/// Those of an agent, newest first.
+pub(super) fn list(
+    desk: &Desk<'_>,
+    agent_id: AgentId,
+    statuses: Option<&[OrderStatus]>,
+    limit: u64,
+    before: Option<OrderId>,
+) -> Step<Vec<Record>> {
+    let (agent, before) = (agent_id.to_string(), before.map(|id| id.to_string()));
+    let rows = match statuses {
+        None => desk.sql.run(LIST_ALL, params![agent, limit, before])?,
+        Some(statuses) => desk.sql.run(LIST, params![agent, serde_json::to_string(statuses)?, limit, before])?,
+    };
+    Ok(rows.iter().map(read_row).collect::<Result<_, SqlError>>()?)
+}
+
+fn price_of(minor: Option<u64>) -> Result<Option<Price>, SqlError> {
+    minor.map(|minor| Price::from_minor(minor).map_err(|_| SqlError::Shape("not a price"))).transpose()
+}
+
+fn read_row(row: &Row) -> Result<Record, SqlError> {
+    let mut column = Columns::of(row);
+    let id = column.id(OrderId::parse)?;
+    let version = column.number()?;
+    let agent_id = column.id(AgentId::parse)?;
+    let provider_name = column.text()?;
+    let service_id = column.id(ServiceId::parse)?;
+    let service_title = column.text()?;
+    let client_wallet = column.text()?;
+    let brief = column.text()?;
+    let (reference_urls, reference_images) = (column.json()?, column.json()?);
+    let (status, since) = (column.name(OrderStatus::parse)?, column.time()?);
+    let price_type = column.name(PriceType::parse)?;
+    let price = price_of(column.number_or_null()?)?;
+    let (turnaround_hours, quota) = (column.number()?, column.number()?);
+    let (deliveries, disputes, open_requests) = (column.number()?, column.number()?, column.number()?);
+    let (payment_method, escrow_tx_hash, payout_tx_hash) = (column.text_or_null()?, column.text_or_null()?, column.text_or_null()?);
+    let payout_status = column.name(PayoutStatus::parse)?;
+    let payout = price_of(column.number_or_null()?)?;
+    let (url, media_type, sha256) = (column.text_or_null()?, column.name_or_null(MediaType::parse)?, column.text_or_null()?);
+    let newest = url.zip(media_type).map(|(url, media_type)| Delivered { url, media_type, sha256 });
+    let (paid_at, workspace_ends_at) = (column.time_or_null()?, column.time_or_null()?);
+    let (delivered_at, completed_at, created_at) = (column.time_or_null()?, column.time_or_null()?, column.time()?);
+    let (dispute_reason, due_at) = (column.text_or_null()?, column.time_or_null()?);
+    let order = Order { status, since, price_type, turnaround_hours, quota, price, paid_at, workspace_ends_at, deliveries, disputes };
+    Ok(Record {
+        id,
+        version,
+        agent_id,
+        provider_name,
+        service_id,
+        service_title,
+        client_wallet,
+        brief,
+        reference_urls,
+        reference_images,
+        order,
+        open_requests,
+        payment_method,
+        escrow_tx_hash,
+        payout_tx_hash,
+        payout_status,
+        payout,
+        newest,
+        delivered_at,
+        completed_at,
+        created_at,
+        dispute_reason,
+        due_at,
+    })
+}
+
+impl Record {
+    /// Writes a new one.
+    pub(super) fn write(&mut self, desk: &mut Desk<'_>) -> Step<()> {
+        self.due_at = self.order.due_at();
+        desk.sql.run(
+            WRITE,
+            params![
+                self.id.to_string(),
+                self.agent_id.to_string(),
+                self.provider_name.as_str(),
+                self.service_id.to_string(),
+                self.service_title.as_str(),
+                self.client_wallet.as_str(),
+                self.brief.as_str(),
+                serde_json::to_string(&self.reference_urls)?,
+                serde_json::to_string(&self.reference_images)?,
+                self.order.status.as_str(),
+                self.created_at.as_ms(),
+                self.due_at.map(Timestamp::as_ms),
+                self.order.price_type.as_str(),
+                self.order.price.map(Price::minor),
+                self.order.turnaround_hours,
+                self.order.quota,
+            ],
+        )?;
+        self.plan(desk);
+        Ok(())
+    }
+
+    /// Writes what has changed of it.
+    pub(super) fn write_change(&mut self, desk: &mut Desk<'_>) -> Step<()> {
+        self.due_at = self.order.due_at();
+        let order = &self.order;
+        let newest = self.newest.as_ref();
+        desk.sql.run(
+            CHANGE,
+            params![
+                self.id.to_string(),
+                order.status.as_str(),
+                order.since.as_ms(),
+                self.due_at.map(Timestamp::as_ms),
+                order.price.map(Price::minor),
+                order.deliveries,
+                order.disputes,
+                self.open_requests,
+                self.payment_method.as_deref(),
+                self.escrow_tx_hash.as_deref(),
+                self.payout_tx_hash.as_deref(),
+                self.payout_status.as_str(),
+                self.payout.map(Price::minor),
+                newest.map(|newest| newest.url.as_str()),
+                newest.map(|newest| newest.media_type.as_str()),
+                newest.and_then(|newest| newest.sha256.as_deref()),
+                order.paid_at.map(Timestamp::as_ms),
+                order.workspace_ends_at.map(Timestamp::as_ms),
+                self.delivered_at.map(Timestamp::as_ms),
+                self.completed_at.map(Timestamp::as_ms),
+                self.dispute_reason.as_deref(),
+            ],
+        )?;
+        self.version += 1;
+        self.plan(desk);
+        Ok(())
+    }
+
+    fn plan(&self, desk: &mut Desk<'_>) {
+        if let Some(due_at) = self.due_at {
+            desk.due_by(due_at);
+        }
+    }
+
+    /// Whether it must be ended before anything else is decided.
+    pub(super) fn is_due(&self, now: Timestamp) -> bool {
+        self.due_at.is_some_and(|due_at| now >= due_at)
+    }
+
+    /// Keeps a delivery.
+    pub(super) fn write_delivery(&self, desk: &mut Desk<'_>, delivered: &Delivered) -> Step<DeliverableId> {
+        let id = DeliverableId::new(desk.now, desk.entropy);
+        desk.sql.run(
+            WRITE_DELIVERY,
+            params![
+                id.to_string(),
+                self.id.to_string(),
+                delivered.url.as_str(),
+                delivered.media_type.as_str(),
+                delivered.sha256.as_deref(),
+                desk.now.as_ms(),
+            ],
+        )?;
+        Ok(id)
+    }
+
+    /// How it is shown, with its newest deliveries.
+    pub(super) fn show(&self, desk: &Desk<'_>) -> Step<OrderForm> {
+        let mut form = self.form();
+        if self.order.deliveries > 0 {
+            let rows = desk.sql.run(LIST_DELIVERIES, params![self.id.to_string(), DELIVERIES_SHOWN])?;
+            form.deliverables = rows.iter().map(read_delivery).collect::<Result<_, SqlError>>()?;
+        }
+        Ok(form)
+    }
+
+    /// The same without its deliveries, but for the newest.
+    pub(super) fn form(&self) -> OrderForm {
+        let order = &self.order;
+        let newest = self.newest.as_ref();
+        OrderForm {
+            id: self.id,
+            service_id: self.service_id,
+            service_title: self.service_title.clone(),
+            client_wallet: self.client_wallet.clone(),
+            provider_agent_id: self.agent_id,
+            provider_name: self.provider_name.clone(),
+            brief: self.brief.clone(),
+            reference_urls: self.reference_urls.clone(),
+            reference_images: self.reference_images.clone(),
+            status: order.status,
+            quoted_price_usd: order.price,
+            platform_fee_usd: order.price.map(|price| price.cut().fee),
+            payment_method: self.payment_method.clone(),
+            escrow_tx_hash: self.escrow_tx_hash.clone(),
+            payout_tx_hash: self.payout_tx_hash.clone(),
+            deliverable_url: newest.map(|newest| newest.url.clone()),
+            deliverable_media_type: newest.map(|newest| newest.media_type),
+            deliverable_sha256: newest.and_then(|newest| newest.sha256.clone()),
+            deliverables: Vec::new(),
+            quota_total: order.quota,
+            quota_used: if order.price_type.window_ms().is_some() { order.deliveries } else { 0 },
+            workspace_expires_at: order.workspace_ends_at,
+            delivered_at: self.delivered_at,
+            review_deadline: self.delivered_at.filter(|_| order.workspace_ends_at.is_none()).map(|at| at.plus_ms(REVIEW_MS)),
+            completed_at: self.completed_at,
+            dispute_count: order.disputes,
+            auto_action_at: self.due_at,
+            settlement: self.payout_tx_hash.as_ref().map(|_| super::payout::SANDBOX.to_owned()),
+            payout_status: self.payout_status,
+            created_at: self.created_at,
+            version: self.version,
+        }
+    }
+}
+
+fn read_delivery(row: &Row) -> Result<DeliverableForm, SqlError> {
+    let mut column = Columns::of(row);
+    Ok(DeliverableForm {
+        id: column.id(DeliverableId::parse)?,
+        url: column.text()?,
+        media_type: column.name(MediaType::parse)?,
+        sha256: column.text_or_null()?,
+        created_at: column.time()?,
+    })
+}
