@@ -159,6 +159,41 @@ pub const PUBLIC_EVENTS: [&str; 40] = [
     "webhook.disabled",
 ];
 
+/// What buyers list of an order: all of it but its deliveries.
+const ORDER_MEMBERS: &[&str] = &[
+    "id",
+    "service_id",
+    "service_title",
+    "client_wallet",
+    "provider_agent_id",
+    "provider_name",
+    "brief",
+    "reference_urls",
+    "reference_images",
+    "status",
+    "quoted_price_usd",
+    "platform_fee_usd",
+    "payment_method",
+    "escrow_tx_hash",
+    "payout_tx_hash",
+    "deliverable_url",
+    "deliverable_media_type",
+    "deliverable_sha256",
+    "deliverables",
+    "quota_total",
+    "quota_used",
+    "workspace_expires_at",
+    "delivered_at",
+    "review_deadline",
+    "completed_at",
+    "dispute_count",
+    "auto_action_at",
+    "settlement",
+    "payout_status",
+    "created_at",
+    "version",
+];
+
 impl Action {
     /// Whether the action leaves an event in the outbox.
     pub const fn is_announced(self) -> bool {
@@ -195,6 +230,15 @@ impl Action {
             Self::OwnerJoined | Self::MemberAdded => &["user_id", "role", "added_at_ms"],
             Self::MemberRemoved => &["user_id"],
             Self::WebhookDisabled => &["id", "url", "disabled_reason"],
+            Self::OrderCreated
+            | Self::OrderQuoted
+            | Self::OrderAccepted
+            | Self::OrderPaid
+            | Self::OrderInProgress
+            | Self::OrderDelivered
+            | Self::OrderCompleted
+            | Self::OrderDisputed
+            | Self::OrderCancelled => ORDER_MEMBERS,
             _ => &[],
         }
     }

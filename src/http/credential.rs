@@ -1,6 +1,7 @@
 //! Who calls (contract README 3): reading credentials by their prefix, and checking all that can be checked without
 //! asking an object. Whether a key is known, a wallet an agent or a human a member, the tenant's object decides.
 
+use super::buyer;
 use super::code::Code;
 use super::context::Ctx;
 use super::fault::Fault;
@@ -13,6 +14,7 @@ use crate::crypto::api_key::ApiKey;
 use crate::crypto::key_ring::Opened;
 use crate::crypto::opaque_token::OpaqueToken;
 use crate::crypto::session_token::SessionToken;
+use crate::crypto::solana::SolanaAddress;
 use crate::crypto::token::{ExecutionAudience, ExecutionToken, HumanRole, HumanSession, TokenKind, WalletSession};
 use crate::crypto::wallet::WalletAddress;
 use crate::domain::id::{TenantUuid, UserId};
@@ -51,6 +53,8 @@ pub enum Credential {
     Execution(Execution),
     /// A session's token that is well formed; whether it is known has not been asked yet.
     Session(SessionToken),
+    /// A wallet that has signed for itself at the marketplace.
+    Buyer(SolanaAddress),
 }
 
 /// An execution token: of which tenant, for which audience, good for what.
@@ -122,6 +126,10 @@ pub async fn check(ctx: &Ctx, access: Access) -> Result<(), Fault> {
                 return Err(execution_token_required().in_body());
             }
         },
+        Access::Seller => seller(ctx).await?,
+        Access::Buyer => Credential::Buyer(buyer::read(ctx)?),
+        Access::Party if ctx.incoming.header("Authorization").is_some() => seller(ctx).await?,
+        Access::Party => Credential::Buyer(buyer::read(ctx)?),
         Access::Human => match present_bearer(ctx).await? {
             Presented::HumanToken(session) => Credential::Human(load_human(ctx, session).await?),
             Presented::Nothing => match cookie_human(ctx).await? {
@@ -149,6 +157,15 @@ pub async fn check(ctx: &Ctx, access: Access) -> Result<(), Fault> {
     };
     ctx.set_credential(credential);
     Ok(())
+}
+
+/// A key of a market agent.
+async fn seller(ctx: &Ctx) -> Result<Credential, Fault> {
+    match present_bearer(ctx).await? {
+        Presented::Nothing => Err(missing("send Authorization: Bearer atelier_...: POST /api/agents/register")),
+        Presented::Key(key) if key.kind() == KeyKind::Atelier => Ok(Credential::Key(key)),
+        _ => Err(bad_credential()),
+    }
 }
 
 /// A management key, or a human.

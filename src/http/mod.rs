@@ -4,6 +4,7 @@ pub mod account;
 pub mod audit;
 pub mod birth;
 pub mod body;
+pub mod buyer;
 pub mod code;
 pub mod context;
 pub mod credential;

@@ -24,7 +24,10 @@ fn security(access: Access) -> Value {
         Access::Management => json!([{"apiKey": []}, {"bearer": []}]),
         Access::Spend => json!([{"bearer": []}, {"apiKey": []}]),
         Access::SessionOrManagement | Access::Agent => json!([{"apiKey": []}, {"bearer": []}]),
-        Access::Execution => json!([{"bearer": []}]),
+        Access::Execution | Access::Seller => json!([{"bearer": []}]),
+        // A wallet signs in the body or the query: a scheme that the document cannot name.
+        Access::Buyer => json!([{}]),
+        Access::Party => json!([{"bearer": []}, {}]),
         Access::Human => json!([{"bearer": []}, {"cookie": []}]),
         Access::Admin => json!([{"bearer": []}]),
         Access::Console | Access::OperatorConsole => json!([{"cookie": []}]),

@@ -100,6 +100,7 @@ fn fault_of_order(refusal: OrderRefusal) -> Fault {
         OrderRefusal::DisputeLimit => {
             Fault::new(Code::DisputeLimit, "an order is disputed at most three times; approve it, or wait for an operator")
         }
+        OrderRefusal::PaymentMissing => Fault::new(Code::PaymentNotVerified, "nothing was named that has paid for this order"),
         OrderRefusal::AlreadyReviewed => Fault::new(Code::AlreadyReviewed, "this order has its review"),
     }
 }

@@ -35,6 +35,12 @@ pub enum Access {
     Agent,
     /// An execution token; management will not do.
     Execution,
+    /// A market agent's key, `atelier_`.
+    Seller,
+    /// A wallet that has signed, in the body or, of a GET, in the query.
+    Buyer,
+    /// Either of the two.
+    Party,
     /// A human: token or cookie.
     Human,
     /// A human's token with the role `admin`; a cookie will not do.

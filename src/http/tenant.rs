@@ -123,7 +123,7 @@ impl Ctx {
                 }
                 Ok(Seat { tenant, proof: Proof::Wallet { address: LoginAddress::from_bytes(*wallet.as_bytes()) }, named: None })
             }
-            Credential::None | Credential::Human(_) | Credential::Execution(_) | Credential::Session(_) => {
+            Credential::None | Credential::Human(_) | Credential::Execution(_) | Credential::Session(_) | Credential::Buyer(_) => {
                 Err(credential::bad_credential())
             }
         }
@@ -134,6 +134,14 @@ impl Ctx {
         let credential = self.credential();
         let Credential::Execution(execution) = &*credential else { return self.management_seat().await };
         Ok(Seat { tenant: execution.tenant, proof: Proof::Execution(execution.rights.clone()), named: self.tenant_header() })
+    }
+
+    /// The seat of a market agent, by its key.
+    pub fn seller_seat(&self) -> Result<Seat, Fault> {
+        match &*self.credential() {
+            Credential::Key(key) => Ok(Seat { tenant: key.tenant(), proof: proof_of_key(key), named: None }),
+            _ => Err(credential::bad_credential()),
+        }
     }
 
     /// The seat of a `/v1` caller that may be an agent: its session's tenant, or its execution token's, else as for management.
@@ -161,7 +169,7 @@ impl Ctx {
                     Ok(if human.is_admin { Seat { proof: Proof::Operator { user_id }, ..only } } else { only })
                 }
             },
-            Credential::None | Credential::Wallet(_) | Credential::Execution(_) | Credential::Session(_) => {
+            Credential::None | Credential::Wallet(_) | Credential::Execution(_) | Credential::Session(_) | Credential::Buyer(_) => {
                 Err(credential::bad_credential())
             }
         }
@@ -295,9 +303,11 @@ impl Ctx {
             },
             Access::Management => self.management_seat().await?,
             Access::Admin if matches!(*self.credential(), Credential::Key(_)) => self.management_seat().await?,
+            Access::Seller => self.seller_seat()?,
+            Access::Party if matches!(*self.credential(), Credential::Key(_)) => self.seller_seat()?,
             Access::Spend | Access::Execution => self.spend_seat().await?,
             Access::SessionOrManagement | Access::Agent => self.agent_seat().await?,
-            Access::Public | Access::WalletSession | Access::Human | Access::Admin | Access::Console | Access::OperatorConsole => {
+            Access::Public | Access::Buyer | Access::Party | Access::WalletSession | Access::Human | Access::Admin | Access::Console | Access::OperatorConsole => {
                 return Ok(());
             }
         };

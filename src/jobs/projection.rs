@@ -168,6 +168,17 @@ pub fn changes_of(events: &[Event]) -> Vec<Change> {
             ) => {
                 changes.extend(agent_change(action, &event.data));
             }
+            Some(
+                Action::OrderCreated
+                | Action::OrderQuoted
+                | Action::OrderAccepted
+                | Action::OrderPaid
+                | Action::OrderInProgress
+                | Action::OrderDelivered
+                | Action::OrderCompleted
+                | Action::OrderDisputed
+                | Action::OrderCancelled,
+            ) => changes.extend(order_change(&event.data)),
             Some(Action::QueryCharged) => *queries.entry(event.at_ms.as_s() / 3600).or_default() += 1,
             Some(Action::OwnerJoined | Action::MemberAdded) => changes.extend(member_change(&event.data)),
             Some(Action::MemberRemoved) => changes.extend(text(&event.data, "user_id").map(|user_id| Change::MemberGone { user_id })),
@@ -191,6 +202,15 @@ fn agent_change(action: Action, data: &Value) -> Option<Change> {
         created_at_ms: Timestamp::parse(data.get("created_at")?.as_str()?).ok()?.as_ms(),
         is_new: action == Action::AgentRegistered,
         is_revoked: action == Action::AgentRevoked,
+    })
+}
+
+fn order_change(data: &Value) -> Option<Change> {
+    Some(Change::Order {
+        order_id: text(data, "id")?,
+        client_wallet: text(data, "client_wallet")?,
+        version: data.get("version")?.as_u64()?,
+        form: data.to_string(),
     })
 }
 

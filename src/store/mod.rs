@@ -8,6 +8,7 @@ use worker::{D1Database, D1PreparedStatement, D1Result};
 
 pub mod due;
 pub mod mail;
+pub mod order;
 pub mod projection;
 pub mod session;
 pub mod tenant;

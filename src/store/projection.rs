@@ -5,7 +5,7 @@
 
 use serde::Deserialize;
 
-use super::{Bind, Bound, Database, StoreError};
+use super::{Bind, Bound, Database, StoreError, order};
 use crate::{binds, statements};
 
 statements! {
@@ -51,6 +51,13 @@ pub enum Change {
     },
     MemberGone {
         user_id: String,
+    },
+    /// As its buyer lists it, in JSON.
+    Order {
+        order_id: String,
+        client_wallet: String,
+        version: u64,
+        form: String,
     },
 }
 
@@ -110,6 +117,10 @@ fn statements_of(change: Change, tenant: &str, after_seq: u64) -> Vec<Bound> {
         }
         Change::Queries { hour, count } => vec![(COUNT_QUERIES, guarded(binds![hour, count]))],
         Change::Member { user_id, role, added_at_ms } => vec![(PUT_MEMBER, guarded(binds![user_id, role, added_at_ms]))],
+        // Its version guards it, whatever comes between.
+        Change::Order { order_id, client_wallet, version, form } => {
+            vec![order::put_statement(tenant, &order_id, &client_wallet, version, form)]
+        }
         Change::MemberGone { user_id } => vec![(DROP_MEMBER, guarded(binds![user_id]))],
     }
 }

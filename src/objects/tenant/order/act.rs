@@ -142,7 +142,7 @@ fn check(desk: &Desk<'_>, record: &Record, by: &Side, event: Option<OrderEvent>)
 pub(super) fn probe(desk: &mut Desk<'_>, id: OrderId, by: &Side, event: OrderEvent) -> Step<Done> {
     let record = meet(desk, id)?;
     check(desk, &record, by, Some(event))?;
-    Ok(shown(OrderOutcome::Possible))
+    Ok(shown(OrderOutcome::Possible { price: record.order.price }))
 }
 
 /// Lets a party move an order, or wish for something in it.
@@ -165,6 +165,9 @@ pub(super) fn act(desk: &mut Desk<'_>, id: OrderId, by: &Side, act: &OrderAct) -
     let is_workspace = record.order.workspace_ends_at.is_some();
     match act {
         OrderAct::Quote { price } => record.order.price = Some(*price),
+        OrderAct::Pay { tx_hash: None, .. } if record.order.price.is_some_and(|price| !price.is_zero()) => {
+            return Err(OrderRefusal::PaymentMissing.into());
+        }
         OrderAct::Pay { method, tx_hash } => {
             record.payment_method = Some(method.clone());
             record.escrow_tx_hash.clone_from(tx_hash);

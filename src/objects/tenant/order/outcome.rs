@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::domain::form::order::{MessageForm, OrderForm, ReviewForm};
+use crate::domain::market::price::Price;
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -13,8 +14,8 @@ pub enum OrderOutcome {
         review: Option<Box<ReviewForm>>,
     },
     Orders(Vec<OrderForm>),
-    /// Nothing stands in the way.
-    Possible,
+    /// Nothing stands in the way; what the order costs.
+    Possible { price: Option<Price> },
     Message(Box<MessageForm>),
     Messages(Vec<MessageForm>),
     Review(Box<ReviewForm>),

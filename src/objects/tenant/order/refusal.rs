@@ -27,12 +27,14 @@ pub enum OrderRefusal {
     DisputeLimit,
     /// 409.
     AlreadyReviewed,
+    /// 400. Nothing was named that has paid.
+    PaymentMissing,
 }
 
 impl OrderRefusal {
     /// Whether an idempotency record keeps it (contract README 7).
     pub const fn is_kept(self) -> bool {
-        !matches!(self, Self::InvalidState { .. } | Self::NothingRequested)
+        !matches!(self, Self::InvalidState { .. } | Self::NothingRequested | Self::PaymentMissing)
     }
 }
 

@@ -1,0 +1,318 @@
+//! The buyer's side of orders: `/api/orders` (contract atelier 4).
+
+use serde::{Deserialize, Serialize};
+
+use super::request::{Visit, as_buyer, note, order_of};
+use crate::domain::form::order::{DeliverableForm, OrderForm, ReviewForm};
+use crate::domain::id::{OrderId, ServiceId, TenantUuid};
+use crate::domain::limit::LimitClass;
+use crate::domain::market::order::{REFERENCE_IMAGES_MAX, REFERENCE_URLS_MAX};
+use crate::domain::market::price::Price;
+use crate::domain::market::state::{OrderEvent, OrderStatus, Party, TABLE};
+use crate::domain::target;
+use crate::http::buyer::wallet_auth_invalid;
+use crate::http::code::Code;
+use crate::http::context::Ctx;
+use crate::http::fault::Fault;
+use crate::http::field::{Text, Whole};
+use crate::http::page;
+use crate::http::reply::{Reply, Success};
+use crate::http::route::Route;
+use crate::http::tenant::unexpected;
+use crate::objects::tenant::command::Command;
+use crate::objects::tenant::order::command::{OrderAct, OrderCommand, OrderDraft, Side};
+use crate::objects::tenant::order::outcome::OrderOutcome;
+use crate::objects::tenant::outcome::Outcome;
+use crate::routes;
+use crate::store::order as orders;
+
+pub static ROUTES: &[Route] = routes! {
+    Post "/api/orders" => place {
+        name: "placeOrder", summary: "Order a service", access: Buyer, class: Some(LimitClass::AtelierBuy), body: Json,
+        documented: true, request: PlaceBody, status: 200, response: Success<OrderForm>, also: [403, 404],
+    }
+    Get "/api/orders" => list {
+        name: "listBuyersOrders", summary: "A wallet's orders, newest first", access: Buyer, class: Some(LimitClass::AtelierOther), body: None,
+        documented: true, status: 200, response: Success<Vec<OrderForm>>, query: [page::LIMIT, page::CURSOR],
+    }
+    Get "/api/orders/lifecycle" => show_lifecycle {
+        name: "getOrderLifecycle", summary: "Every way an order can go", access: Public, class: Some(LimitClass::AtelierOther), body: None,
+        documented: true, status: 200, response: Success<Lifecycle>,
+    }
+    Get "/api/orders/{id}" => show {
+        name: "getOrder", summary: "An order, with its review and deliveries", access: Party, class: Some(LimitClass::AtelierOther), body: None,
+        documented: true, status: 200, response: Success<OrderReply>, also: [403, 404],
+    }
+    Patch "/api/orders/{id}" => patch {
+        name: "moveOrder", summary: "Accept, pay, approve, cancel or dispute an order; or start it", access: Party,
+        class: Some(LimitClass::AtelierOther), body: Json, documented: true, request: PatchBody, status: 200, response: Success<OrderForm>,
+        also: [403, 404, 409],
+    }
+    Post "/api/orders/{id}/resolve" => resolve {
+        name: "resolveDispute", summary: "End a dispute", access: Admin, class: Some(LimitClass::AtelierOther), body: Json, documented: true,
+        request: ResolveBody, status: 200, response: Success<OrderForm>, also: [404],
+    }
+};
+
+/// Payments a buyer can make.
+const USDC: &str = "usdc-sol";
+
+#[derive(Deserialize)]
+#[cfg_attr(not(target_arch = "wasm32"), derive(schemars::JsonSchema))]
+struct PlaceBody {
+    service_id: Text<1, 64>,
+    /// What is wanted.
+    brief: Text<10, 1_000>,
+    /// The wallet that signs.
+    client_wallet: Text<1, 64>,
+    #[cfg_attr(not(target_arch = "wasm32"), schemars(length(max = 5)))]
+    reference_urls: Option<Vec<Text<1, 2_048>>>,
+    /// Files that were uploaded here.
+    #[cfg_attr(not(target_arch = "wasm32"), schemars(length(max = 3)))]
+    reference_images: Option<Vec<Text<1, 2_048>>>,
+}
+
+#[derive(Deserialize)]
+#[cfg_attr(not(target_arch = "wasm32"), derive(schemars::JsonSchema))]
+struct PatchBody {
+    action: OrderAction,
+    /// Of `request`: what is wanted next.
+    brief: Option<Text<10, 1_000>>,
+    /// Of `dispute`.
+    reason: Option<Text<0, 1_000>>,
+    /// Of `pay`.
+    payment_method: Option<Text<1, 32>>,
+    /// Of `pay`, unless the price is 0: the transaction that paid.
+    escrow_tx_hash: Option<Text<1, 128>>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[cfg_attr(not(target_arch = "wasm32"), derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+enum OrderAction {
+    Accept,
+    Pay,
+    Approve,
+    Cancel,
+    Dispute,
+    Request,
+    Start,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[cfg_attr(not(target_arch = "wasm32"), derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+enum DisputeOutcome {
+    Release,
+    Refund,
+    Split,
+}
+
+#[derive(Deserialize)]
+#[cfg_attr(not(target_arch = "wasm32"), derive(schemars::JsonSchema))]
+struct ResolveBody {
+    outcome: DisputeOutcome,
+    /// Of a split: the agent's part.
+    provider_percent: Option<Whole<1, 99>>,
+    note: Text<1, 1_000>,
+}
+
+#[derive(Serialize)]
+#[cfg_attr(not(target_arch = "wasm32"), derive(schemars::JsonSchema))]
+struct OrderReply {
+    order: OrderForm,
+    review: Option<ReviewForm>,
+    deliverables: Vec<DeliverableForm>,
+}
+
+#[derive(Serialize)]
+#[cfg_attr(not(target_arch = "wasm32"), derive(schemars::JsonSchema))]
+struct Lifecycle {
+    states: &'static [OrderStatus],
+    transitions: Vec<TransitionForm>,
+}
+
+#[derive(Serialize)]
+#[cfg_attr(not(target_arch = "wasm32"), derive(schemars::JsonSchema))]
+struct TransitionForm {
+    from: OrderStatus,
+    event: OrderEvent,
+    actor: Party,
+    to: OrderStatus,
+    /// When the clock takes it: seconds after the order came to `from`; of what was paid, after its turnaround; of a
+    /// workspace, after its end.
+    after_seconds: Option<u64>,
+}
+
+fn unknown_service() -> Fault {
+    Fault::new(Code::NotFound, "Service not found")
+}
+
+/// URLs of a list, each a target that anybody may be sent to.
+fn read_urls(ctx: &Ctx, urls: Option<Vec<Text<1, 2_048>>>, name: &str, count_max: usize, is_image: bool) -> Result<Vec<String>, Fault> {
+    let urls = urls.unwrap_or_default();
+    if urls.len() > count_max {
+        return Err(Fault::field(&format!("$.{name}"), &format!("must have at most {count_max} entries")));
+    }
+    let files = format!("{}/files/", ctx.edge.settings.public_origin);
+    let rules = target::Rules { http: true, loopback: ctx.edge.settings.allow_loopback_targets };
+    for (index, url) in urls.iter().enumerate() {
+        let refused = match url.as_str() {
+            own if own.starts_with(&files) => None,
+            _ if is_image => Some("must be the URL of a file that was uploaded here".to_owned()),
+            other => target::check(other, rules).err().map(|error| error.to_string()),
+        };
+        if let Some(rule) = refused {
+            return Err(Fault::field(&format!("$.{name}[{index}]"), &rule));
+        }
+    }
+    Ok(urls.into_iter().map(Text::into_string).collect())
+}
+
+/// With whom the service lies that a body names, before anything else in it is looked at.
+async fn find_seller(ctx: &Ctx) -> Result<Option<TenantUuid>, Fault> {
+    let Some(named) = ctx.incoming.body_value()?.get("service_id").and_then(serde_json::Value::as_str) else { return Ok(None) };
+    let service_id = ServiceId::parse(named).map_err(|_| unknown_service())?;
+    let found = ctx.with_database(async |database| orders::find_tenant_of_service(database, service_id).await).await?;
+    found.map(Some).ok_or_else(unknown_service)
+}
+
+/// 1. The service: 404. 2. The fields: 400, 403. 3. The order, under the terms of now. 4. Its row, for lists. 5. Answer: 200.
+async fn place(ctx: &Ctx) -> Result<Reply, Fault> {
+    let wallet = ctx.buyer()?;
+    let seller = find_seller(ctx).await?;
+    let body: PlaceBody = ctx.incoming.body()?;
+    let service_id = ServiceId::parse(body.service_id.as_str()).map_err(|_| unknown_service())?;
+    let tenant = seller.ok_or_else(unknown_service)?;
+    if body.client_wallet.as_str() != wallet.as_str() {
+        return Err(Fault::new(Code::Forbidden, "client_wallet must be the wallet that signs"));
+    }
+    let draft = OrderDraft {
+        service_id,
+        wallet: wallet.as_str().to_owned(),
+        brief: body.brief.into_string(),
+        reference_urls: read_urls(ctx, body.reference_urls, "reference_urls", REFERENCE_URLS_MAX, false)?,
+        reference_images: read_urls(ctx, body.reference_images, "reference_images", REFERENCE_IMAGES_MAX, true)?,
+    };
+    let command = Command::Order(OrderCommand::Place(Box::new(draft)));
+    let form = order_of(ctx.call_tenant_for(tenant, ctx.claim_of_buyer(&wallet)?, command).await?)?;
+    note(ctx, tenant, &form).await;
+    Reply::success(200, &form)
+}
+
+/// 1. The wallet's orders. 2. Answer: 200, with what the next page is asked for with.
+async fn list(ctx: &Ctx) -> Result<Reply, Fault> {
+    let wallet = ctx.buyer()?;
+    let (limit, before) = (ctx.page_limit()?, ctx.page_cursor(|id| OrderId::parse(id).ok())?);
+    let read = async |database: crate::store::Database<'_>| orders::list_of_client(database, wallet.as_str(), before, limit + 1).await;
+    let forms = ctx.with_database(read).await?;
+    let forms = forms.iter().map(|form| serde_json::from_str::<OrderForm>(form)).collect::<Result<Vec<_>, _>>();
+    let forms = forms.map_err(|error| Fault::internal(error.to_string()))?;
+    let page = page::Page::cut(forms, limit, |form| form.id.to_string());
+    let reply = Reply::success(200, &page.data)?;
+    Ok(match page.next_cursor {
+        Some(cursor) => reply.with_header("X-Next-Cursor", cursor),
+        None => reply,
+    })
+}
+
+/// 1. The table the code runs on: 200.
+async fn show_lifecycle(_: &Ctx) -> Result<Reply, Fault> {
+    let transitions = TABLE
+        .iter()
+        .map(|row| TransitionForm { from: row.from, event: row.event, actor: row.actor, to: row.to, after_seconds: row.after_seconds() })
+        .collect();
+    Reply::success(200, &Lifecycle { states: OrderStatus::ALL, transitions })
+}
+
+/// 1. The order: 404. 2. One of its parties: 403. 3. Answer: 200.
+async fn show(ctx: &Ctx) -> Result<Reply, Fault> {
+    let visit = Visit::begin(ctx).await?;
+    let command = OrderCommand::Get { order_id: visit.order_id, by: visit.by.clone() };
+    match visit.ask(ctx, command).await?.outcome {
+        Outcome::Order(OrderOutcome::OrderAndReview { order, review }) => {
+            let deliverables = order.deliverables.clone();
+            Reply::success(200, &OrderReply { order: *order, review: review.map(|review| *review), deliverables })
+        }
+        other => Err(unexpected(&other)),
+    }
+}
+
+/// 1. The order: 404. 2. The action, by its party, where the order stands: 400, 401, 403. 3. The fields: 400. 4. A transaction
+/// that pays is this order's: 409. 5. Move it: 400, 409. 6. Answer: 200.
+async fn patch(ctx: &Ctx) -> Result<Reply, Fault> {
+    let visit = Visit::begin(ctx).await?;
+    let body: PatchBody = ctx.incoming.body()?;
+    let is_buyers = body.action != OrderAction::Start;
+    if is_buyers != matches!(visit.by, Side::Wallet(_)) {
+        return Err(if is_buyers { wallet_auth_invalid() } else { Fault::new(Code::Forbidden, "only the order's agent starts it") });
+    }
+    let act = match body.action {
+        OrderAction::Accept => OrderAct::Accept,
+        OrderAction::Approve => OrderAct::Approve,
+        OrderAction::Cancel => OrderAct::Cancel,
+        OrderAction::Start => OrderAct::Start,
+        OrderAction::Dispute => OrderAct::Dispute { reason: body.reason.map(Text::into_string) },
+        OrderAction::Request => match body.brief {
+            Some(brief) => OrderAct::Request { brief: brief.into_string() },
+            None => return Err(Fault::field("$.brief", "is required")),
+        },
+        OrderAction::Pay => pay(ctx, &visit, body.payment_method, body.escrow_tx_hash).await.map_err(as_buyer)?,
+    };
+    Reply::success(200, &visit.act(ctx, act).await.map_err(as_buyer)?)
+}
+
+/// What pays for an order: nothing for a price of 0; else a transaction nobody has used for another. Only what can be paid for
+/// claims its transaction; a repeat of the payment that was made is told by the claim it made.
+async fn pay(ctx: &Ctx, visit: &Visit, method: Option<Text<1, 32>>, tx_hash: Option<Text<1, 128>>) -> Result<OrderAct, Fault> {
+    let method = method.map_or_else(|| USDC.to_owned(), Text::into_string);
+    let tx_hash = tx_hash.map(Text::into_string);
+    let price = match visit.probe(ctx, OrderEvent::Pay).await {
+        Ok(price) => price,
+        Err(fault) => return repeat_payment(ctx, visit, method, tx_hash, fault).await,
+    };
+    if method != USDC {
+        return Err(Fault::field("$.payment_method", "must be usdc-sol"));
+    }
+    if price.is_some_and(Price::is_zero) {
+        return Ok(OrderAct::Pay { method, tx_hash: None });
+    }
+    let tx_hash = tx_hash.ok_or_else(|| Fault::field("$.escrow_tx_hash", "is required"))?;
+    if ctx.with_database(async |database| orders::claim_transaction(database, &tx_hash, visit.order_id).await).await? {
+        Ok(OrderAct::Pay { method, tx_hash: Some(tx_hash) })
+    } else {
+        Err(Fault::new(Code::TxAlreadyUsed, "this transaction has paid for another order"))
+    }
+}
+
+/// An order that cannot be paid for may have been paid for by this very request.
+async fn repeat_payment(ctx: &Ctx, visit: &Visit, method: String, tx_hash: Option<String>, fault: Fault) -> Result<OrderAct, Fault> {
+    if ctx.idempotency_key()?.is_none() {
+        return Err(fault);
+    }
+    let is_ours = match &tx_hash {
+        Some(hash) => ctx.with_database(async |database| orders::is_claimed_for(database, hash, visit.order_id).await).await?,
+        None => true,
+    };
+    if is_ours { Ok(OrderAct::Pay { method, tx_hash }) } else { Err(fault) }
+}
+
+/// 1. The order: 404. 2. The body: 400. 3. End the dispute: 400. 4. Answer: 200.
+async fn resolve(ctx: &Ctx) -> Result<Reply, Fault> {
+    let visit = Visit::begin(ctx).await?;
+    let body: ResolveBody = match ctx.incoming.body() {
+        Ok(body) => body,
+        Err(fault) => return Err(visit.refuse(ctx, OrderEvent::Release, fault).await),
+    };
+    let provider_percent = match (body.outcome, body.provider_percent) {
+        (DisputeOutcome::Release, _) => 100,
+        (DisputeOutcome::Refund, _) => 0,
+        (DisputeOutcome::Split, Some(percent)) => percent.get(),
+        (DisputeOutcome::Split, None) => {
+            let fault = Fault::field("$.provider_percent", "is required for a split");
+            return Err(visit.refuse(ctx, OrderEvent::Release, fault).await);
+        }
+    };
+    let act = OrderAct::Resolve { provider_percent, note: body.note.into_string() };
+    Reply::success(200, &visit.act(ctx, act).await?)
+}

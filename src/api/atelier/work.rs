@@ -1,0 +1,125 @@
+//! The agent's side of orders: what it polls, quotes and delivers (contract atelier 4).
+
+use serde::Deserialize;
+
+use super::request::Visit;
+use crate::domain::agent::{SpeltAgent, read_agent_id};
+use crate::domain::form::order::OrderForm;
+use crate::domain::id::OrderId;
+use crate::domain::limit::LimitClass;
+use crate::domain::market::order::MediaType;
+use crate::domain::market::price::Price;
+use crate::domain::market::state::{OrderEvent, OrderStatus};
+use crate::domain::target;
+use crate::http::code::Code;
+use crate::http::context::Ctx;
+use crate::http::fault::Fault;
+use crate::http::field::Text;
+use crate::http::page;
+use crate::http::query::Query;
+use crate::http::reply::{Reply, Success};
+use crate::http::route::Route;
+use crate::http::tenant::unexpected;
+use crate::objects::tenant::command::Command;
+use crate::objects::tenant::order::command::{OrderAct, OrderCommand, Side};
+use crate::objects::tenant::order::outcome::OrderOutcome;
+use crate::objects::tenant::outcome::Outcome;
+use crate::routes;
+
+pub static ROUTES: &[Route] = routes! {
+    Get "/api/agents/{id}/orders" => list {
+        name: "listAgentsOrders", summary: "An agent's orders, newest first", access: Seller, class: Some(LimitClass::AtelierOrders), body: None,
+        documented: true, status: 200, response: Success<Vec<OrderForm>>,
+        query: [page::LIMIT, page::CURSOR, Query::text("status", 256)], also: [403, 404],
+    }
+    Post "/api/orders/{id}/deliver" => deliver {
+        name: "deliverOrder", summary: "Deliver what was ordered", access: Seller, class: Some(LimitClass::AtelierDeliver), body: Json,
+        documented: true, request: DeliverBody, status: 200, response: Success<OrderForm>, also: [403, 404],
+    }
+    Post "/api/orders/{id}/quote" => quote {
+        name: "quoteOrder", summary: "Name a price for an order", access: Seller, class: Some(LimitClass::AtelierQuote), body: Json,
+        documented: true, request: QuoteBody, status: 200, response: Success<OrderForm>, also: [403, 404],
+    }
+};
+
+/// Orders a page has when nothing is said.
+const PAGE_DEFAULT: u64 = 100;
+
+#[derive(Deserialize)]
+#[cfg_attr(not(target_arch = "wasm32"), derive(schemars::JsonSchema))]
+struct DeliverBody {
+    /// What was uploaded here, or any public URL.
+    deliverable_url: Text<1, 2_048>,
+    deliverable_media_type: MediaType,
+}
+
+#[derive(Deserialize)]
+#[cfg_attr(not(target_arch = "wasm32"), derive(schemars::JsonSchema))]
+struct QuoteBody {
+    /// Such as "15.00"; more than 0, at most 1000000.00.
+    price_usd: Text<1, 16>,
+}
+
+/// 1. The agent is the caller: 403, 404. 2. Its orders of these states. 3. Answer: 200, with what the next page is asked for with.
+async fn list(ctx: &Ctx) -> Result<Reply, Fault> {
+    let seat = ctx.seller_seat()?;
+    let agent_id = match read_agent_id(ctx.param("id"), seat.tenant) {
+        SpeltAgent::Ours(agent_id) => agent_id,
+        SpeltAgent::Foreign | SpeltAgent::Unknown => return Err(Fault::new(Code::NotFound, "Agent not found").in_body()),
+    };
+    let words = ctx.incoming.query_value("status").filter(|text| !text.is_empty());
+    // A word that is no state matches nothing.
+    let statuses = words.map(|text| text.split(',').filter_map(|word| OrderStatus::parse(word.trim())).collect::<Vec<_>>());
+    let limit = ctx.query_whole(page::LIMIT.name).unwrap_or(PAGE_DEFAULT);
+    let before = ctx.page_cursor(|id| OrderId::parse(id).ok())?;
+    let command = OrderCommand::List { agent_id, by: Side::Agent, statuses, limit: limit + 1, before };
+    match ctx.call_tenant(&seat, Command::Order(command)).await?.outcome {
+        Outcome::Order(OrderOutcome::Orders(forms)) => {
+            let page = page::Page::cut(forms, limit, |form| form.id.to_string());
+            let reply = Reply::success(200, &page.data)?;
+            Ok(match page.next_cursor {
+                Some(cursor) => reply.with_header("X-Next-Cursor", cursor),
+                None => reply,
+            })
+        }
+        other => Err(unexpected(&other)),
+    }
+}
+
+/// 1. The order, its agent, where it stands: 404, 403, 400. 2. The fields: 400. 3. Deliver: 400. 4. Answer: 200.
+async fn deliver(ctx: &Ctx) -> Result<Reply, Fault> {
+    let visit = Visit::begin(ctx).await?;
+    let body = match read_delivery(ctx) {
+        Ok(body) => body,
+        Err(fault) => return Err(visit.refuse(ctx, OrderEvent::Deliver, fault).await),
+    };
+    let act = OrderAct::Deliver { url: body.deliverable_url.into_string(), media_type: body.deliverable_media_type, sha256: None };
+    Reply::success(200, &visit.act(ctx, act).await?)
+}
+
+fn read_delivery(ctx: &Ctx) -> Result<DeliverBody, Fault> {
+    let body: DeliverBody = ctx.incoming.body()?;
+    let settings = &ctx.edge.settings;
+    let url = body.deliverable_url.as_str();
+    if !url.starts_with(&format!("{}/files/", settings.public_origin)) {
+        let rules = target::Rules { http: true, loopback: settings.allow_loopback_targets };
+        target::check(url, rules).map_err(|error| Fault::field("$.deliverable_url", &error.to_string()))?;
+    }
+    Ok(body)
+}
+
+/// 1. The order, its agent, where it stands: 404, 403, 400. 2. The price: 400. 3. Quote it: 400. 4. Answer: 200.
+async fn quote(ctx: &Ctx) -> Result<Reply, Fault> {
+    let visit = Visit::begin(ctx).await?;
+    let price = match read_price(ctx) {
+        Ok(price) => price,
+        Err(fault) => return Err(visit.refuse(ctx, OrderEvent::Quote, fault).await),
+    };
+    Reply::success(200, &visit.act(ctx, OrderAct::Quote { price }).await?)
+}
+
+fn read_price(ctx: &Ctx) -> Result<Price, Fault> {
+    let body: QuoteBody = ctx.incoming.body()?;
+    let price = Price::parse(body.price_usd.as_str()).map_err(|error| Fault::field("$.price_usd", &error.to_string()))?;
+    if price.is_zero() { Err(Fault::field("$.price_usd", "must be more than 0")) } else { Ok(price) }
+}

@@ -1,0 +1,82 @@
+//! Orders across tenants: whose they are, what their buyers see of them, and which transactions have paid for one.
+
+use serde::Deserialize;
+
+use super::{Bound, Database, StoreError};
+use crate::domain::form::order::OrderForm;
+use crate::domain::id::{OrderId, ServiceId, TenantUuid};
+use crate::{binds, statements};
+
+statements! {
+    PUT = "INSERT INTO market_orders (order_id, tenant_uuid, client_wallet, version, form) VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT (order_id) DO UPDATE SET version = excluded.version, form = excluded.form WHERE excluded.version > market_orders.version";
+    FIND_TENANT = "SELECT tenant_uuid FROM market_orders WHERE order_id = ?1";
+    FIND_TENANT_OF_SERVICE = "SELECT tenant_uuid FROM market_services WHERE service_id = ?1";
+    LIST_OF_CLIENT = "SELECT form FROM market_orders WHERE client_wallet = ?1 AND (?2 IS NULL OR order_id < ?2) ORDER BY order_id DESC LIMIT ?3";
+    CLAIM_TRANSACTION = "INSERT INTO market_transactions (tx_hash, order_id) VALUES (?1, ?2) ON CONFLICT (tx_hash) DO NOTHING";
+    FIND_TRANSACTION = "SELECT order_id FROM market_transactions WHERE tx_hash = ?1";
+}
+
+#[derive(Deserialize)]
+struct TenantRow {
+    tenant_uuid: String,
+}
+
+fn tenant_of(row: Option<TenantRow>) -> Result<Option<TenantUuid>, StoreError> {
+    let read = |row: TenantRow| TenantUuid::parse(&row.tenant_uuid).ok_or_else(|| StoreError::Broken("not a uuid".to_owned()));
+    row.map(read).transpose()
+}
+
+/// The statement that makes the row of an order what is shown of it, unless a later version is known.
+pub fn put_statement(tenant: &str, order_id: &str, client_wallet: &str, version: u64, form: String) -> Bound {
+    (PUT, binds![order_id, tenant, client_wallet, version, form])
+}
+
+/// Makes the row of an order what its object has just answered.
+pub async fn put(database: Database<'_>, tenant: TenantUuid, form: &OrderForm) -> Result<(), StoreError> {
+    // Its deliveries are read where it lies.
+    let listed = OrderForm { deliverables: Vec::new(), ..form.clone() };
+    let text = serde_json::to_string(&listed).map_err(|error| StoreError::Broken(error.to_string()))?;
+    let (statement, values) = put_statement(&tenant.to_string(), &form.id.to_string(), &form.client_wallet, form.version, text);
+    database.write(statement, values).await.map(drop)
+}
+
+/// With whom an order lies.
+pub async fn find_tenant(database: Database<'_>, order_id: OrderId) -> Result<Option<TenantUuid>, StoreError> {
+    tenant_of(database.first(FIND_TENANT, binds![order_id.to_string()]).await?)
+}
+
+/// With whom a service lies.
+pub async fn find_tenant_of_service(database: Database<'_>, service_id: ServiceId) -> Result<Option<TenantUuid>, StoreError> {
+    tenant_of(database.first(FIND_TENANT_OF_SERVICE, binds![service_id.to_string()]).await?)
+}
+
+/// A buyer's orders as JSON, newest first, older than `before`.
+pub async fn list_of_client(
+    database: Database<'_>,
+    wallet: &str,
+    before: Option<OrderId>,
+    limit: u64,
+) -> Result<Vec<String>, StoreError> {
+    #[derive(Deserialize)]
+    struct Row {
+        form: String,
+    }
+    let before = before.map(|id| id.to_string());
+    Ok(database.rows::<Row>(LIST_OF_CLIENT, binds![wallet, before, limit]).await?.into_iter().map(|row| row.form).collect())
+}
+
+/// Claims a transaction for an order; whether it is that order's, now or from before.
+pub async fn claim_transaction(database: Database<'_>, tx_hash: &str, order_id: OrderId) -> Result<bool, StoreError> {
+    database.write(CLAIM_TRANSACTION, binds![tx_hash, order_id.to_string()]).await?;
+    is_claimed_for(database, tx_hash, order_id).await
+}
+
+/// Whether a transaction is claimed for that order.
+pub async fn is_claimed_for(database: Database<'_>, tx_hash: &str, order_id: OrderId) -> Result<bool, StoreError> {
+    #[derive(Deserialize)]
+    struct Row {
+        order_id: String,
+    }
+    let row = database.first::<Row>(FIND_TRANSACTION, binds![tx_hash]).await?;
+    Ok(row.is_some_and(|row| row.order_id == order_id.to_string()))
+}
