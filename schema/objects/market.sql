@@ -96,6 +96,11 @@ CREATE INDEX market_order_by_deadline ON market_order (due_at_ms, id) WHERE due_
 
 CREATE INDEX market_order_to_pay_out ON market_order (agent_id, id) WHERE payout_status IN ('awaiting_wallet', 'pending', 'retrying');
 
+-- An endpoint of a seller gets what happens to its orders, in the marketplace's own words; management does not see it.
+ALTER TABLE webhook_endpoint ADD COLUMN seller_id TEXT;
+
+CREATE UNIQUE INDEX webhook_endpoint_of_seller ON webhook_endpoint (seller_id) WHERE seller_id IS NOT NULL;
+
 -- What a buyer asks for within a workspace; paying is the first request.
 CREATE TABLE market_request (
   order_id TEXT NOT NULL REFERENCES market_order (id),

@@ -69,8 +69,8 @@ impl Secret {
     }
 }
 
-/// HMAC-SHA256 under a 32-byte key.
-fn hmac_sha256(key: &[u8; HASH_BYTES]) -> Hmac<Sha256> {
+/// HMAC-SHA256 under a key of at most 64 bytes; of a longer one the rest would count for nothing.
+fn hmac_sha256(key: &[u8]) -> Hmac<Sha256> {
     // HMAC pads a short key with zeros (RFC 2104 section 2), so a padded block is the same key and cannot fail.
     let mut block = [0; 64];
     for (padded, byte) in block.iter_mut().zip(key) {
@@ -84,9 +84,14 @@ pub fn hmac(key: &[u8; HASH_BYTES], message: &[u8]) -> [u8; HASH_BYTES] {
     hmac_sha256(key).chain_update(message).finalize().into_bytes().into()
 }
 
+/// The same under a text of at most 64 bytes, for formats that take a secret's text for the key.
+pub fn hmac_under_text(key: &str, message: &[u8]) -> [u8; HASH_BYTES] {
+    hmac_sha256(key.as_bytes()).chain_update(message).finalize().into_bytes().into()
+}
+
 /// HKDF-SHA256 (RFC 5869) with 32 bytes of output, which are its first block.
 pub fn hkdf_sha256(salt: &[u8; HASH_BYTES], material: &[u8], info: &[u8]) -> [u8; HASH_BYTES] {
-    let extracted = hmac_sha256(salt).chain_update(material).finalize().into_bytes().into();
+    let extracted: [u8; HASH_BYTES] = hmac_sha256(salt).chain_update(material).finalize().into_bytes().into();
     hmac_sha256(&extracted).chain_update(info).chain_update([1]).finalize().into_bytes().into()
 }
 

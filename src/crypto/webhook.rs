@@ -60,6 +60,12 @@ pub fn sign(secrets: &[WebhookSecret], key: &SigningKey, id: &str, timestamp_s: 
     signatures.join(" ")
 }
 
+/// The `X-Atelier-Signature` of a push (contract atelier 7): over `t.body`, under the whole text of the secret.
+pub fn sign_push(secret: &WebhookSecret, timestamp_s: u64, body: &str) -> String {
+    let tag = mac::hmac_under_text(&secret.reveal(), format!("{timestamp_s}.{body}").as_bytes());
+    format!("t={timestamp_s},v1={}", hex::encode(tag))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

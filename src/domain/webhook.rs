@@ -76,8 +76,19 @@ fn matches(entry: &str, event: &str) -> bool {
 /// The body of an event: `{"type","timestamp","data"}`, the same at every attempt. A body beyond the limit leaves out the
 /// largest members of `data`, one by one, and names them in `_omitted`; GET shows them.
 pub fn body(event: &str, at: Timestamp, data: &Value) -> String {
-    let whole = write(event, at, data);
-    let Value::Object(members) = data else { return if whole.len() <= BODY_BYTES_MAX { whole } else { write(event, at, &Value::Null) } };
+    // In the order the contract names them; serde_json would sort a map.
+    fit(data, |data| format!("{{\"type\":{},\"timestamp\":\"{at}\",\"data\":{data}}}", Value::from(event)))
+}
+
+/// The body of a push to a seller (contract atelier 7): `{"event","order_id","data"}`, no longer than any other.
+pub fn push_body(event: &str, order_id: &str, data: &Value) -> String {
+    fit(data, |data| format!("{{\"event\":{},\"order_id\":{},\"data\":{data}}}", Value::from(event), Value::from(order_id)))
+}
+
+/// The text of a body that is not too long.
+fn fit(data: &Value, write: impl Fn(&Value) -> String) -> String {
+    let whole = write(data);
+    let Value::Object(members) = data else { return if whole.len() <= BODY_BYTES_MAX { whole } else { write(&Value::Null) } };
     let (mut text, mut left, mut omitted) = (whole, members.clone(), Vec::new());
     while text.len() > BODY_BYTES_MAX
         && let Some(largest) = largest_of(&left)
@@ -86,14 +97,9 @@ pub fn body(event: &str, at: Timestamp, data: &Value) -> String {
         omitted.push(Value::String(largest));
         let mut shown = left.clone();
         shown.insert(OMITTED.to_owned(), Value::Array(omitted.clone()));
-        text = write(event, at, &Value::Object(shown));
+        text = write(&Value::Object(shown));
     }
     text
-}
-
-fn write(event: &str, at: Timestamp, data: &Value) -> String {
-    // In the order the contract names them; serde_json would sort a map.
-    format!("{{\"type\":{},\"timestamp\":\"{at}\",\"data\":{data}}}", Value::from(event))
 }
 
 fn largest_of(members: &Map<String, Value>) -> Option<String> {

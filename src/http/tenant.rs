@@ -307,7 +307,14 @@ impl Ctx {
             Access::Party if matches!(*self.credential(), Credential::Key(_)) => self.seller_seat()?,
             Access::Spend | Access::Execution => self.spend_seat().await?,
             Access::SessionOrManagement | Access::Agent => self.agent_seat().await?,
-            Access::Public | Access::Buyer | Access::Party | Access::WalletSession | Access::Human | Access::Admin | Access::Console | Access::OperatorConsole => {
+            Access::Public
+            | Access::Buyer
+            | Access::Party
+            | Access::WalletSession
+            | Access::Human
+            | Access::Admin
+            | Access::Console
+            | Access::OperatorConsole => {
                 return Ok(());
             }
         };

@@ -17,7 +17,7 @@ use worker::wasm_bindgen::{JsCast, JsValue};
 use crate::crypto::webhook;
 use crate::domain::delivery::{Attempted, RESPONSE_BYTES_MAX, TIME_LIMIT_MS, cut_response};
 use crate::domain::id::RequestId;
-use crate::domain::target::{self, Host, is_public_v4, is_public_v6};
+use crate::domain::target::{self, Host, Rules, is_public_v4, is_public_v6};
 use crate::domain::time::Timestamp;
 use crate::edge::task::Answer;
 use crate::edge::{self, Edge, PlatformEntropy, platform};
@@ -88,17 +88,29 @@ async fn make(edge: &Edge, attempt: &Attempt) -> Attempted {
         response_body,
         error,
     };
-    if let Err(error) = check_target(edge, &attempt.url).await {
+    let rules = target_rules(&edge.settings);
+    // What an agent names for itself may be plain http (contract atelier 1).
+    let rules = Rules { http: attempt.push.is_some(), ..rules };
+    if let Err(error) = check_target(edge, &attempt.url, rules).await {
         return ended(None, None, None, Some(error));
     }
     let Ok(keys) = Keys::of(&edge.settings) else { return ended(None, None, None, Some("the signing key is missing".to_owned())) };
     let id = attempt.event_id.to_string();
     let secrets = keys.open_webhook_secrets(attempt.tenant, &attempt.secrets);
     let signature = webhook::sign(&secrets, keys.ring.current(), &id, at.as_s(), &attempt.body);
-    let head = format!(
+    let mut head = format!(
         "content-type\napplication/json\nuser-agent\nGuildhall-Webhooks/1\nwebhook-id\n{id}\nwebhook-timestamp\n{}\nwebhook-signature\n{signature}\n",
         at.as_s()
     );
+    if let (Some(push), Some(newest)) = (&attempt.push, secrets.first()) {
+        let Attempt { delivery_id, body, .. } = attempt;
+        let signature = webhook::sign_push(newest, at.as_s(), body);
+        head.push_str(&format!(
+            "x-atelier-event\n{}\nx-atelier-agent-id\next_{}\nx-atelier-delivery-id\n{delivery_id}\nx-atelier-signature\n{signature}\n",
+            push.event,
+            push.seller.ulid()
+        ));
+    }
     let sent = Answer::to(|slot| platform::post(&attempt.url, &head, &attempt.body, TIME_LIMIT_MS, RESPONSE_BYTES_MAX, slot));
     match sent.await {
         Ok(answer) => {
@@ -137,8 +149,7 @@ fn js_name(thrown: &JsValue) -> String {
 }
 
 /// Whether the URL may be called; with a resolver, also what its name stands for.
-async fn check_target(edge: &Edge, url: &str) -> Result<(), String> {
-    let rules = target_rules(&edge.settings);
+async fn check_target(edge: &Edge, url: &str, rules: Rules) -> Result<(), String> {
     let host = target::check(url, rules).map_err(|error| format!("the url {error}"))?;
     let (Host::Name(name), Some(resolver)) = (&host, &edge.settings.doh_url) else { return Ok(()) };
     if rules.loopback && (name == "localhost" || name.ends_with(".localhost")) {

@@ -51,12 +51,7 @@ pub async fn find_tenant_of_service(database: Database<'_>, service_id: ServiceI
 }
 
 /// A buyer's orders as JSON, newest first, older than `before`.
-pub async fn list_of_client(
-    database: Database<'_>,
-    wallet: &str,
-    before: Option<OrderId>,
-    limit: u64,
-) -> Result<Vec<String>, StoreError> {
+pub async fn list_of_client(database: Database<'_>, wallet: &str, before: Option<OrderId>, limit: u64) -> Result<Vec<String>, StoreError> {
     #[derive(Deserialize)]
     struct Row {
         form: String,

@@ -113,7 +113,6 @@ struct World {
     object: Object,
     chance: Random,
     now: Timestamp,
-    agent: AgentId,
     known: BTreeMap<OrderId, Known>,
     services: Vec<(ServiceId, Known)>,
     /// What the contract says has come in, gone back and been kept, in cents.
@@ -130,7 +129,6 @@ impl World {
             object: tale.object,
             chance: Random::new(seed),
             now: tale.now,
-            agent,
             known: BTreeMap::new(),
             services: Vec::new(),
             came: 0,

@@ -71,7 +71,11 @@ async fn post(ctx: &Ctx) -> Result<Reply, Fault> {
 fn read_content(ctx: &Ctx) -> Result<String, Fault> {
     let body: MessageBody = ctx.incoming.body()?;
     let content = body.content.as_str().trim().to_owned();
-    if MESSAGE_CHARS.contains(&content.chars().count()) { Ok(content) } else { Err(Fault::field("$.content", "must have 1 to 2000 characters")) }
+    if MESSAGE_CHARS.contains(&content.chars().count()) {
+        Ok(content)
+    } else {
+        Err(Fault::field("$.content", "must have 1 to 2000 characters"))
+    }
 }
 
 /// What is wrong with the text, unless the caller is no party of the order.

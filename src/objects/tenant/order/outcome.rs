@@ -15,7 +15,9 @@ pub enum OrderOutcome {
     },
     Orders(Vec<OrderForm>),
     /// Nothing stands in the way; what the order costs.
-    Possible { price: Option<Price> },
+    Possible {
+        price: Option<Price>,
+    },
     Message(Box<MessageForm>),
     Messages(Vec<MessageForm>),
     Review(Box<ReviewForm>),

@@ -1,13 +1,13 @@
 //! Attempts: handing out those that are due, and deciding what follows each.
 
-use super::command::{Attempt, DisabledReason, LoggedAttempt, WebhookOutcome};
+use super::command::{Attempt, DisabledReason, LoggedAttempt, Push, WebhookOutcome};
 use super::endpoint;
 use crate::domain::delivery::{Attempted, DeliveryStatus, Health, LEASE_MS, next_attempt};
-use crate::domain::id::{DeliveryId, EventId, WebhookId};
+use crate::domain::id::{AgentId, DeliveryId, EventId, WebhookId};
 use crate::domain::time::{SECOND_MS, Timestamp};
 use crate::domain::webhook;
 use crate::objects::sql::{Row, SqlError};
-use crate::objects::tenant::desk::{Desk, Step, read_as, read_json, read_optional_time, read_time};
+use crate::objects::tenant::desk::{Desk, Step, read_as, read_json, read_optional_as, read_optional_time, read_time};
 use crate::objects::tenant::due;
 use crate::{params, statements};
 
@@ -21,9 +21,10 @@ const LOG_MAX: usize = 32;
 statements! {
     /// Whoever may be called now, and how many attempts are under way there.
     LIST_CALLABLE = "SELECT id, url, failures_in_row, (SELECT count(*) FROM delivery
-            WHERE endpoint_id = webhook_endpoint.id AND claimed_at_ms IS NOT NULL AND next_attempt_at_ms > ?1)
+            WHERE endpoint_id = webhook_endpoint.id AND claimed_at_ms IS NOT NULL AND next_attempt_at_ms > ?1), seller_id
         FROM webhook_endpoint WHERE status = 'enabled' AND coalesce(not_before_ms, 0) <= ?1";
-    LIST_DUE = "SELECT d.id, d.claim, d.event_id, d.type, o.at_ms, o.data FROM delivery d LEFT JOIN outbox o ON o.seq = d.event_seq
+    LIST_DUE = "SELECT d.id, d.claim, d.event_id, d.type, o.at_ms, o.data, (SELECT object FROM audit WHERE seq = d.event_seq)
+        FROM delivery d LEFT JOIN outbox o ON o.seq = d.event_seq
         WHERE d.endpoint_id = +?1 AND d.status = 'pending' AND d.next_attempt_at_ms <= +?2
         ORDER BY d.next_attempt_at_ms, d.row LIMIT +?3";
     CLAIM = "UPDATE delivery SET claim = claim + 1, claimed_at_ms = ?2, next_attempt_at_ms = ?3
@@ -49,7 +50,9 @@ pub(super) fn claim(desk: &mut Desk<'_>, limit: u64) -> Step<WebhookOutcome> {
         let is_broken = Health { failures_in_row: callable.unsigned(2)?, ..Health::default() }.is_broken();
         let room = if is_broken { 1 } else { UNDER_WAY_MAX }.saturating_sub(under_way);
         let left = limit.saturating_sub(attempts.len() as u64);
-        let claimed = claim_of(desk, id, callable.text(1)?, room.min(left), &mut attempts)?;
+        let seller: Option<AgentId> = read_optional_as(callable, 4, |text| AgentId::parse(text).ok(), "not an agent id")?;
+        let receiver = Receiver { id, url: callable.text(1)?, seller };
+        let claimed = claim_of(desk, &receiver, room.min(left), &mut attempts)?;
         if is_broken && claimed > 0 {
             endpoint::set_not_before(desk, id, desk.now.plus_ms(LEASE_MS))?;
         } else if claimed >= room {
@@ -62,8 +65,17 @@ pub(super) fn claim(desk: &mut Desk<'_>, limit: u64) -> Step<WebhookOutcome> {
     Ok(WebhookOutcome::Claimed { attempts, more })
 }
 
+/// An endpoint that is called.
+struct Receiver<'a> {
+    id: &'a str,
+    url: &'a str,
+    /// The agent whose orders it is told of, in the marketplace's own words.
+    seller: Option<AgentId>,
+}
+
 /// Claims at most `count` attempts of one endpoint; answers how many came of it.
-fn claim_of(desk: &mut Desk<'_>, id: &str, url: &str, count: u64, attempts: &mut Vec<Attempt>) -> Step<u64> {
+fn claim_of(desk: &mut Desk<'_>, receiver: &Receiver<'_>, count: u64, attempts: &mut Vec<Attempt>) -> Step<u64> {
+    let id = receiver.id;
     let rows = desk.sql.run(LIST_DUE, params![id, desk.now.as_ms(), count])?;
     if rows.is_empty() {
         return Ok(0);
@@ -77,14 +89,21 @@ fn claim_of(desk: &mut Desk<'_>, id: &str, url: &str, count: u64, attempts: &mut
         }
         let delivery_id: DeliveryId = read_as(row, 0, |text| DeliveryId::parse(text).ok(), "not a delivery id")?;
         claimed.push(delivery_id);
+        let (event, data) = (row.text(3)?, read_json(row, 5, "not event data")?);
+        let push = receiver.seller.map(|seller| Push { seller, event: event.to_owned() });
+        let body = match push {
+            None => webhook::body(event, read_time(row, 4)?, &data),
+            Some(_) => webhook::push_body(event, row.optional_text(6)?.unwrap_or_default(), &data),
+        };
         attempts.push(Attempt {
             tenant: desk.caller.tenant_uuid,
             delivery_id,
             claim: row.unsigned(1)? + 1,
             event_id: read_as(row, 2, |text| EventId::parse(text).ok(), "not an event id")?,
-            url: url.to_owned(),
+            url: receiver.url.to_owned(),
             secrets: secrets.clone(),
-            body: webhook::body(row.text(3)?, read_time(row, 4)?, &read_json(row, 5, "not event data")?),
+            body,
+            push,
         });
     }
     let lost_at = desk.now.plus_ms(LEASE_MS);
@@ -209,7 +228,7 @@ fn judge(desk: &mut Desk<'_>, reported: &Reported, attempted: &Attempted) -> Ste
     }
     let reason = if reported.is_gone(attempted) { Some(DisabledReason::Gone) } else { is_given_up.then_some(DisabledReason::Failing) };
     if let Some(reason) = reason {
-        let mut view = endpoint::find(desk, reported.endpoint_id)?;
+        let mut view = endpoint::find_any(desk, reported.endpoint_id)?;
         endpoint::disable(desk, &mut view, reason)?;
     } else if let Some(not_before) = health.not_before.filter(|_| health.is_broken()) {
         desk.due_by(not_before);

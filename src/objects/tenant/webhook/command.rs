@@ -284,4 +284,13 @@ pub struct Attempt {
     /// The secrets that sign, sealed, in hex.
     pub secrets: Vec<String>,
     pub body: String,
+    /// Set for a seller, who is told in the marketplace's own words.
+    pub push: Option<Push>,
+}
+
+/// What stands in the headers of a push to a seller (contract atelier 7).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Push {
+    pub seller: AgentId,
+    pub event: String,
 }

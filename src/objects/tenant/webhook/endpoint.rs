@@ -7,7 +7,7 @@ use super::command::{DisabledReason, EndpointChange, EndpointView, NewEndpoint, 
 use super::fan;
 use crate::domain::delivery::Health;
 use crate::domain::event::Action;
-use crate::domain::id::WebhookId;
+use crate::domain::id::{AgentId, WebhookId};
 use crate::domain::time::Timestamp;
 use crate::domain::webhook::{ENDPOINTS_MAX, EventFilter, ROTATION_MS};
 use crate::objects::sql::{Row, SqlError};
@@ -19,11 +19,21 @@ statements! {
     /// A new endpoint gets the events from now on.
     WRITE = "INSERT INTO webhook_endpoint (id, url, events, description, status, created_at_ms, updated_at_ms, fanned_seq)
         VALUES (?1, ?2, ?3, ?4, 'enabled', ?5, ?5, ?6)";
-    COUNT = "SELECT count(*) FROM webhook_endpoint WHERE status <> 'deleted'";
+    /// Of a seller: what happens to its orders from now on.
+    WRITE_SELLERS = "INSERT INTO webhook_endpoint (id, url, events, status, created_at_ms, updated_at_ms, fanned_seq, seller_id)
+        VALUES (?1, ?2, '[\"order.*\"]', 'enabled', ?3, ?3, ?4, ?5)";
+    /// What came of another URL says nothing of this one.
+    MOVE_SELLERS = "UPDATE webhook_endpoint SET url = ?2, updated_at_ms = ?3, counts_from_ms = ?3, failures_in_row = 0,
+        failing_since_ms = NULL, not_before_ms = NULL, disabled_reason = NULL, disabled_at_ms = NULL, status = 'enabled',
+        fanned_seq = CASE WHEN status = 'enabled' THEN fanned_seq ELSE ?4 END WHERE seller_id = ?1 AND url <> ?2";
+    COUNT = "SELECT count(*) FROM webhook_endpoint WHERE status <> 'deleted' AND seller_id IS NULL";
     READ = "SELECT id, url, events, description, disabled_reason, disabled_at_ms, created_at_ms, updated_at_ms
+        FROM webhook_endpoint WHERE id = ?1 AND status <> 'deleted' AND seller_id IS NULL";
+    /// A seller's too.
+    READ_ANY = "SELECT id, url, events, description, disabled_reason, disabled_at_ms, created_at_ms, updated_at_ms
         FROM webhook_endpoint WHERE id = ?1 AND status <> 'deleted'";
     LIST = "SELECT id, url, events, description, disabled_reason, disabled_at_ms, created_at_ms, updated_at_ms
-        FROM webhook_endpoint WHERE status <> 'deleted' ORDER BY id DESC";
+        FROM webhook_endpoint WHERE status <> 'deleted' AND seller_id IS NULL ORDER BY id DESC";
     CHANGE = "UPDATE webhook_endpoint SET url = ?2, events = ?3, description = ?4, updated_at_ms = ?5 WHERE id = ?1";
     /// What was missed meanwhile is there for a replay; the endpoint starts anew.
     ENABLE = "UPDATE webhook_endpoint SET status = 'enabled', disabled_reason = NULL, disabled_at_ms = NULL, fanned_seq = ?2,
@@ -55,6 +65,27 @@ statements! {
 pub(super) fn find(desk: &Desk<'_>, webhook_id: WebhookId) -> Step<EndpointView> {
     let row = desk.sql.first(READ, params![webhook_id.to_string()])?;
     Ok(read_view(&row.ok_or(Refusal::NotFound(Thing::Webhook))?)?)
+}
+
+/// The same, or that of a seller.
+pub(super) fn find_any(desk: &Desk<'_>, webhook_id: WebhookId) -> Step<EndpointView> {
+    let row = desk.sql.first(READ_ANY, params![webhook_id.to_string()])?;
+    Ok(read_view(&row.ok_or(Refusal::NotFound(Thing::Webhook))?)?)
+}
+
+/// Opens the endpoint of a seller; `at_rest` is its secret, sealed.
+pub(in crate::objects::tenant) fn open_for_seller(desk: &mut Desk<'_>, agent_id: AgentId, url: &str, at_rest: &[u8]) -> Step<()> {
+    let id = WebhookId::new(desk.now, desk.entropy).to_string();
+    desk.sql.run(WRITE_SELLERS, params![id.as_str(), url, desk.now.as_ms(), desk.head.seq, agent_id.to_string()])?;
+    desk.sql.run(WRITE_SECRET, params![id, at_rest.to_vec()])?;
+    Ok(())
+}
+
+/// A seller is somewhere else from now on; what waits goes there.
+pub(in crate::objects::tenant) fn move_for_seller(desk: &mut Desk<'_>, agent_id: AgentId, url: &str) -> Step<()> {
+    desk.sql.run(MOVE_SELLERS, params![agent_id.to_string(), url, desk.now.as_ms(), desk.head.seq])?;
+    desk.due_by(desk.now);
+    Ok(())
 }
 
 /// The same, if it gets events.

@@ -17,10 +17,13 @@ use crate::{params, statements};
 const CATCH_UP_BATCH: u64 = 500;
 
 statements! {
-    READ_READER = "SELECT events, fanned_seq FROM webhook_endpoint WHERE id = ?1";
-    LIST_READERS = "SELECT id, events, fanned_seq, replay_after_seq, replay_upto_seq, (SELECT max(seq) FROM outbox)
+    READ_READER = "SELECT events, fanned_seq, seller_id FROM webhook_endpoint WHERE id = ?1";
+    LIST_READERS = "SELECT id, events, fanned_seq, replay_after_seq, replay_upto_seq, (SELECT max(seq) FROM outbox), seller_id
         FROM webhook_endpoint WHERE status = 'enabled'";
     READ_EVENTS = "SELECT seq, event_id, type FROM outbox WHERE seq > ?1 AND seq <= ?2 ORDER BY seq LIMIT +?3";
+    /// The same, and whether it happened to an order of this seller.
+    READ_EVENTS_FOR_SELLER = "SELECT seq, event_id, type, EXISTS (SELECT 1 FROM audit a JOIN market_order o ON o.id = a.object
+            WHERE a.seq = outbox.seq AND o.agent_id = +?4) FROM outbox WHERE seq > +?1 AND seq <= +?2 ORDER BY seq LIMIT +?3";
     /// `?1` holds `[delivery, seq, event, type]` of each.
     WRITE_NEW = "INSERT INTO delivery (id, endpoint_id, event_seq, event_id, type, status, next_attempt_at_ms, created_at_ms)
         SELECT value ->> 0, ?2, value ->> 1, value ->> 2, value ->> 3, 'pending', ?3, ?3 FROM json_each(?1) WHERE true
@@ -49,20 +52,27 @@ statements! {
         FROM webhook_endpoint WHERE status = 'enabled'";
 }
 
+/// What an endpoint is sent.
+struct Wish {
+    events: EventFilter,
+    /// Only what happens to the orders of this agent.
+    seller: Option<String>,
+}
+
 /// Looks at new events, and at those of replays: at most `batch` of each for each endpoint.
 pub(in crate::objects::tenant) fn run(desk: &mut Desk<'_>, batch: u64) -> Step<()> {
     for reader in &desk.sql.run(LIST_READERS, &[])? {
         let (id, newest) = (reader.text(0)?, reader.optional_unsigned(5)?.unwrap_or(0));
-        let events: EventFilter = read_json(reader, 1, "not a filter")?;
+        let wish = Wish { events: read_json(reader, 1, "not a filter")?, seller: reader.optional_text(6)?.map(str::to_owned) };
         if let (Some(after), Some(upto)) = (reader.optional_unsigned(3)?, reader.optional_unsigned(4)?) {
-            match look(desk, WRITE_AGAIN, id, &events, (after, upto), batch)? {
+            match look(desk, WRITE_AGAIN, id, &wish, (after, upto), batch)? {
                 Some(looked) if looked < upto => desk.sql.run(MOVE_REPLAY, params![id, looked])?,
                 _ => desk.sql.run(END_REPLAY, params![id])?,
             };
         }
         let fanned = reader.unsigned(2)?;
         if fanned < newest
-            && let Some(looked) = look(desk, WRITE_NEW, id, &events, (fanned, newest), batch)?
+            && let Some(looked) = look(desk, WRITE_NEW, id, &wish, (fanned, newest), batch)?
         {
             desk.sql.run(MOVE_CURSOR, params![id, looked])?;
         }
@@ -74,9 +84,9 @@ pub(in crate::objects::tenant) fn run(desk: &mut Desk<'_>, batch: u64) -> Step<(
 pub(super) fn catch_up(desk: &mut Desk<'_>, id: &str) -> Step<()> {
     let head = desk.head.seq;
     let reader = desk.sql.first(READ_READER, params![id])?.ok_or(SqlError::Shape("no endpoint"))?;
-    let events: EventFilter = read_json(&reader, 0, "not a filter")?;
+    let wish = Wish { events: read_json(&reader, 0, "not a filter")?, seller: reader.optional_text(2)?.map(str::to_owned) };
     let mut fanned = reader.unsigned(1)?;
-    while let Some(looked) = look(desk, WRITE_NEW, id, &events, (fanned, head), CATCH_UP_BATCH)? {
+    while let Some(looked) = look(desk, WRITE_NEW, id, &wish, (fanned, head), CATCH_UP_BATCH)? {
         fanned = looked;
     }
     desk.sql.run(MOVE_CURSOR, params![id, head])?;
@@ -84,12 +94,16 @@ pub(super) fn catch_up(desk: &mut Desk<'_>, id: &str) -> Step<()> {
 }
 
 /// Looks at events after the first sequence up to the second and writes what is wanted; answers the last one looked at.
-fn look(desk: &mut Desk<'_>, write: &'static str, id: &str, events: &EventFilter, range: (u64, u64), batch: u64) -> Step<Option<u64>> {
-    let rows = desk.sql.run(READ_EVENTS, params![range.0, range.1, batch])?;
+fn look(desk: &mut Desk<'_>, write: &'static str, id: &str, wish: &Wish, range: (u64, u64), batch: u64) -> Step<Option<u64>> {
+    let rows = match &wish.seller {
+        None => desk.sql.run(READ_EVENTS, params![range.0, range.1, batch])?,
+        Some(seller) => desk.sql.run(READ_EVENTS_FOR_SELLER, params![range.0, range.1, batch, seller.as_str()])?,
+    };
     let mut wanted = Vec::new();
     for row in &rows {
+        let is_theirs = wish.seller.is_none() || row.unsigned(3)? == 1;
         // A test is sent to the endpoint it tests, by whoever asks for it.
-        if events.wants(row.text(2)?) && row.text(2)? != Action::WebhookTest.as_str() {
+        if is_theirs && wish.events.wants(row.text(2)?) && row.text(2)? != Action::WebhookTest.as_str() {
             let delivery_id = DeliveryId::new(desk.now, desk.entropy);
             wanted.push((delivery_id, row.unsigned(0)?, row.text(1)?, row.text(2)?));
         }
