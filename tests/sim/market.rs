@@ -7,6 +7,7 @@ use guildhall::domain::form::order::OrderForm;
 use guildhall::domain::id::{AgentId, OrderId, RequestId, ServiceId};
 use guildhall::domain::market::order::MediaType;
 use guildhall::domain::market::price::Price;
+use guildhall::domain::market::state::OrderStatus;
 use guildhall::domain::time::Timestamp;
 use guildhall::objects::tenant::call::{Proof, TenantCall, TenantReply};
 use guildhall::objects::tenant::command::Command;
@@ -15,6 +16,8 @@ use guildhall::objects::tenant::order::outcome::OrderOutcome;
 use guildhall::objects::tenant::order::refusal::OrderRefusal;
 use guildhall::objects::tenant::outcome::Outcome;
 use guildhall::objects::tenant::refusal::Refusal;
+
+use rusqlite::StatementStatus;
 
 use crate::model::{Checked, ensure};
 use crate::object::{Crash, Fate, Object};
@@ -488,4 +491,46 @@ fn each_bug_put_in_on_purpose_is_found() {
     for (what, bug) in BUGS {
         assert!((1..=20).any(|seed| live(seed, 250, false, bug).is_err()), "nobody noticed that {what}");
     }
+}
+
+/// What a poll costs an agent with fifty open and a thousand closed orders, beside so many orders of others in one object.
+fn poll_steps(others: u64) -> i64 {
+    let mut world = World::new(1);
+    let own: String = world.object.sql.connection.query_row("SELECT agent_id FROM market_profile", [], |row| row.get(0)).unwrap();
+    let insert = "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?1)
+        INSERT INTO market_order (id, version, agent_id, provider_name, service_id, service_title, client_wallet, brief, reference_urls,
+            reference_images, status, since_ms, due_at_ms, price_type, price_minor, turnaround_hours, quota_total, created_at_ms)
+        SELECT printf('ord_%s%025d', ?5, i), 1, ?2, 'A', ?3, 'T', 'buyer', 'brief', '[]', '[]', ?4, i,
+            iif(?4 = 'completed', NULL, 9000000000000), 'fixed', 500, 1, 0, i FROM n";
+    let service = world.services[0].0.to_string();
+    world.object.sql.connection.execute_batch("PRAGMA foreign_keys = OFF").unwrap();
+    for (count, agent, status, mark) in [
+        (50, own.as_str(), "paid", "0"),
+        (1_000, own.as_str(), "completed", "1"),
+        (others as i64, "agt_01J8ZQ4V9N3W0R6T5Y7X2KD1MA", "paid", "2"),
+    ] {
+        world.object.sql.connection.execute(insert, (count, agent, &service, status, mark)).unwrap();
+    }
+    let agent_id = AgentId::parse(&own).unwrap();
+    let statuses = Some(vec![OrderStatus::Paid, OrderStatus::InProgress]);
+    let command = OrderCommand::List { agent_id, by: Side::Agent, statuses, limit: 101, before: None };
+    let steps = |world: &World| -> i64 {
+        let of = |statement: &str| {
+            let prepared = world.object.sql.connection.prepare_cached(statement).unwrap();
+            i64::from(prepared.get_status(StatementStatus::VmStep))
+        };
+        guildhall::objects::tenant::statements().map(of).sum()
+    };
+    let call = world.call(key(1), Command::Order(command));
+    world.object.ask(world.now, &call);
+    let before = steps(&world);
+    let reply = world.object.ask(world.now, &call);
+    assert!(matches!(&reply.outcome, Ok(Outcome::Order(OrderOutcome::Orders(orders))) if orders.len() == 50));
+    steps(&world) - before
+}
+
+#[test]
+fn a_poll_costs_the_same_beside_a_hundred_thousand_orders_of_others() {
+    let (few, many) = (poll_steps(1_000), poll_steps(100_000));
+    assert!(many <= few + few / 20, "{few} steps beside a thousand, {many} beside a hundred thousand");
 }
