@@ -122,6 +122,11 @@ pub async fn check(ctx: &Ctx, access: Access) -> Result<(), Fault> {
                 return Err(execution_token_required().in_body());
             }
         },
+        Access::Seller => match present_bearer(ctx).await? {
+            Presented::Nothing => return Err(missing("send Authorization: Bearer atelier_...")),
+            Presented::Key(key) if key.kind() == KeyKind::Atelier => Credential::Key(key),
+            _ => return Err(bad_credential()),
+        },
         Access::Human => match present_bearer(ctx).await? {
             Presented::HumanToken(session) => Credential::Human(load_human(ctx, session).await?),
             Presented::Nothing => match cookie_human(ctx).await? {

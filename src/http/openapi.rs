@@ -24,7 +24,7 @@ fn security(access: Access) -> Value {
         Access::Management => json!([{"apiKey": []}, {"bearer": []}]),
         Access::Spend => json!([{"bearer": []}, {"apiKey": []}]),
         Access::SessionOrManagement | Access::Agent => json!([{"apiKey": []}, {"bearer": []}]),
-        Access::Execution => json!([{"bearer": []}]),
+        Access::Execution | Access::Seller => json!([{"bearer": []}]),
         Access::Human => json!([{"bearer": []}, {"cookie": []}]),
         Access::Admin => json!([{"bearer": []}]),
         Access::Console | Access::OperatorConsole => json!([{"cookie": []}]),
@@ -97,9 +97,14 @@ fn operation(route: &Route, schemas: &mut Schemas) -> Value {
 
 /// The body a route takes. An empty one counts as `{}`, so it is required only where a member is.
 fn request_body(route: &Route, generator: &mut SchemaGenerator) -> Option<Value> {
+    if route.body == BodyKind::Multipart {
+        let file = json!({"type": "string", "contentMediaType": "application/octet-stream"});
+        let schema = json!({"type": "object", "required": ["file"], "properties": {"file": file}});
+        return Some(json!({"required": true, "content": {"multipart/form-data": {"schema": schema}}}));
+    }
     let schema = route.request?(generator);
     let media: &[&str] = match route.body {
-        BodyKind::None => return None,
+        BodyKind::None | BodyKind::Multipart => return None,
         BodyKind::Json => &["application/json"],
         BodyKind::Form => &["application/x-www-form-urlencoded"],
         BodyKind::JsonOrForm => &["application/json", "application/x-www-form-urlencoded"],

@@ -129,6 +129,14 @@ impl Ctx {
         }
     }
 
+    /// The seat of an agent of the marketplace: its key's own tenant.
+    pub fn seller_seat(&self) -> Result<Seat, Fault> {
+        match &*self.credential() {
+            Credential::Key(key) => Ok(Seat { tenant: key.tenant(), proof: proof_of_key(key), named: self.tenant_header() }),
+            _ => Err(credential::bad_credential()),
+        }
+    }
+
     /// The seat of a `/v1` caller that spends: an execution token's tenant, else as for management.
     pub async fn spend_seat(&self) -> Result<Seat, Fault> {
         let credential = self.credential();
@@ -297,6 +305,7 @@ impl Ctx {
             Access::Admin if matches!(*self.credential(), Credential::Key(_)) => self.management_seat().await?,
             Access::Spend | Access::Execution => self.spend_seat().await?,
             Access::SessionOrManagement | Access::Agent => self.agent_seat().await?,
+            Access::Seller => self.seller_seat()?,
             Access::Public | Access::WalletSession | Access::Human | Access::Admin | Access::Console | Access::OperatorConsole => {
                 return Ok(());
             }

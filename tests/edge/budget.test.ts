@@ -39,6 +39,11 @@ const BUDGET: Record<string, Cost> = {
   showSession: [1, 1, 0],
   signOut: [1, 1, 0],
 
+  // A file is counted twice at its tenant: whether there is room, and how much it took. What is shown asks the bucket alone.
+  uploadFile: [3, 7, 0],
+  uploadBriefImage: [1, 1, 0],
+  showFile: [1, 1, 0],
+
   // Wallets.
   createChallenge: [1, 1, 0],
   createWalletSession: [2, 3, 0],
