@@ -29,11 +29,13 @@ class Upload {
   constructor(request, boundary, fileBytesMax) {
     this.fileBytesMax = fileBytesMax;
     this.reader = request.body.getReader({ mode: "byob" });
-    this.scratch = new ArrayBuffer(READ_BYTES);
     this.needle = new TextEncoder().encode(`\r\n--${boundary}`);
     this.steps = stepsOf(this.needle);
-    // One byte short of a delimiter more than a part: a delimiter that begins within the part is there to its end.
-    this.capacity = PART_BYTES + this.needle.length - 1;
+    // One byte short of a delimiter more than a part: a delimiter that begins within the part is there to its end. Of a small
+    // body all, the line before it, and room for it to end.
+    const length = Number(request.headers.get("Content-Length") ?? Infinity);
+    this.capacity = Math.min(PART_BYTES + this.needle.length - 1, length + 3);
+    this.scratch = new ArrayBuffer(Math.min(READ_BYTES, this.capacity));
     this.bytes = new Uint8Array(this.capacity);
     // The first delimiter has no line before it.
     this.bytes.set([13, 10]);
@@ -44,7 +46,7 @@ class Upload {
 
   /** Reads on: what there is, or as much as is asked for at once. */
   async read(isAll) {
-    const room = Math.min(READ_BYTES, this.capacity - this.filled);
+    const room = Math.min(this.scratch.byteLength, this.capacity - this.filled);
     const wanted = isAll ? room : 1;
     const { done, value } = await this.reader.readAtLeast(wanted, new Uint8Array(this.scratch, 0, room)).catch(() => {
       throw new Unreadable(BROKEN);
