@@ -222,6 +222,12 @@ export class Runtime {
     return Buffer.concat([base, mark(base)]).toString("hex");
   }
 
+  /** What the bucket of files holds: the keys of its objects. */
+  async fileKeys(): Promise<string[]> {
+    const bucket = await this.#miniflare.getR2Bucket("FILES", SCRIPT_NAME);
+    return (await bucket.list()).objects.map((object) => object.key);
+  }
+
   /** Ids, in hex, of the objects of a class that have stored something. */
   async objectIds(objectClass: ObjectClass): Promise<string[]> {
     return this.#miniflare.listDurableObjectIds(objectClass, SCRIPT_NAME);

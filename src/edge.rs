@@ -1,6 +1,7 @@
 //! The platform's doorway: bindings by name, settings, the clock and the entropy. No other file names a binding, reads
 //! a clock or draws randomness.
 
+pub mod file;
 pub mod platform;
 pub mod task;
 
@@ -153,9 +154,18 @@ impl Edge {
     }
 
     /// One crossing; the worker crate would ask for the name of the binding's class as well.
-    fn objects(&self, name: &'static str) -> worker::Result<DurableObjectNamespace> {
+    fn binding(&self, name: &'static str) -> worker::Result<JsValue> {
         let env: &JsValue = self.env.as_ref();
-        Ok(Reflect::get(env, &JsValue::from_str(name))?.unchecked_into())
+        Ok(Reflect::get(env, &JsValue::from_str(name))?)
+    }
+
+    fn objects(&self, name: &'static str) -> worker::Result<DurableObjectNamespace> {
+        Ok(self.binding(name)?.unchecked_into())
+    }
+
+    /// The bucket of files; `edge::file` puts them in and takes them out.
+    pub fn files(&self) -> worker::Result<JsValue> {
+        self.binding("FILES")
     }
 
     pub fn tenants(&self) -> worker::Result<DurableObjectNamespace> {

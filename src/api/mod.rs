@@ -18,6 +18,7 @@ pub const TABLE: &[&[Route]] = &[
     atelier::work::ROUTES,
     atelier::message::ROUTES,
     atelier::review::ROUTES,
+    atelier::file::ROUTES,
     console::front::ROUTES,
     console::entrance::ROUTES,
     console::invitation::ROUTES,

@@ -113,6 +113,8 @@ actions! {
     OrderRefunded = "order.refunded";
     /// What the agent earned was sent to its wallet.
     OrderPaidOut = "order.paid_out";
+    /// The entry's object is the file's name, a colon and its SHA-256.
+    FileKept = "file.kept";
 }
 
 /// The events a tenant is told of, by webhook and feed (contract identity-and-money 13, atelier); all others stay inside.
@@ -217,6 +219,7 @@ impl Action {
                 | Self::ReceiptIssued
                 | Self::OrderFeeTaken
                 | Self::OrderRefunded
+                | Self::FileKept
         )
     }
 

@@ -49,7 +49,7 @@ export function pay(task, isKept, value) {
 }
 
 /** Hands what `question` comes to over to the instance that asked, unless another lives by then. */
-function ask(slot, question) {
+export function ask(slot, question) {
   const asker = living;
   const hand = (isKept, value) => {
     if (asker !== living) return;
@@ -162,6 +162,11 @@ export function readHead(request) {
 
 /** An answer; `head` has a line for each header's name and then one for its value. */
 export function respond(status, head, hasBody, body) {
+  return respondWith(status, head, hasBody ? body.slice() : null);
+}
+
+/** An answer whose body is a stream of the platform's. */
+export function respondWith(status, head, body) {
   const lines = head.split("\n");
   // An object takes half as long as pairs do, but a name stands in it once.
   const headers = {};
@@ -170,7 +175,7 @@ export function respond(status, head, hasBody, body) {
     if (lines[at] === "Set-Cookie") cookies.push(lines[at + 1]);
     else headers[lines[at]] = lines[at + 1];
   }
-  const response = new Response(hasBody ? body.slice() : null, { status, headers });
+  const response = new Response(body, { status, headers });
   for (const cookie of cookies) response.headers.append("Set-Cookie", cookie);
   return response;
 }

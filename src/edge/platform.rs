@@ -65,4 +65,8 @@ extern "C" {
     /// An answer with the headers of `head`: a line for each name, and then one for its value.
     #[wasm_bindgen(catch)]
     pub fn respond(status: u16, head: &str, has_body: bool, body: &[u8]) -> Result<Response, JsValue>;
+
+    /// The same with a stream of the platform's for a body.
+    #[wasm_bindgen(catch, js_name = respondWith)]
+    pub fn respond_with(status: u16, head: &str, body: &JsValue) -> Result<Response, JsValue>;
 }

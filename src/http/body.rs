@@ -10,11 +10,14 @@ use super::code::Code;
 use super::fault::Fault;
 use super::json;
 use super::json_path::respell_members;
-use crate::edge::platform;
 use crate::edge::task::Answer;
+use crate::edge::{file, platform};
 
 /// A JSON body may have this many bytes (contract README 5).
 pub const BODY_BYTES_MAX: usize = 1_048_576;
+
+/// An uploaded file may have this many bytes (contract atelier 5).
+pub const FILE_BYTES_MAX: usize = 52_428_800;
 
 /// Bytes of a body that is too large that are read and dropped: who is still sending when the connection closes may never
 /// see the answer.
@@ -33,6 +36,8 @@ pub enum BodyKind {
     Form,
     /// Either of the two.
     JsonOrForm,
+    /// `multipart/form-data` with a file in it, which is read as it is stored: see [`super::file`].
+    Multipart,
 }
 
 /// What tells how a body is to be read.
@@ -49,6 +54,15 @@ pub struct Framing {
 pub enum Body {
     Json(JsonBody),
     Form(String),
+    Multipart(MultipartBody),
+}
+
+/// A form that has not been read.
+#[derive(Debug, Clone)]
+pub struct MultipartBody {
+    pub request: Request,
+    /// What parts its fields.
+    pub boundary: String,
 }
 
 /// A JSON body that was parsed.
@@ -118,6 +132,12 @@ fn to_snake_case(name: &str) -> Option<String> {
 
 /// Reads the body of a request: 413, 415, 400.
 pub async fn read(request: &Request, kind: BodyKind, framing: &Framing) -> Result<Body, Fault> {
+    if kind == BodyKind::Multipart {
+        check_encoding(framing)?;
+        let boundary = boundary_of(framing.content_type.as_deref().unwrap_or_default());
+        let boundary = boundary.ok_or_else(|| unsupported("send Content-Type: multipart/form-data with its boundary"))?;
+        return Ok(Body::Multipart(MultipartBody { request: Clone::clone(request), boundary }));
+    }
     let too_large = || Fault::new(Code::PayloadTooLarge, format!("the body may have {BODY_BYTES_MAX} bytes")).in_body();
     let bytes = match framing.length {
         Some(bytes) if bytes > BODY_BYTES_MAX => {
@@ -139,12 +159,32 @@ pub async fn read(request: &Request, kind: BodyKind, framing: &Framing) -> Resul
     if is_form { Ok(Body::Form(text)) } else { JsonBody::parse(text, framing.takes_camel_case).map(Body::Json) }
 }
 
+fn unsupported(what: &'static str) -> Fault {
+    Fault::new(Code::UnsupportedMediaType, what).in_body()
+}
+
+fn check_encoding(framing: &Framing) -> Result<(), Fault> {
+    match framing.encoding.as_deref() {
+        None | Some("") => Ok(()),
+        Some(encoding) if encoding.eq_ignore_ascii_case("identity") => Ok(()),
+        Some(_) => Err(unsupported("compressed bodies are not taken; send it as it is")),
+    }
+}
+
+/// What parts the fields of a `multipart/form-data` body (RFC 2046 section 5.1.1); `None` for every other type.
+fn boundary_of(content_type: &str) -> Option<String> {
+    let (media, parameters) = content_type.split_once(';')?;
+    let boundary = parameters.split(';').find_map(|parameter| {
+        let (name, value) = parameter.split_once('=')?;
+        name.trim().eq_ignore_ascii_case("boundary").then(|| value.trim().trim_matches('"'))
+    })?;
+    let is_boundary = (1..=70).contains(&boundary.len()) && boundary.bytes().all(|byte| byte.is_ascii_graphic() || byte == b' ');
+    (media.trim().eq_ignore_ascii_case("multipart/form-data") && is_boundary).then(|| boundary.to_owned())
+}
+
 /// Checks encoding and type; answers whether it is a form.
 fn check_type(kind: BodyKind, framing: &Framing) -> Result<bool, Fault> {
-    let unsupported = |what: &'static str| Fault::new(Code::UnsupportedMediaType, what).in_body();
-    if framing.encoding.as_ref().is_some_and(|encoding| !encoding.is_empty() && !encoding.eq_ignore_ascii_case("identity")) {
-        return Err(unsupported("compressed bodies are not taken; send it as it is"));
-    }
+    check_encoding(framing)?;
     let content_type = framing.content_type.as_deref().unwrap_or_default();
     let (media, parameters) = content_type.split_once(';').unwrap_or((content_type, ""));
     let media = media.trim().to_ascii_lowercase();
@@ -155,7 +195,7 @@ fn check_type(kind: BodyKind, framing: &Framing) -> Result<bool, Fault> {
     let is_json = media == "application/json" || (media.starts_with("application/") && media.ends_with("+json"));
     let is_form = media == FORM;
     let fits = match kind {
-        BodyKind::None => true,
+        BodyKind::None | BodyKind::Multipart => true,
         BodyKind::Json => is_json,
         BodyKind::Form => is_form,
         BodyKind::JsonOrForm => is_json || is_form,
@@ -195,6 +235,13 @@ async fn read_capped(stream: &mut ByteStream) -> Result<Option<Vec<u8>>, Fault> 
         bytes.extend_from_slice(&chunk);
     }
     Ok(Some(bytes))
+}
+
+/// The same of a body nobody is reading, as much as it may hold a file.
+pub async fn drain_whole(request: &Request) {
+    let bytes_max = u32::try_from(FILE_BYTES_MAX + DRAINED_BYTES_MAX).unwrap_or(u32::MAX);
+    // A body that somebody still reads, or that breaks off, is not for us to drain.
+    let _ = Answer::to(|slot| file::drain_body(request, bytes_max, slot)).await;
 }
 
 /// Reads on and drops, within a bound. A client that breaks off is no fault of ours.
@@ -242,6 +289,19 @@ mod tests {
         assert_eq!(to_snake_case("abc"), None);
         assert_eq!(to_snake_case("Abc"), None);
         assert_eq!(to_snake_case("a.Bc"), None);
+    }
+
+    #[test]
+    fn a_form_with_files_says_what_parts_its_fields() {
+        for good in ["multipart/form-data; boundary=a-1", "Multipart/Form-Data;charset=utf-8; Boundary=\"a-1\""] {
+            assert_eq!(boundary_of(good).as_deref(), Some("a-1"), "{good}");
+        }
+        let long = format!("multipart/form-data; boundary={}", "a".repeat(71));
+        for bad in
+            ["", "multipart/form-data", "multipart/form-data; boundary=", "multipart/mixed; boundary=a", "text/plain; boundary=a", &long]
+        {
+            assert_eq!(boundary_of(bad), None, "{bad}");
+        }
     }
 
     #[test]

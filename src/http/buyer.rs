@@ -2,11 +2,13 @@
 
 use serde_json::Value;
 
+use super::body::BodyKind;
 use super::code::Code;
 use super::context::Ctx;
 use super::credential::{Credential, bad_credential};
 use super::fault::Fault;
 use super::idempotency;
+use super::query::{Query, QueryKind};
 use crate::crypto::solana::SolanaAddress;
 use crate::domain::idempotency::Claim;
 
@@ -23,10 +25,17 @@ pub fn wallet_auth_invalid() -> Fault {
     )
 }
 
-/// The wallet that has signed this request: in the query of a GET, else in the body.
+/// A signature as it stands in a query.
+pub const IN_QUERY: [Query; 3] = [
+    Query::new(WALLET, QueryKind::Signature),
+    Query::new(SIGNATURE, QueryKind::Signature),
+    Query::new(SIGNED_AT, QueryKind::Signature),
+];
+
+/// The wallet that has signed this request: in the body, if that is JSON, else in the query.
 pub fn read(ctx: &Ctx) -> Result<SolanaAddress, Fault> {
     let read = |name: &str| -> Result<Option<String>, Fault> {
-        if matches!(ctx.incoming.method, worker::Method::Get | worker::Method::Head) {
+        if ctx.route.body != BodyKind::Json {
             return Ok(ctx.incoming.query_value(name).map(str::to_owned));
         }
         Ok(match ctx.incoming.body_value()?.get(name) {

@@ -53,6 +53,8 @@ codes! {
     NotFound = 404, "NOT_FOUND", "not_found", "NOT_FOUND";
     MethodNotAllowed = 405, "METHOD_NOT_ALLOWED", "method_not_allowed", "METHOD_NOT_ALLOWED";
     Conflict = 409, "CONFLICT", "conflict", "CONFLICT";
+    /// A range that begins behind the end of a file.
+    RangeNotSatisfiable = 416, "RANGE_NOT_SATISFIABLE", "range_not_satisfiable", "RANGE_NOT_SATISFIABLE";
     PayloadTooLarge = 413, "PAYLOAD_TOO_LARGE", "payload_too_large", "PAYLOAD_TOO_LARGE";
     UnsupportedMediaType = 415, "UNSUPPORTED_MEDIA_TYPE", "unsupported_media_type", "UNSUPPORTED_MEDIA_TYPE";
     RateLimited = 429, "RATE_LIMITED", "rate_limited", "RATE_LIMITED";

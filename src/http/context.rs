@@ -203,15 +203,17 @@ impl Ctx {
     pub fn publish(&self, reply: Reply) -> Reply {
         let text = match &reply.body {
             Body::Json(text) | Body::Html(text) | Body::Text(_, text) => text.as_str(),
-            Body::Empty => "",
+            Body::Empty | Body::Stream(_) => "",
         };
         let tag = format!("\"{}\"", mac::to_base64url(mac::sha256(text.as_bytes()).get(..18).unwrap_or_default()));
-        let known = self.incoming.header("If-None-Match").is_some_and(|tags| {
-            tags.split(',')
-                .any(|known| matches!(known.trim().trim_start_matches("W/"), "*") || known.trim().trim_start_matches("W/") == tag)
-        });
-        let reply = if known { Reply::empty(304) } else { reply };
+        let reply = if self.has_tag(&tag) { Reply::empty(304) } else { reply };
         reply.with_header("ETag", tag).with_header("Cache-Control", "public, max-age=300")
+    }
+
+    /// Whether who asks has what that tag stands for.
+    pub fn has_tag(&self, tag: &str) -> bool {
+        let known = |known: &str| matches!(known.trim().trim_start_matches("W/"), known if known == "*" || known == tag);
+        self.incoming.header("If-None-Match").is_some_and(|tags| tags.split(',').any(known))
     }
 }
 

@@ -8,6 +8,7 @@ use serde_json::json;
 use worker::Method;
 use worker::web_sys::{Request, Response};
 
+use super::body::{self, BodyKind};
 use super::code::Code;
 use super::context::Ctx;
 use super::credential;
@@ -50,6 +51,9 @@ pub async fn dispatch(request: Request, edge: Edge, map: &Map, fault_page: Fault
             incoming.read_body(&request, route.body).await;
             let ctx = Ctx::new(edge, now, incoming, request_id, route, params);
             let result = run(&ctx, route).await;
+            if route.body == BodyKind::Multipart && result.is_err() {
+                body::drain_whole(&request).await;
+            }
             (result, Some(ctx), Some(route))
         }
     };
@@ -197,6 +201,7 @@ pub(super) fn title(status: u16) -> &'static str {
         412 => "Precondition Failed",
         413 => "Content Too Large",
         415 => "Unsupported Media Type",
+        416 => "Range Not Satisfiable",
         422 => "Unprocessable Content",
         428 => "Precondition Required",
         429 => "Too Many Requests",
@@ -208,8 +213,8 @@ pub(super) fn title(status: u16) -> &'static str {
 }
 
 /// Every header a client may send or wants to read (contract README 6).
-const REQUEST_HEADERS: &str = "Authorization, Content-Type, Accept, X-API-Key, X-Tenant-ID, X-Tenant-Token, Idempotency-Key, If-Match, If-None-Match, X-CSRF-Token, X-XSRF-Token";
-const RESPONSE_HEADERS: &str = "X-Request-Id, Retry-After, X-RateLimit-Limit, X-RateLimit-Remaining, X-RateLimit-Reset, X-RateLimit-Policy, RateLimit, RateLimit-Policy, Idempotent-Replayed, ETag, Location, Server-Timing, WWW-Authenticate, Allow";
+const REQUEST_HEADERS: &str = "Authorization, Content-Type, Accept, X-API-Key, X-Tenant-ID, X-Tenant-Token, Idempotency-Key, If-Match, If-None-Match, If-Range, Range, X-CSRF-Token, X-XSRF-Token";
+const RESPONSE_HEADERS: &str = "X-Request-Id, Retry-After, X-RateLimit-Limit, X-RateLimit-Remaining, X-RateLimit-Reset, X-RateLimit-Policy, RateLimit, RateLimit-Policy, Idempotent-Replayed, Accept-Ranges, Content-Range, ETag, Location, Server-Timing, WWW-Authenticate, Allow";
 
 /// No page of ours runs or loads anything but its own files.
 const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; form-action 'self'; frame-ancestors 'none'; base-uri 'none'";
@@ -291,6 +296,9 @@ fn log_line(reply: &Reply, method: &Method, path: &str, route: Option<&Route>, r
 
 fn respond(reply: Reply, method: &Method) -> worker::Result<Response> {
     let (content_type, text) = match reply.body {
+        Body::Stream(stream) => {
+            return Ok(platform::respond_with(reply.status, &write_head(None, &reply.headers), &stream)?);
+        }
         Body::Empty => (None, None),
         Body::Json(text) => (Some("application/json"), Some(text)),
         Body::Html(text) => (Some("text/html; charset=utf-8"), Some(text)),

@@ -12,6 +12,7 @@ pub mod dispatch;
 pub mod due;
 pub mod fault;
 pub mod field;
+pub mod file;
 pub mod gate;
 pub mod idempotency;
 pub mod json;

@@ -100,9 +100,14 @@ fn operation(route: &Route, schemas: &mut Schemas) -> Value {
 
 /// The body a route takes. An empty one counts as `{}`, so it is required only where a member is.
 fn request_body(route: &Route, generator: &mut SchemaGenerator) -> Option<Value> {
+    if route.body == BodyKind::Multipart {
+        let file = json!({"type": "string", "contentMediaType": "application/octet-stream"});
+        let schema = json!({"type": "object", "required": ["file"], "properties": {"file": file}});
+        return Some(json!({"required": true, "content": {"multipart/form-data": {"schema": schema}}}));
+    }
     let schema = route.request?(generator);
     let media: &[&str] = match route.body {
-        BodyKind::None => return None,
+        BodyKind::None | BodyKind::Multipart => return None,
         BodyKind::Json => &["application/json"],
         BodyKind::Form => &["application/x-www-form-urlencoded"],
         BodyKind::JsonOrForm => &["application/json", "application/x-www-form-urlencoded"],

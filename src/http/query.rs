@@ -37,6 +37,8 @@ pub enum QueryKind {
     Events,
     /// The `next_cursor` of an earlier page; the handler reads it.
     Cursor,
+    /// Part of a wallet's signature; the handler reads it.
+    Signature,
 }
 
 impl Query {

@@ -80,6 +80,11 @@ pub fn fault_of(refusal: Refusal, root: Root) -> Fault {
         Refusal::Money(refusal) => fault_of_money(refusal, root),
         Refusal::Proof(refusal) => fault_of_proof(refusal),
         Refusal::Order(refusal) => fault_of_order(refusal),
+        Refusal::StorageFull { limit_bytes, used_bytes } => {
+            Fault::new(Code::StorageLimitExceeded, "the tenant's files may have 5 GB together, and this one would exceed it")
+                .with("limit_bytes", limit_bytes)
+                .with("used_bytes", used_bytes)
+        }
         Refusal::KeyLimit => Fault::new(Code::KeyLimit, "an agent has at most 4096 keys in its life; register another"),
     }
 }

@@ -1,6 +1,7 @@
 //! What a handler answers: status, headers, body. Turned into the platform's response in one place.
 
 use serde::Serialize;
+use worker::wasm_bindgen::JsValue;
 
 use super::fault::Fault;
 
@@ -28,6 +29,8 @@ pub enum Body {
     Html(String),
     /// Bytes under the content type given.
     Text(&'static str, String),
+    /// A stream of the platform's, whose type is one of the reply's headers.
+    Stream(JsValue),
 }
 
 impl Reply {

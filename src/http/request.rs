@@ -7,7 +7,7 @@ use serde_json::Value;
 use worker::Method;
 use worker::web_sys::Request;
 
-use super::body::{self, Body, BodyKind, Framing, JsonBody};
+use super::body::{self, Body, BodyKind, Framing, JsonBody, MultipartBody};
 use super::fault::Fault;
 use super::json;
 use super::root::Root;
@@ -81,7 +81,7 @@ impl Incoming {
     fn json_body(&self) -> Result<&JsonBody, Fault> {
         match &self.body {
             Ok(Body::Json(body)) => Ok(body),
-            Ok(Body::Form(_)) => Err(Fault::internal("a form was read as JSON")),
+            Ok(Body::Form(_) | Body::Multipart(_)) => Err(Fault::internal("a form was read as JSON")),
             Err(fault) => Err(fault.clone()),
         }
     }
@@ -107,6 +107,15 @@ impl Incoming {
         }
     }
 
+    /// A form with a file in it, not read yet.
+    pub fn multipart(&self) -> Result<&MultipartBody, Fault> {
+        match &self.body {
+            Ok(Body::Multipart(body)) => Ok(body),
+            Ok(Body::Json(_) | Body::Form(_)) => Err(Fault::internal("a body was read that was to be streamed")),
+            Err(fault) => Err(fault.clone()),
+        }
+    }
+
     /// Whether the body came as a form.
     pub const fn is_form(&self) -> bool {
         matches!(self.body, Ok(Body::Form(_)))
@@ -126,7 +135,7 @@ impl Incoming {
     pub fn form(&self) -> Result<Vec<(String, String)>, Fault> {
         let text = match &self.body {
             Ok(Body::Form(text)) => text,
-            Ok(Body::Json(_)) => "",
+            Ok(Body::Json(_) | Body::Multipart(_)) => "",
             Err(fault) => return Err(fault.clone()),
         };
         let fields = worker::url::form_urlencoded::parse(text.as_bytes());

@@ -207,7 +207,7 @@ macro_rules! routes {
     ($($method:ident $path:literal => $handler:path {
         name: $name:literal, summary: $summary:literal, access: $access:ident, class: $class:expr, body: $body:ident
         $(, documented: $documented:literal)? $(, metered: $metered:literal)? $(, request: $request:ty)? , status: $status:literal $(, response: $response:ty)?
-        $(, query: [$($query:expr),* $(,)?])? $(, needs: [$($need:ident),*])? $(, also: [$($also:literal),*])? $(,)?
+        $(, query: $query:expr)? $(, needs: [$($need:ident),*])? $(, also: [$($also:literal),*])? $(,)?
     })*) => {
         &[$($crate::http::route::Route {
             method: worker::Method::$method,
@@ -224,13 +224,15 @@ macro_rules! routes {
             status: $status,
             #[cfg(not(target_arch = "wasm32"))]
             response: $crate::routes!(@schema $($response)?),
-            query: &[$($($query),*)?],
+            query: &$crate::routes!(@list $($query)?),
             needs: &[$($($crate::http::route::Need::$need),*)?],
             #[cfg(not(target_arch = "wasm32"))]
             also: &[$($($also),*)?],
             handler: |ctx| Box::pin($handler(ctx)),
         }),*]
     };
+    (@list) => { [] };
+    (@list $list:expr) => { $list };
     (@flag) => { false };
     (@flag $flag:literal) => { $flag };
     (@schema) => { None };

@@ -129,19 +129,19 @@ impl Ctx {
         }
     }
 
+    /// The seat of an agent of the marketplace: its key's own tenant.
+    pub fn seller_seat(&self) -> Result<Seat, Fault> {
+        match &*self.credential() {
+            Credential::Key(key) => Ok(Seat { tenant: key.tenant(), proof: proof_of_key(key), named: self.tenant_header() }),
+            _ => Err(credential::bad_credential()),
+        }
+    }
+
     /// The seat of a `/v1` caller that spends: an execution token's tenant, else as for management.
     pub async fn spend_seat(&self) -> Result<Seat, Fault> {
         let credential = self.credential();
         let Credential::Execution(execution) = &*credential else { return self.management_seat().await };
         Ok(Seat { tenant: execution.tenant, proof: Proof::Execution(execution.rights.clone()), named: self.tenant_header() })
-    }
-
-    /// The seat of a market agent, by its key.
-    pub fn seller_seat(&self) -> Result<Seat, Fault> {
-        match &*self.credential() {
-            Credential::Key(key) => Ok(Seat { tenant: key.tenant(), proof: proof_of_key(key), named: None }),
-            _ => Err(credential::bad_credential()),
-        }
     }
 
     /// The seat of a `/v1` caller that may be an agent: its session's tenant, or its execution token's, else as for management.

@@ -48,6 +48,7 @@ const KEYS = [
   "an agent's key",
   "an agent's key as bearer",
   "a revoked agent's key",
+  "a seller's key",
   "an API key",
   "an API key as bearer",
   "a revoked API key",
@@ -126,6 +127,7 @@ async function makeCallers(gone: Person): Promise<Record<Key, Client>> {
     "an agent's key": byToken(agent.agentKey),
     "an agent's key as bearer": nobody.bearer(agent.agentKey),
     "a revoked agent's key": byToken(revoked.agentKey),
+    "a seller's key": nobody.bearer(house.seller.key),
     "an API key": byApiKey(apiKey),
     "an API key as bearer": nobody.bearer(apiKey),
     "a revoked API key": byApiKey(revoked.apiKey),
@@ -149,7 +151,7 @@ async function makeCallers(gone: Person): Promise<Record<Key, Client>> {
 
 /** What a door looks at; whatever stands elsewhere is nothing to it. */
 const BEARER_KEYS: Key[] = [
-  ...(["nonsense", "another scheme", "a key cut short", "a wallet session", "an agent's key as bearer"] as const),
+  ...(["nonsense", "another scheme", "a key cut short", "a wallet session", "an agent's key as bearer", "a seller's key"] as const),
   ...(["an API key as bearer", "an enrollment token", "a human's token"] as const),
   ...(["a token for tools", "a token for lending", "a token for paying", "a token of a revoked mandate"] as const),
   ...(["an agent's session", "an ended session", "a human's token of before the sign-out", "an operator's token"] as const),
@@ -221,6 +223,7 @@ const CASES: Record<Access, (route: Route) => Verdicts> = {
       "a human's token": "no token",
       "an operator's token": "no token",
     }),
+  Seller: () => verdicts(BEARER_KEYS, "nobody", { "a seller's key": "in" }),
   // A cookie is not enough for a write that another site could have made.
   Human: (route) =>
     verdicts(BEARER_KEYS, "nobody", {
@@ -373,6 +376,8 @@ function strangersAt(route: Route, tokensOf: Desk, session: Client): Client[] {
       const tokens = [tokensOf.tools, tokensOf.lender];
       return [named.bearer(other.owner.token), named.with({ "x-api-key": other.apiKey }), ...tokens.map((token) => token.with(named.headers))];
     }
+    case "Seller":
+      return [named.bearer(other.seller.key)];
     case "Execution":
       return [named.bearer(other.owner.token), named.with({ "x-api-key": other.apiKey }), tokensOf.payer.with(named.headers)];
     case "Human":
@@ -390,7 +395,7 @@ test("a good credential of another tenant is refused wherever this one is named"
   await setUp();
   const desk = await deskOf(other);
   const { client: session } = await openSession(officeOf(other), other.agent.agentId);
-  const tenantIsNamed = (route: Route): boolean => ["Runtime", "Management", "Spend", "SessionOrManagement", "Agent", "Execution"].includes(route.access);
+  const tenantIsNamed = (route: Route): boolean => ["Runtime", "Management", "Spend", "SessionOrManagement", "Agent", "Seller", "Execution"].includes(route.access);
   const refusals = await Promise.all(
     ROUTES.map(async (route) => {
       const ask = await prepareAsk(server.current, house, route, other.owner.csrf);
@@ -406,7 +411,7 @@ test("a good credential of another tenant is refused wherever this one is named"
       return callers.length;
     }),
   );
-  assert.equal(refusals.filter((count) => count > 0).length, 124, "routes that name a tenant");
+  assert.equal(refusals.filter((count) => count > 0).length, 125, "routes that name a tenant");
 });
 
 test("a credential that has run out is a bad one", async () => {

@@ -17,7 +17,7 @@ type Limit = { name: string; scope: string; quota: number; windowS: number };
 
 const LIMITS: Record<string, Limit> = Object.fromEntries([
   ["wallet-auth", "ip", 30, 60], ["tenant-create", "ip", 20, 3_600], ["owner-invite", "tenant", 3, 3_600], ["v2-runtime", "caller", 600, 60],
-  ["identity", "tenant", 60, 60], ["money", "tenant", 60, 60], ["admin", "tenant", 60, 60], ["ab-register", "ip", 10, 3_600], ["ab-login", "ip_and_email", 5, 900], ["public", "ip", 300, 60],
+  ["identity", "tenant", 60, 60], ["money", "tenant", 60, 60], ["admin", "tenant", 60, 60], ["ab-register", "ip", 10, 3_600], ["ab-login", "ip_and_email", 5, 900], ["public", "ip", 300, 60], ["atelier-upload", "ip", 30, 3_600],
 ].map(([name, scope, quota, windowS]) => [name, { name, scope, quota, windowS } as Limit]));
 
 const managers = once(() => Promise.all([newManager(server.client()), newManager(server.client())]));
@@ -121,6 +121,13 @@ test("tenant-create: 20 an hour, signups, enrollments and a human's tenants toge
 test("ab-register: 10 an hour", async () => {
   const client = server.client();
   await fill(LIMITS["ab-register"]!, "/api/register", () => client.post("/api/register", { email: "nobody" }));
+});
+
+test("atelier-upload: 30 an hour, files and brief images together, counted before anybody is known", async () => {
+  const client = server.client();
+  const paths = ["/api/upload", "/api/orders/brief-images"];
+  let turn = 0;
+  await fill(LIMITS["atelier-upload"]!, paths[0]!, () => client.send("POST", paths[(turn += 1) % 2]!));
 });
 
 test("public: 300 a minute, documents and pages together", async () => {

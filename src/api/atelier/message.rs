@@ -7,6 +7,7 @@ use crate::domain::form::order::MessageForm;
 use crate::domain::id::MessageId;
 use crate::domain::limit::LimitClass;
 use crate::domain::market::order::MESSAGE_CHARS;
+use crate::http::buyer;
 use crate::http::context::Ctx;
 use crate::http::fault::Fault;
 use crate::http::field::Text;
@@ -24,7 +25,7 @@ pub static ROUTES: &[Route] = routes! {
     Get "/api/orders/{id}/messages" => list {
         name: "listMessages", summary: "The latest messages of an order, oldest first", access: Party, class: Some(LimitClass::AtelierOther),
         body: None, documented: true, status: 200, response: Success<Vec<MessageForm>>,
-        query: [page::LIMIT, Query::id("after", MessageId::PREFIX)], also: [403, 404],
+        query: [page::LIMIT, Query::id("after", MessageId::PREFIX), buyer::IN_QUERY[0], buyer::IN_QUERY[1], buyer::IN_QUERY[2]], also: [403, 404],
     }
     Post "/api/orders/{id}/messages" => post {
         name: "postMessage", summary: "Write to the other party", access: Party, class: Some(LimitClass::AtelierMessages), body: Json,

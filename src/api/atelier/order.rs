@@ -10,7 +10,7 @@ use crate::domain::market::order::{REFERENCE_IMAGES_MAX, REFERENCE_URLS_MAX};
 use crate::domain::market::price::Price;
 use crate::domain::market::state::{OrderEvent, OrderStatus, Party, TABLE};
 use crate::domain::target;
-use crate::http::buyer::wallet_auth_invalid;
+use crate::http::buyer::{self, wallet_auth_invalid};
 use crate::http::code::Code;
 use crate::http::context::Ctx;
 use crate::http::fault::Fault;
@@ -33,7 +33,7 @@ pub static ROUTES: &[Route] = routes! {
     }
     Get "/api/orders" => list {
         name: "listBuyersOrders", summary: "A wallet's orders, newest first", access: Buyer, class: Some(LimitClass::AtelierOther), body: None,
-        documented: true, status: 200, response: Success<Vec<OrderForm>>, query: [page::LIMIT, page::CURSOR],
+        documented: true, status: 200, response: Success<Vec<OrderForm>>, query: [page::LIMIT, page::CURSOR, buyer::IN_QUERY[0], buyer::IN_QUERY[1], buyer::IN_QUERY[2]],
     }
     Get "/api/orders/lifecycle" => show_lifecycle {
         name: "getOrderLifecycle", summary: "Every way an order can go", access: Public, class: Some(LimitClass::AtelierOther), body: None,
@@ -41,7 +41,7 @@ pub static ROUTES: &[Route] = routes! {
     }
     Get "/api/orders/{id}" => show {
         name: "getOrder", summary: "An order, with its review and deliveries", access: Party, class: Some(LimitClass::AtelierOther), body: None,
-        documented: true, status: 200, response: Success<OrderReply>, also: [403, 404],
+        documented: true, status: 200, response: Success<OrderReply>, query: [buyer::IN_QUERY[0], buyer::IN_QUERY[1], buyer::IN_QUERY[2]], also: [403, 404],
     }
     Patch "/api/orders/{id}" => patch {
         name: "moveOrder", summary: "Accept, pay, approve, cancel or dispute an order; or start it", access: Party,

@@ -93,7 +93,9 @@ async fn deliver(ctx: &Ctx) -> Result<Reply, Fault> {
         Ok(body) => body,
         Err(fault) => return Err(visit.refuse(ctx, OrderEvent::Deliver, fault).await),
     };
-    let act = OrderAct::Deliver { url: body.deliverable_url.into_string(), media_type: body.deliverable_media_type, sha256: None };
+    let url = body.deliverable_url.into_string();
+    let sha256 = ctx.sha256_of_url(&url).await?;
+    let act = OrderAct::Deliver { url, media_type: body.deliverable_media_type, sha256 };
     Reply::success(200, &visit.act(ctx, act).await?)
 }
 

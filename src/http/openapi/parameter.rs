@@ -83,6 +83,7 @@ fn query(query: &Query) -> Value {
         QueryKind::Events => {
             json!({"type": "array", "items": {"enum": EventFilter::vocabulary()}, "minItems": 1, "maxItems": FILTER_ENTRIES_MAX})
         }
+        QueryKind::Signature => json!({"type": "string"}),
         QueryKind::Cursor => json!({"type": "string", "pattern": "^[A-Za-z0-9_-]+$", "description": "The next_cursor of an earlier page."}),
     };
     let mut parameter = json!({"name": query.name, "in": "query", "required": query.required, "schema": schema});

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::file::FileCommand;
 use super::identity::command::AgentCommand;
 use super::money::command::MoneyCommand;
 use super::order::command::OrderCommand;
@@ -157,6 +158,8 @@ pub enum Command {
     },
     /// What is bought and sold.
     Order(OrderCommand),
+    /// What is kept in the store of files.
+    File(FileCommand),
 }
 
 /// A new tenant. A repeat with the same uuid and controller answers the same tenant; until its delivery is confirmed it
@@ -176,6 +179,7 @@ impl Command {
         matches!(
             self,
             Self::Admit
+                | Self::File(FileCommand::Admit)
                 | Self::ListKeys { .. }
                 | Self::ListEnrollments
                 | Self::ShowInvitation { .. }

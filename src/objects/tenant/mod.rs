@@ -17,6 +17,7 @@ mod desk;
 mod due;
 mod enrollment;
 mod errand;
+pub mod file;
 pub mod identity;
 mod invitation;
 mod key;
@@ -62,6 +63,7 @@ pub const SCHEMA: &[Version] = &[
     &[include_str!("../../../schema/objects/trust.sql")],
     &[include_str!("../../../schema/objects/proof.sql")],
     &[include_str!("../../../schema/objects/market.sql")],
+    &[include_str!("../../../schema/objects/file.sql")],
 ];
 
 /// Brings the tables up to date; one statement when they are. The shell calls it once an instance, in a transaction.
@@ -98,6 +100,7 @@ pub fn statements() -> impl Iterator<Item = &'static str> {
         caller::STATEMENTS,
         desk::STATEMENTS,
         enrollment::STATEMENTS,
+        file::STATEMENTS,
         invitation::STATEMENTS,
         key::STATEMENTS,
         member::STATEMENTS,
@@ -227,6 +230,7 @@ fn execute(desk: &mut Desk<'_>, command: &Command) -> Step<Done> {
         Command::Agent(command) => identity::execute(desk, command),
         Command::Proof(command) => proof::execute(desk, command),
         Command::Order(command) => order::execute(desk, command),
+        Command::File(command) => file::execute(desk, command),
     }
 }
 

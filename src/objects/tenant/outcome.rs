@@ -78,6 +78,8 @@ pub enum Outcome {
     Agents(AgentOutcome),
     Proof(ProofOutcome),
     Order(OrderOutcome),
+    /// There is room for a file, or it is counted.
+    FileAdmitted,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

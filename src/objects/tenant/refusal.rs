@@ -106,6 +106,8 @@ pub enum Refusal {
     Proof(ProofRefusal),
     /// Nothing was done to an order.
     Order(OrderRefusal),
+    /// 402. The tenant's files take all the room there is.
+    StorageFull { limit_bytes: u64, used_bytes: u64 },
 }
 
 impl Refusal {
@@ -144,6 +146,7 @@ impl Refusal {
             | Self::WebhookLimit
             | Self::WebhookDisabled
             | Self::KeyLimit
+            | Self::StorageFull { .. }
             | Self::Proof(_) => true,
             Self::Money(refusal) => refusal.is_kept(),
             Self::Order(refusal) => refusal.is_kept(),

@@ -5,6 +5,7 @@ import { inviteOwner, newOperator, NOBODY_LISTENS, type Household } from "./hous
 import { newSlug, newWallet, signIn, signUp } from "./agent.ts";
 import type { Client, HeaderMap, Sent } from "./client.ts";
 import { openSession, register } from "./company.ts";
+import { fileForm, newBuyer, newFile, signedBy } from "./market.ts";
 import { PASSWORD, newEmail, newPerson, openForms, type Person } from "./person.ts";
 import { fillPath, type Access, type Route } from "./route.ts";
 import { deskOf, freshPayer, newLease, newMandate, newReservation, officeOf, packetOf, type Desk } from "./spender.ts";
@@ -15,6 +16,8 @@ type Wish = {
   params?: Record<string, string>;
   query?: string;
   json?: unknown;
+  /** Sent as it stands. */
+  body?: Sent;
   /** Fields of a form; the token of the caller's browser and a key that makes it done once are added. */
   form?: Record<string, string>;
   headers?: HeaderMap;
@@ -108,6 +111,13 @@ async function freshReceipt({ house }: World): Promise<string> {
   return made.json.receipt_id;
 }
 
+/** What the household's agent has uploaded: its name below /files/. */
+async function freshFile({ house }: World): Promise<string> {
+  const made = await house.seller.client.send("POST", "/api/upload", fileForm(newFile("image/png"), "image/png"));
+  assert.equal(made.status, 200, made.text);
+  return new URL(made.json.data.url).pathname.slice("/files/".length);
+}
+
 async function freshInvitation({ server }: World): Promise<string> {
   return inviteOwner(server, await signUp(server.client()));
 }
@@ -183,6 +193,10 @@ const WISHES: Record<string, (world: World) => Wish | Promise<Wish>> = {
   showCsrf: nothing,
   showSession: nothing,
   signOut: nothing,
+
+  uploadFile: () => ({ body: fileForm(newFile("image/png"), "image/png") }),
+  uploadBriefImage: () => ({ query: `?${new URLSearchParams(signedBy(newBuyer()))}`, body: fileForm(newFile("image/jpeg"), "image/jpeg") }),
+  showFile: async (world) => ({ params: { name: await freshFile(world) } }),
 
   front: nothing,
   style: nothing,
@@ -382,9 +396,9 @@ const WISHES: Record<string, (world: World) => Wish | Promise<Wish>> = {
 export async function prepareAsk(server: Server, house: Household, route: Route, csrf = house.owner.csrf): Promise<Ask> {
   const wish = WISHES[route.name];
   assert.ok(wish, `no test knows a good request for ${route.name}: add one to support/ask.ts`);
-  const { params, query = "", json, form, headers = {}, by } = await wish({ server, house });
+  const { params, query = "", json, body: raw, form, headers = {}, by } = await wish({ server, house });
   const body = form && { body: new URLSearchParams({ csrf, idempotency_key: newSlug("once"), ...form }).toString(), headers: { ...FORM, ...headers } };
-  const sent: Sent = body ?? { headers, ...(json === undefined ? {} : { json }) };
+  const sent: Sent = raw ?? body ?? { headers, ...(json === undefined ? {} : { json }) };
   return { method: route.method, path: `${fillPath(route, params)}${query}`, sent, by };
 }
 
@@ -400,6 +414,7 @@ export async function callerAt(route: Route, house: Household, operator: Person)
     Spend: () => office,
     SessionOrManagement: () => office,
     Agent: () => office,
+    Seller: () => house.seller.client.with(named),
     Execution: async () => (await deskOf(house)).payer,
     Human: () => house.owner.client,
     Admin: () => operator.client.with(named),
