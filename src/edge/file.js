@@ -12,6 +12,8 @@ const PART_BYTES = 5 * 1024 * 1024;
 const READ_BYTES = 256 * 1024;
 /** The lines above a field of a form. */
 const FIELD_HEAD_BYTES = 8192;
+/** The fields of a form. */
+const FIELDS_MAX = 100;
 
 /** Where the bytes lie of a file that was stored in parts. */
 const bodyKey = (key) => `data/${key}`;
@@ -41,6 +43,7 @@ class Upload {
     this.bytes.set([13, 10]);
     this.filled = 2;
     this.from = 0;
+    this.fields = 0;
     this.isEnded = false;
   }
 
@@ -63,10 +66,10 @@ class Upload {
     while (!this.isEnded && this.filled < this.capacity) await this.read(true);
   }
 
-  /** Reads on until `find` finds something in what is there; as much as there is room for. */
-  async readUntil(find) {
+  /** Reads on until `look` finds something in what is there; as much as there is room for. */
+  async readUntil(look) {
     for (;;) {
-      const found = find();
+      const found = look();
       if (found !== undefined) return found;
       if (this.isEnded) throw new Unreadable(BROKEN);
       if (this.filled === this.capacity) throw new Unreadable(TOO_LONG);
@@ -88,7 +91,7 @@ class Upload {
   /** The lines above the next field, or nothing when there is none. */
   async nextField() {
     const head = await this.readUntil(() => {
-      const text = asText(this.bytes.subarray(this.from, Math.min(this.filled, this.from + FIELD_HEAD_BYTES)));
+      const text = latin1.decode(this.bytes.subarray(this.from, Math.min(this.filled, this.from + FIELD_HEAD_BYTES)));
       if (text.startsWith("--")) return { isLast: true };
       const end = text.indexOf("\r\n\r\n");
       if (end >= 0) return { text: text.slice(0, end), length: end + 4 };
@@ -96,6 +99,7 @@ class Upload {
       return undefined;
     });
     if (head.isLast) return undefined;
+    if ((this.fields += 1) > FIELDS_MAX) throw new Unreadable(TOO_LONG);
     this.from += head.length;
     return head.text;
   }
@@ -223,21 +227,22 @@ function stepsOf(needle) {
   return steps;
 }
 
-/** Where the needle stands first, from `from` on; -1 if it does not. */
+/**
+ * Where the needle stands first, from `from` on; -1 if it does not. It is compared from its front: what it begins with stands
+ * in it once, so that no bytes, whoever chose them, are looked at again and again.
+ */
 function find(bytes, filled, from, needle, steps) {
   const last = needle.length - 1;
   for (let at = from; at + last < filled; at += steps[bytes[at + last]]) {
-    let left = last;
-    while (left >= 0 && bytes[at + left] === needle[left]) left--;
-    if (left < 0) return at;
+    let fits = 0;
+    while (fits <= last && bytes[at + fits] === needle[fits]) fits++;
+    if (fits > last) return at;
   }
   return -1;
 }
 
-/** Bytes as text, one character each. */
-function asText(bytes) {
-  return new TextDecoder("latin1").decode(bytes);
-}
+/** Reads bytes as text, one character each. */
+const latin1 = new TextDecoder("latin1");
 
 function toHex(bytes) {
   return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
