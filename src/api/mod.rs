@@ -3,6 +3,7 @@
 use crate::http::route::Route;
 
 pub mod agentbot;
+pub mod atelier;
 pub mod console;
 pub mod house;
 pub mod maip;
@@ -13,6 +14,10 @@ pub mod spendguard;
 pub const TABLE: &[&[Route]] = &[
     agentbot::account::ROUTES,
     agentbot::sign_in::ROUTES,
+    atelier::register::ROUTES,
+    atelier::profile::ROUTES,
+    atelier::service::ROUTES,
+    atelier::catalogue::ROUTES,
     console::front::ROUTES,
     console::entrance::ROUTES,
     console::invitation::ROUTES,

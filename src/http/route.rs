@@ -35,6 +35,10 @@ pub enum Access {
     Agent,
     /// An execution token; management will not do.
     Execution,
+    /// A market agent's key, `atelier_`.
+    Seller,
+    /// A path of two doors: a market agent's key or nobody is the marketplace's; whatever else is sent is the other's.
+    Shared,
     /// A human: token or cookie.
     Human,
     /// A human's token with the role `admin`; a cookie will not do.

@@ -175,6 +175,14 @@ impl Ctx {
         }
     }
 
+    /// The seat of a market agent: its key names its tenant.
+    pub fn seller_seat(&self) -> Result<Seat, Fault> {
+        match &*self.credential() {
+            Credential::Key(key) => Ok(Seat { tenant: key.tenant(), proof: proof_of_key(key), named: self.tenant_header() }),
+            _ => Err(credential::bad_credential()),
+        }
+    }
+
     /// The seat of a signed-in human at the tenant of that name; unknown and foreign ones alike are 404.
     pub async fn member_seat(&self, name: &str) -> Result<Seat, Fault> {
         let Credential::Human(human) = &*self.credential() else { return Err(credential::bad_credential()) };
@@ -297,7 +305,15 @@ impl Ctx {
             Access::Admin if matches!(*self.credential(), Credential::Key(_)) => self.management_seat().await?,
             Access::Spend | Access::Execution => self.spend_seat().await?,
             Access::SessionOrManagement | Access::Agent => self.agent_seat().await?,
-            Access::Public | Access::WalletSession | Access::Human | Access::Admin | Access::Console | Access::OperatorConsole => {
+            Access::Seller => self.seller_seat()?,
+            Access::Shared if matches!(*self.credential(), Credential::Key(_)) => self.seller_seat()?,
+            Access::Public
+            | Access::Shared
+            | Access::WalletSession
+            | Access::Human
+            | Access::Admin
+            | Access::Console
+            | Access::OperatorConsole => {
                 return Ok(());
             }
         };
