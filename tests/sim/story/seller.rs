@@ -298,7 +298,7 @@ fn an_order_keeps_the_price_it_was_placed_at_and_is_paid_out_once_a_wallet_is_na
     let wallet = "buyer".to_owned();
     let draft =
         OrderDraft { service_id, wallet: wallet.clone(), brief: "a cat".to_owned(), reference_urls: vec![], reference_images: vec![] };
-    let mut order = |tale: &mut Tale, command| match tale.ask(Proof::House, Command::Order(command)) {
+    let order = |tale: &mut Tale, command| match tale.ask(Proof::House, Command::Order(command)) {
         Ok(Outcome::Order(OrderOutcome::Order(form))) => *form,
         other => panic!("{other:?}"),
     };
@@ -306,7 +306,7 @@ fn an_order_keeps_the_price_it_was_placed_at_and_is_paid_out_once_a_wallet_is_na
     let change = Box::new(ServiceChange { price: Some(Price::parse("9.00").unwrap()), ..ServiceChange::default() });
     assert!(tale.market(seller(50), SellerCommand::ChangeService { service_id, change }).is_ok());
     let by = Side::Wallet(wallet);
-    let mut act = |tale: &mut Tale, by: Side, act| order(tale, OrderCommand::Act { order_id: placed.id, by, act });
+    let act = |tale: &mut Tale, by: Side, act| order(tale, OrderCommand::Act { order_id: placed.id, by, act });
     let paid = act(&mut tale, by.clone(), OrderAct::Pay { method: "usdc-sol".to_owned(), tx_hash: Some("tx".to_owned()) });
     assert_eq!(paid.quoted_price_usd, Some(Price::parse("5.00").unwrap()));
     let deliver = OrderAct::Deliver {
