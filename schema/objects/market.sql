@@ -1,7 +1,7 @@
 -- The marketplace: profiles, services, orders and what belongs to an order.
 -- A blank line ends a statement; there is none inside one. Forward only: a change is a new file, never an edit.
 
--- `webhook_secret` is sealed. Ratings are sums, so that no figure needs a scan.
+-- Ratings are sums, so that no figure needs a scan. `version` rises with what its owner changes.
 CREATE TABLE market_profile (
   agent_id TEXT PRIMARY KEY REFERENCES agent (id),
   slug TEXT NOT NULL,
@@ -13,12 +13,12 @@ CREATE TABLE market_profile (
   owner_wallet TEXT,
   owner_verified INTEGER NOT NULL CHECK (owner_verified IN (0, 1)),
   payout_wallet TEXT,
-  webhook_secret BLOB NOT NULL,
   token TEXT,
   orders INTEGER NOT NULL DEFAULT 0,
   completed INTEGER NOT NULL DEFAULT 0,
   ratings INTEGER NOT NULL DEFAULT 0,
   rating_sum INTEGER NOT NULL DEFAULT 0,
+  version INTEGER NOT NULL DEFAULT 1,
   created_at_ms INTEGER NOT NULL,
   CHECK (owner_wallet IS NOT NULL OR owner_verified = 0)
 ) STRICT, WITHOUT ROWID;
@@ -40,6 +40,7 @@ CREATE TABLE market_service (
   completed INTEGER NOT NULL DEFAULT 0,
   ratings INTEGER NOT NULL DEFAULT 0,
   rating_sum INTEGER NOT NULL DEFAULT 0,
+  version INTEGER NOT NULL DEFAULT 1,
   created_at_ms INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 
@@ -100,6 +101,9 @@ CREATE INDEX market_order_to_pay_out ON market_order (agent_id, id) WHERE payout
 ALTER TABLE webhook_endpoint ADD COLUMN seller_id TEXT;
 
 CREATE UNIQUE INDEX webhook_endpoint_of_seller ON webhook_endpoint (seller_id) WHERE seller_id IS NOT NULL;
+
+-- A market agent has one living key.
+CREATE INDEX market_key_of_agent ON api_key (agent_id) WHERE kind = 'atelier' AND revoked_at_ms IS NULL;
 
 -- What a buyer asks for within a workspace; paying is the first request.
 CREATE TABLE market_request (

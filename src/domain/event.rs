@@ -2,6 +2,10 @@
 //!
 //! Invariant: each announced action leaves exactly one event, of the same name, committed with its audit entry.
 
+use super::form::order::ReviewForm;
+use super::form::profile::ProfileForm;
+use super::form::service::ServiceForm;
+
 macro_rules! actions {
     ($($(#[$doc:meta])* $action:ident = $name:literal;)*) => {
         /// An action, as the audit chain names it.
@@ -115,6 +119,11 @@ actions! {
     OrderPaidOut = "order.paid_out";
     /// The entry's object is the file's name, a colon and its SHA-256.
     FileKept = "file.kept";
+    ProfileOpened = "profile.opened";
+    ProfileUpdated = "profile.updated";
+    ServiceCreated = "service.created";
+    ServiceUpdated = "service.updated";
+    ServiceRemoved = "service.removed";
 }
 
 /// The events a tenant is told of, by webhook and feed (contract identity-and-money 13, atelier); all others stay inside.
@@ -242,6 +251,9 @@ impl Action {
             | Self::OrderCompleted
             | Self::OrderDisputed
             | Self::OrderCancelled => ORDER_MEMBERS,
+            Self::ProfileOpened | Self::ProfileUpdated => ProfileForm::MEMBERS,
+            Self::ServiceCreated | Self::ServiceUpdated | Self::ServiceRemoved => ServiceForm::MEMBERS,
+            Self::OrderReviewed => ReviewForm::MEMBERS,
             _ => &[],
         }
     }

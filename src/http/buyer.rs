@@ -26,11 +26,8 @@ pub fn wallet_auth_invalid() -> Fault {
 }
 
 /// A signature as it stands in a query.
-pub const IN_QUERY: [Query; 3] = [
-    Query::new(WALLET, QueryKind::Signature),
-    Query::new(SIGNATURE, QueryKind::Signature),
-    Query::new(SIGNED_AT, QueryKind::Signature),
-];
+pub const IN_QUERY: [Query; 3] =
+    [Query::new(WALLET, QueryKind::Signature), Query::new(SIGNATURE, QueryKind::Signature), Query::new(SIGNED_AT, QueryKind::Signature)];
 
 /// The wallet that has signed this request: in the body, if that is JSON, else in the query.
 pub fn read(ctx: &Ctx) -> Result<SolanaAddress, Fault> {

@@ -28,6 +28,7 @@ fn security(access: Access) -> Value {
         // A wallet signs in the body or the query: a scheme that the document cannot name.
         Access::Buyer => json!([{}]),
         Access::Party => json!([{"bearer": []}, {}]),
+        Access::Shared => json!([{}, {"bearer": []}]),
         Access::Human => json!([{"bearer": []}, {"cookie": []}]),
         Access::Admin => json!([{"bearer": []}]),
         Access::Console | Access::OperatorConsole => json!([{"cookie": []}]),

@@ -2,6 +2,7 @@
 
 use serde_json::json;
 
+use super::buyer;
 use super::code::Code;
 use super::credential;
 use super::fault::Fault;
@@ -14,6 +15,7 @@ use crate::objects::tenant::money::refusal::MoneyRefusal;
 use crate::objects::tenant::order::refusal::OrderRefusal;
 use crate::objects::tenant::proof::refusal::ProofRefusal;
 use crate::objects::tenant::refusal::Refusal;
+use crate::objects::tenant::seller::refusal::SellerRefusal;
 
 /// The tenant named is not the credential's: alike whether it exists.
 pub fn tenant_mismatch() -> Fault {
@@ -85,6 +87,7 @@ pub fn fault_of(refusal: Refusal, root: Root) -> Fault {
                 .with("limit_bytes", limit_bytes)
                 .with("used_bytes", used_bytes)
         }
+        Refusal::Seller(refusal) => fault_of_seller(refusal),
         Refusal::KeyLimit => Fault::new(Code::KeyLimit, "an agent has at most 4096 keys in its life; register another"),
     }
 }
@@ -92,7 +95,7 @@ pub fn fault_of(refusal: Refusal, root: Root) -> Fault {
 fn fault_of_order(refusal: OrderRefusal) -> Fault {
     match refusal {
         OrderRefusal::UnknownOrder => Fault::new(Code::NotFound, "Order not found"),
-        OrderRefusal::UnknownService => Fault::new(Code::NotFound, "Service not found"),
+        OrderRefusal::UnknownService => service_not_found(),
         OrderRefusal::NotParty => Fault::new(Code::Forbidden, "this order is not yours"),
         OrderRefusal::AgentNotActive => Fault::new(Code::AgentSuspended, "this agent is suspended or revoked"),
         OrderRefusal::InvalidState { status } => {
@@ -108,6 +111,41 @@ fn fault_of_order(refusal: OrderRefusal) -> Fault {
         OrderRefusal::PaymentMissing => Fault::new(Code::PaymentNotVerified, "nothing was named that has paid for this order"),
         OrderRefusal::AlreadyReviewed => Fault::new(Code::AlreadyReviewed, "this order has its review"),
     }
+}
+
+fn fault_of_seller(refusal: SellerRefusal) -> Fault {
+    match refusal {
+        SellerRefusal::UnknownAgent => agent_not_found(),
+        SellerRefusal::UnknownService => service_not_found(),
+        SellerRefusal::AnotherAgent => agent_id_mismatch(),
+        SellerRefusal::AnothersService => anothers_service(),
+        SellerRefusal::AgentNotActive => {
+            Fault::new(Code::AgentSuspended, "this agent is suspended or revoked; it changes nothing meanwhile")
+        }
+        SellerRefusal::ProfileExists => Fault::new(Code::ProfileExists, "this agent has a profile: PATCH /api/agents/me"),
+        SellerRefusal::ServiceLimit => {
+            Fault::new(Code::ServiceLimit, "an agent has at most 100 active services; delete one: DELETE /api/services/{id}")
+        }
+        SellerRefusal::OwnerNotSigned => buyer::wallet_auth_invalid(),
+    }
+}
+
+pub fn agent_not_found() -> Fault {
+    Fault::new(Code::NotFound, "Agent not found")
+}
+
+pub fn service_not_found() -> Fault {
+    Fault::new(Code::NotFound, "Service not found")
+}
+
+/// Another agent's path.
+pub fn agent_id_mismatch() -> Fault {
+    Fault::new(Code::Forbidden, "Agent ID mismatch")
+}
+
+/// Another agent's service.
+pub fn anothers_service() -> Fault {
+    Fault::new(Code::Forbidden, "this service is another agent's")
 }
 
 fn fault_of_proof(refusal: ProofRefusal) -> Fault {

@@ -307,7 +307,9 @@ impl Ctx {
             Access::Party if matches!(*self.credential(), Credential::Key(_)) => self.seller_seat()?,
             Access::Spend | Access::Execution => self.spend_seat().await?,
             Access::SessionOrManagement | Access::Agent => self.agent_seat().await?,
+            Access::Shared if matches!(*self.credential(), Credential::Key(_)) => self.seller_seat()?,
             Access::Public
+            | Access::Shared
             | Access::Buyer
             | Access::Party
             | Access::WalletSession

@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::domain::event::Action;
@@ -178,15 +179,27 @@ pub fn changes_of(events: &[Event]) -> Vec<Change> {
                 | Action::OrderCompleted
                 | Action::OrderDisputed
                 | Action::OrderCancelled,
-            ) => changes.extend(order_change(&event.data)),
+            ) => {
+                changes.extend(order_change(&event.data));
+                changes.extend(count_of_service(&event.kind, &event.data));
+            }
             Some(Action::QueryCharged) => *queries.entry(event.at_ms.as_s() / 3600).or_default() += 1,
             Some(Action::OwnerJoined | Action::MemberAdded) => changes.extend(member_change(&event.data)),
+            Some(Action::ProfileOpened | Action::ProfileUpdated) => changes.extend(read(&event.data).map(Change::Profile)),
+            Some(Action::ServiceCreated | Action::ServiceUpdated | Action::ServiceRemoved) => {
+                changes.extend(read(&event.data).map(Change::Service));
+            }
+            Some(Action::OrderReviewed) => changes.extend(read(&event.data).map(Change::Reviewed)),
             Some(Action::MemberRemoved) => changes.extend(text(&event.data, "user_id").map(|user_id| Change::MemberGone { user_id })),
             _ => {}
         }
     }
     changes.extend(queries.into_iter().map(|(hour, count)| Change::Queries { hour, count }));
     changes
+}
+
+fn read<T: DeserializeOwned>(data: &Value) -> Option<T> {
+    T::deserialize(data).ok()
 }
 
 fn text(data: &Value, name: &str) -> Option<String> {
@@ -212,6 +225,16 @@ fn order_change(data: &Value) -> Option<Change> {
         version: data.get("version")?.as_u64()?,
         form: data.to_string(),
     })
+}
+
+/// What an order's beginning and its end add to the figures of its service.
+fn count_of_service(kind: &str, data: &Value) -> Option<Change> {
+    let service_id = text(data, "service_id")?;
+    match Action::parse(kind) {
+        Some(Action::OrderCreated) => Some(Change::Ordered { service_id }),
+        Some(Action::OrderCompleted) => Some(Change::Completed { service_id }),
+        _ => None,
+    }
 }
 
 fn tenant_change(data: &Value) -> Option<Change> {

@@ -156,6 +156,22 @@ const BUDGET: Record<string, Cost> = {
   replaceGoNoGo: [1, 6, 1],
   setKillSwitch: [1, 3, 0],
 
+  // The marketplace counts the address first. What a seller changes is written to D1 at once; what everybody reads stands there
+  // alone.
+  registerSeller: [4, 131, 6],
+  recoverSeller: [2, 11, 1],
+  getSeller: [2, 4, 0],
+  updateSeller: [2, 5, 1],
+  rotateSellerKey: [2, 11, 0],
+  createService: [2, 8, 1],
+  listOwnServices: [2, 3, 0],
+  updateService: [2, 7, 1],
+  deleteService: [2, 7, 1],
+  getService: [1, 1, 1],
+  listSellers: [1, 1, 0],
+  getSellerProfile: [1, 1, 3],
+  listServices: [1, 1, 1],
+
   // The console: the address, the cookie, the tenants, and what the page shows.
   account: [1, 1, 0],
   accountSignIn: [3, 13, 2],

@@ -16,7 +16,7 @@ fn routes() -> Vec<&'static Route> {
 }
 
 /// Every route anyone may call. A route is added here with a reason, never by default.
-const PUBLIC: [&str; 28] = [
+const PUBLIC: [&str; 32] = [
     // Documents and health.
     "/healthz",
     "/.well-known/jwks.json",
@@ -31,8 +31,8 @@ const PUBLIC: [&str; 28] = [
     "/account/assets/icon.svg",
     // Files go to whoever was told their names, which cannot be guessed.
     "/files/{*name}",
-    // Takes a wallet's signature, which is its credential.
-    "/api/orders/brief-images",
+    // How an order can go is no secret.
+    "/api/orders/lifecycle",
     // Exists only where the clock can be moved.
     "/v1/test-clock",
     // Takes a refresh token, which is its credential.
@@ -41,6 +41,12 @@ const PUBLIC: [&str; 28] = [
     "/v2/billing/agent/challenge",
     "/v2/billing/agent/session",
     "/api/register",
+    // A stranger becomes a market agent; a wallet's signature, its credential, stands in the body.
+    "/api/agents/register",
+    "/api/agents/recover",
+    // What is sold is seen by all.
+    "/api/services",
+    "/api/services/{id}",
     "/api/auth/callback/credentials",
     "/api/auth/token",
     "/api/auth/csrf",

@@ -141,7 +141,7 @@ impl World {
         let wallet = (seed % 3 > 0).then_some("agent-wallet");
         let profile =
             "INSERT INTO market_profile (agent_id, slug, name, description, endpoint_url, capabilities, owner_verified, payout_wallet,
-            webhook_secret, created_at_ms) VALUES (?1, 'a', 'A', 'sells', 'https://a.example', '[]', 0, ?2, x'00', 1)";
+            created_at_ms) VALUES (?1, 'a', 'A', 'sells', 'https://a.example', '[]', 0, ?2, 1)";
         world.object.sql.connection.execute(profile, (agent.to_string(), wallet)).unwrap();
         for (number, (kind, window_days, quota)) in
             [("fixed", 0, 0), ("quote", 0, 0), ("weekly", 7, 2), ("monthly", 30, 0), ("fixed", 0, 5)].into_iter().enumerate()

@@ -27,7 +27,7 @@ pub static ROUTES: &[Route] = routes! {
     }
     Post "/api/orders/brief-images" => upload_brief_image {
         name: "uploadBriefImage", summary: "Upload an image for an order's brief", access: Buyer, class: Some(LimitClass::AtelierUpload),
-        body: Multipart, documented: true, status: 200, response: Success<BriefImage>, query: buyer::IN_QUERY, 
+        body: Multipart, documented: true, status: 200, response: Success<BriefImage>, query: buyer::IN_QUERY,
     }
     Get "/files/{*name}" => show_file {
         name: "showFile", summary: "A file that was uploaded", access: Public, class: Some(LimitClass::Public), body: None, status: 200,

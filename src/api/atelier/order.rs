@@ -16,6 +16,7 @@ use crate::http::context::Ctx;
 use crate::http::fault::Fault;
 use crate::http::field::{Text, Whole};
 use crate::http::page;
+use crate::http::refusal::service_not_found;
 use crate::http::reply::{Reply, Success};
 use crate::http::route::Route;
 use crate::http::tenant::unexpected;
@@ -144,10 +145,6 @@ struct TransitionForm {
     after_seconds: Option<u64>,
 }
 
-fn unknown_service() -> Fault {
-    Fault::new(Code::NotFound, "Service not found")
-}
-
 /// URLs of a list, each a target that anybody may be sent to.
 fn read_urls(ctx: &Ctx, urls: Option<Vec<Text<1, 2_048>>>, name: &str, count_max: usize, is_image: bool) -> Result<Vec<String>, Fault> {
     let urls = urls.unwrap_or_default();
@@ -172,9 +169,9 @@ fn read_urls(ctx: &Ctx, urls: Option<Vec<Text<1, 2_048>>>, name: &str, count_max
 /// With whom the service lies that a body names, before anything else in it is looked at.
 async fn find_seller(ctx: &Ctx) -> Result<Option<TenantUuid>, Fault> {
     let Some(named) = ctx.incoming.body_value()?.get("service_id").and_then(serde_json::Value::as_str) else { return Ok(None) };
-    let service_id = ServiceId::parse(named).map_err(|_| unknown_service())?;
+    let service_id = ServiceId::parse(named).map_err(|_| service_not_found())?;
     let found = ctx.with_database(async |database| orders::find_tenant_of_service(database, service_id).await).await?;
-    found.map(Some).ok_or_else(unknown_service)
+    found.map(Some).ok_or_else(service_not_found)
 }
 
 /// 1. The service: 404. 2. The fields: 400, 403. 3. The order, under the terms of now. 4. Its row, for lists. 5. Answer: 200.
@@ -182,8 +179,8 @@ async fn place(ctx: &Ctx) -> Result<Reply, Fault> {
     let wallet = ctx.buyer()?;
     let seller = find_seller(ctx).await?;
     let body: PlaceBody = ctx.incoming.body()?;
-    let service_id = ServiceId::parse(body.service_id.as_str()).map_err(|_| unknown_service())?;
-    let tenant = seller.ok_or_else(unknown_service)?;
+    let service_id = ServiceId::parse(body.service_id.as_str()).map_err(|_| service_not_found())?;
+    let tenant = seller.ok_or_else(service_not_found)?;
     if body.client_wallet.as_str() != wallet.as_str() {
         return Err(Fault::new(Code::Forbidden, "client_wallet must be the wallet that signs"));
     }

@@ -68,6 +68,9 @@ pub(super) fn check(command: &Command, caller: &Caller) -> Step<()> {
         Command::Order(command) if command.is_for_operators() => operator,
         Command::Order(_) => runtime || management,
         Command::File(_) => caller.key.as_ref().is_some_and(|key| key.kind == KeyKind::Atelier),
+        Command::Seller(command) if command.is_for_house() => house,
+        Command::Seller(command) if command.is_for_management() => management,
+        Command::Seller(_) => caller.key.as_ref().is_some_and(|key| key.kind == KeyKind::Atelier),
         Command::Proof(command) if command.is_for_refreshers() => renews,
         Command::Proof(command) => management || (in_session && command.is_for_sessions()),
     };

@@ -5,7 +5,7 @@ import { inviteOwner, newOperator, NOBODY_LISTENS, type Household } from "./hous
 import { newSlug, newWallet, signIn, signUp } from "./agent.ts";
 import type { Client, HeaderMap, Sent } from "./client.ts";
 import { openSession, register } from "./company.ts";
-import { fileForm, newBuyer, newFile, signedBy } from "./market.ts";
+import { Wallet, fileForm, makeSeller, makeService, newFile, newRegistration, newService, sellerOfHouse } from "./market.ts";
 import { PASSWORD, newEmail, newPerson, openForms, type Person } from "./person.ts";
 import { fillPath, type Access, type Route } from "./route.ts";
 import { deskOf, freshPayer, newLease, newMandate, newReservation, officeOf, packetOf, type Desk } from "./spender.ts";
@@ -184,6 +184,14 @@ const ofFreshAgent = (json?: object) => async (world: World): Promise<Wish> => {
   const params = { id: await freshAgent(world) };
   return json === undefined ? { params } : { params, json };
 };
+
+const ofSeller = async ({ house }: World): Promise<Wish> => ({ params: { id: (await sellerOfHouse(house)).agentId } });
+const ofService = async (world: World): Promise<Wish> => ({ params: { id: await freshService(world) } });
+
+/** A service of the household's seller, who has room for a hundred. */
+async function freshService({ house }: World): Promise<string> {
+  return (await makeService(await sellerOfHouse(house)))["id"];
+}
 
 /** By the route's name. A route without a wish here fails every test that goes through the table. */
 const WISHES: Record<string, (world: World) => Wish | Promise<Wish>> = {
@@ -390,6 +398,30 @@ const WISHES: Record<string, (world: World) => Wish | Promise<Wish>> = {
   getGoNoGo: nothing,
   replaceGoNoGo: () => ({ json: packetOf("pending", null) }),
   setKillSwitch: () => ({ json: { on: false } }),
+
+  registerSeller: () => ({ json: newRegistration() }),
+  recoverSeller: async ({ server }) => {
+    const wallet = new Wallet();
+    const { agentId } = await makeSeller(server.client(), wallet.asOwner());
+    return { json: { agent_id: agentId, ...wallet.asOwner() } };
+  },
+  getSeller: nothing,
+  updateSeller: () => ({ json: { description: "I paint what you tell me to paint" } }),
+  // Of a tenant of its own, whichever is named beside.
+  rotateSellerKey: async ({ server }) => ({ json: {}, by: (await makeSeller(server.client())).client.with({ "x-tenant-id": "" }) }),
+  listSellers: nothing,
+  getSellerProfile: ofSeller,
+  createService: async (world) => {
+    // Whoever asked before makes room.
+    const { client } = await sellerOfHouse(world.house);
+    await client.delete(`/api/services/${await freshService(world)}`);
+    return { ...(await ofSeller(world)), json: newService() };
+  },
+  listOwnServices: ofSeller,
+  updateService: async (world) => ({ ...(await ofService(world)), json: { price_usd: "7.50" } }),
+  deleteService: ofService,
+  getService: ofService,
+  listServices: nothing,
 };
 
 /** A request that succeeds when who may make it makes it. `csrf` is that of the browser it will be sent from. */
@@ -416,6 +448,8 @@ export async function callerAt(route: Route, house: Household, operator: Person)
     Agent: () => office,
     Seller: () => house.seller.client.with(named),
     Execution: async () => (await deskOf(house)).payer,
+    Seller: async () => (await sellerOfHouse(house)).client,
+    Shared: () => house.stranger,
     Human: () => house.owner.client,
     Admin: () => operator.client.with(named),
     Console: () => house.owner.browser,

@@ -1,5 +1,6 @@
 //! What the parties of an order write to each other.
 
+use super::super::agent;
 use super::super::desk::{Desk, Done, Step};
 use super::super::money::column::Columns;
 use super::act::{meet, party_to};
@@ -7,6 +8,7 @@ use super::command::Side;
 use super::outcome::OrderOutcome;
 use super::refusal::OrderRefusal;
 use super::shown;
+use crate::domain::agent::AgentStatus;
 use crate::domain::event::Action;
 use crate::domain::form::order::MessageForm;
 use crate::domain::id::{MessageId, OrderId};
@@ -27,7 +29,11 @@ statements! {
 /// Sends a message to the other party.
 pub(super) fn post(desk: &mut Desk<'_>, order_id: OrderId, by: &Side, content: &str) -> Step<Done> {
     let record = meet(desk, order_id)?;
-    let (sender_type, sender_id, sender_name) = match party_to(desk, &record, by)? {
+    let party = party_to(desk, &record, by)?;
+    if party == Party::Provider && agent::find(desk, record.agent_id)?.status != AgentStatus::Active {
+        return Err(OrderRefusal::AgentNotActive.into());
+    }
+    let (sender_type, sender_id, sender_name) = match party {
         Party::Buyer => (SenderType::Client, record.client_wallet.clone(), record.client_wallet.clone()),
         Party::Provider => (SenderType::Agent, format!("ext_{}", record.agent_id.ulid()), record.provider_name.clone()),
         Party::Operator | Party::System => return Err(OrderRefusal::NotParty.into()),
