@@ -23,6 +23,8 @@ type Verdict =
   | "nobody"
   /** 401, the same for everything that is wrong with a credential. */
   | "bad"
+  /** 401: no wallet has signed. */
+  | "unsigned"
   /** 403. */
   | "forbidden"
   /** 403: the token is for something else. */
@@ -225,6 +227,9 @@ const CASES: Record<Access, (route: Route) => Verdicts> = {
       "an operator's token": "no token",
     }),
   Seller: () => verdicts(BEARER_KEYS, "nobody", { "a market agent's key": "in" }),
+  // A wallet signs in the request itself: what stands in the headers is nothing to it.
+  Buyer: () => verdicts([], "in", {}),
+  Party: () => verdicts(BEARER_KEYS, "unsigned", { "a market agent's key": "in" }),
   // Nobody is let in, and shown what is for everybody.
   Shared: () => verdicts(BEARER_KEYS, "in", { "a market agent's key": "in" }),
   // A cookie is not enough for a write that another site could have made.
@@ -278,6 +283,7 @@ function expectFault(reply: Reply, route: Route, status: number, codes: { v1: st
 
 const NO_CREDENTIAL = { v1: "UNAUTHORIZED", v2: "invalid_credentials", api: "AUTH_REQUIRED" };
 const BAD_CREDENTIAL = { ...NO_CREDENTIAL, api: "TOKEN_INVALID" };
+const UNSIGNED = { v1: "", v2: "", api: "WALLET_AUTH_INVALID" };
 const FORBIDDEN = { v1: "FORBIDDEN", v2: "forbidden", api: "ADMIN_REQUIRED" };
 const CROSS_SITE = { v1: "CSRF_INVALID", v2: "csrf_invalid", api: "CSRF_INVALID" };
 const TOKEN_MISMATCH = { v1: "token_scope_mismatch", v2: "", api: "" };
@@ -303,6 +309,8 @@ function expectVerdict(reply: Reply, route: Route, verdict: Verdict, told: strin
       return expectFault(reply, route, 401, NO_CREDENTIAL, told);
     case "bad":
       return expectFault(reply, route, 401, BAD_CREDENTIAL, told);
+    case "unsigned":
+      return expectFault(reply, route, 401, UNSIGNED, told);
     case "forbidden":
       return expectFault(reply, route, 403, FORBIDDEN, told);
     case "mismatch":
@@ -379,18 +387,18 @@ function strangersAt(route: Route, tokensOf: Desk, session: Client, seller: Sell
       const tokens = [tokensOf.tools, tokensOf.lender];
       return [named.bearer(other.owner.token), named.with({ "x-api-key": other.apiKey }), ...tokens.map((token) => token.with(named.headers))];
     }
-    case "Seller":
-      return [named.bearer(other.seller.key)];
     case "Execution":
       return [named.bearer(other.owner.token), named.with({ "x-api-key": other.apiKey }), tokensOf.payer.with(named.headers)];
     case "Seller":
     case "Shared":
+    case "Party":
       return [seller.client.with(named.headers)];
     case "Human":
       return [named.bearer(other.owner.token), cookie];
     case "Console":
       return [cookie];
     case "Public":
+    case "Buyer":
     case "Admin":
     case "OperatorConsole":
       return [];

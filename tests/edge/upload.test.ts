@@ -9,7 +9,7 @@ import { signUp } from "./support/agent.ts";
 import type { Client, Reply, Sent } from "./support/client.ts";
 import { expectFault } from "./support/fault.ts";
 import { newHousehold } from "./support/household.ts";
-import { HEADS, fileForm, formOf, makeSeller, newBuyer, newFile, signedBy, type FileType, type Seller } from "./support/market.ts";
+import { HEADS, fileForm, formOf, makeSeller, newFile, proofOf, Wallet, type FileType, type Seller } from "./support/market.ts";
 import { once } from "./support/once.ts";
 import { officeOf } from "./support/spender.ts";
 import { useServer } from "./support/server.ts";
@@ -19,7 +19,7 @@ const server = useServer({ vars: { RATE_LIMIT_SCALE: "1000" } });
 const FILE_BYTES_MAX = 52_428_800;
 const TENANT_BYTES_MAX = 5 * 2 ** 30;
 
-const makeOne = async (): Promise<Seller> => makeSeller(server.current, await signUp(server.client()));
+const makeOne = async (): Promise<Seller> => makeSeller(server.client());
 const opened = once(makeOne);
 
 const upload = (client: Client, sent: Sent): Promise<Reply> => client.send("POST", "/api/upload", sent);
@@ -53,7 +53,7 @@ async function leavesNothing(seller: Seller, work: () => Promise<void>): Promise
 }
 
 test("a file of each type is taken, hashed, named and shown as what it is", async () => {
-  const { client, extId } = await opened();
+  const { client, agentId } = await opened();
   const endings: Record<FileType, string> = {
     "image/jpeg": "jpg", "image/png": "png", "image/webp": "webp", "image/gif": "gif", "video/mp4": "mp4", "video/webm": "webm", "video/quicktime": "mov",
   };
@@ -61,7 +61,7 @@ test("a file of each type is taken, hashed, named and shown as what it is", asyn
     const file = newFile(type, 10_000);
     const { url, ...told } = await uploaded(client, file, type);
     assert.deepEqual(told, { media_type: type.split("/")[0], content_type: type, size: 10_000, sha256: sha256(file) });
-    const pattern = new RegExp(`^${server.current.url}/files/atelier/uploads/${extId}/[0-9A-HJKMNP-TV-Z]{42}\\.${endings[type]}$`);
+    const pattern = new RegExp(`^${server.current.url}/files/atelier/uploads/${agentId}/[0-9A-HJKMNP-TV-Z]{42}\\.${endings[type]}$`);
     assert.match(url, pattern);
     const { status, headers, bytes } = await shown(url);
     assert.equal(status, 200);
@@ -336,9 +336,9 @@ test("what is not there is 404, and so is what lies in the bucket under no name 
 });
 
 test("a buyer's brief takes a JPEG or PNG of 5 MB, signed for", async () => {
-  const buyer = newBuyer();
+  const buyer = new Wallet();
   const client = server.client();
-  const send = (sent: Sent, query: Record<string, string> = signedBy(buyer)): Promise<Reply> =>
+  const send = (sent: Sent, query: Record<string, string> = proofOf(buyer)): Promise<Reply> =>
     client.send("POST", `/api/orders/brief-images?${new URLSearchParams(query)}`, sent);
   const file = newFile("image/png", 5_242_880);
   const reply = await send(fileForm(file, "image/png"));
@@ -348,10 +348,10 @@ test("a buyer's brief takes a JPEG or PNG of 5 MB, signed for", async () => {
   assert.equal(sha256((await shown(reply.json.data.url)).bytes), sha256(file));
   expectFault(await send(fileForm(Buffer.concat([file, Buffer.from([0])]), "image/png")), "api", 400, "FILE_TOO_LARGE");
   expectFault(await send(fileForm(newFile("image/gif"), "image/gif")), "api", 400, "FILE_TYPE_INVALID");
-  const good = signedBy(buyer);
+  const good = proofOf(buyer);
   const bad: Record<string, string>[] = [
-    {}, { ...good, wallet: newBuyer().wallet }, { ...good, wallet_sig: "x" }, { ...good, wallet_sig_ts: "" }, { wallet: good.wallet, wallet_sig: good.wallet_sig },
-    signedBy(buyer, Date.now() - 86_500_000), signedBy(buyer, Date.now() + 60_000),
+    {}, { ...good, wallet: new Wallet().address }, { ...good, wallet_sig: "x" }, { ...good, wallet_sig_ts: "" }, { wallet: good.wallet, wallet_sig: good.wallet_sig },
+    proofOf(buyer, Date.now() - 86_500_000), proofOf(buyer, Date.now() + 60_000),
   ];
   for (const query of bad) expectFault(await send(fileForm(newFile("image/png"), "image/png"), query), "api", 401, "WALLET_AUTH_INVALID");
   expectFault(await send({ body: "x", headers: { "content-type": "text/plain" } }), "api", 415, "UNSUPPORTED_MEDIA_TYPE");

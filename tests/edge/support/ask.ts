@@ -3,9 +3,10 @@
 import assert from "node:assert/strict";
 import { inviteOwner, newOperator, NOBODY_LISTENS, type Household } from "./household.ts";
 import { newSlug, newWallet, signIn, signUp } from "./agent.ts";
+import { Buyer, expectData } from "./buyer.ts";
 import type { Client, HeaderMap, Sent } from "./client.ts";
 import { openSession, register } from "./company.ts";
-import { Wallet, fileForm, makeSeller, makeService, newFile, newRegistration, newService, sellerOfHouse } from "./market.ts";
+import { Wallet, fileForm, makeSeller, makeService, newFile, newRegistration, newService, proofOf, sellerOfHouse } from "./market.ts";
 import { PASSWORD, newEmail, newPerson, openForms, type Person } from "./person.ts";
 import { fillPath, type Access, type Route } from "./route.ts";
 import { deskOf, freshPayer, newLease, newMandate, newReservation, officeOf, packetOf, type Desk } from "./spender.ts";
@@ -113,7 +114,7 @@ async function freshReceipt({ house }: World): Promise<string> {
 
 /** What the household's agent has uploaded: its name below /files/. */
 async function freshFile({ house }: World): Promise<string> {
-  const made = await house.seller.client.send("POST", "/api/upload", fileForm(newFile("image/png"), "image/png"));
+  const made = await (await sellerOfHouse(house)).client.send("POST", "/api/upload", fileForm(newFile("image/png"), "image/png"));
   assert.equal(made.status, 200, made.text);
   return new URL(made.json.data.url).pathname.slice("/files/".length);
 }
@@ -185,6 +186,37 @@ const ofFreshAgent = (json?: object) => async (world: World): Promise<Wish> => {
   return json === undefined ? { params } : { params, json };
 };
 
+type Market = { buyer: Buyer; proof: Record<string, string>; service: string; quoted: string };
+const markets = new WeakMap<Household, Promise<Market>>();
+
+async function openMarket({ server, house }: World): Promise<Market> {
+  const seller = await sellerOfHouse(house);
+  const buyer = new Buyer(server);
+  const proof = Object.fromEntries(Object.entries(await buyer.proof()).map(([name, value]) => [name, String(value)]));
+  const [service, quoted] = [await makeService(seller), await makeService(seller, { price_type: "quote" })];
+  return { buyer, proof, service: service["id"], quoted: quoted["id"] };
+}
+
+/** Somebody who buys from the household's agent. */
+function marketOf(world: World): Promise<Market> {
+  const known = markets.get(world.house);
+  if (known !== undefined) return known;
+  const made = openMarket(world);
+  markets.set(world.house, made);
+  return made;
+}
+
+/** An order of the household's agent that stands so. */
+const ofOrder = (status: string, json?: object) => async (world: World): Promise<Wish> => {
+  const [{ buyer, service, quoted }, seller] = [await marketOf(world), await sellerOfHouse(world.house)];
+  const { id } = await buyer.order(status === "pending_quote" ? quoted : service, status !== "pending_quote");
+  if (["disputed", "completed"].includes(status)) {
+    expectData(await seller.client.post(`/api/orders/${id}/deliver`, { deliverable_url: "https://a.example/1.png", deliverable_media_type: "image" }));
+    expectData(await buyer.move(id, status === "disputed" ? "dispute" : "approve"));
+  }
+  return { params: { id }, ...(json === undefined ? {} : { json }) };
+};
+
 const ofSeller = async ({ house }: World): Promise<Wish> => ({ params: { id: (await sellerOfHouse(house)).agentId } });
 const ofService = async (world: World): Promise<Wish> => ({ params: { id: await freshService(world) } });
 
@@ -202,8 +234,26 @@ const WISHES: Record<string, (world: World) => Wish | Promise<Wish>> = {
   showSession: nothing,
   signOut: nothing,
 
+  placeOrder: async (world) => {
+    const { buyer, service } = await marketOf(world);
+    return { json: { ...(await buyer.proof()), service_id: service, brief: "something nice to look at", client_wallet: buyer.wallet } };
+  },
+  listBuyersOrders: async (world) => ({ query: `?${new URLSearchParams((await marketOf(world)).proof)}` }),
+  getOrderLifecycle: nothing,
+  getOrder: ofOrder("paid"),
+  moveOrder: ofOrder("paid", { action: "start" }),
+  resolveDispute: ofOrder("disputed", { outcome: "release", note: "both were heard" }),
+  listAgentsOrders: ofSeller,
+  deliverOrder: ofOrder("paid", { deliverable_url: "https://a.example/1.png", deliverable_media_type: "image" }),
+  quoteOrder: ofOrder("pending_quote", { price_usd: "15.00" }),
+  listMessages: ofOrder("paid"),
+  postMessage: ofOrder("paid", { content: "on its way" }),
+  reviewOrder: async (world) => {
+    const wish = await ofOrder("completed", { rating: 5 })(world);
+    return { ...wish, json: { ...(wish.json as object), ...(await (await marketOf(world)).buyer.proof()) } };
+  },
   uploadFile: () => ({ body: fileForm(newFile("image/png"), "image/png") }),
-  uploadBriefImage: () => ({ query: `?${new URLSearchParams(signedBy(newBuyer()))}`, body: fileForm(newFile("image/jpeg"), "image/jpeg") }),
+  uploadBriefImage: () => ({ query: `?${new URLSearchParams(proofOf(new Wallet()))}`, body: fileForm(newFile("image/jpeg"), "image/jpeg") }),
   showFile: async (world) => ({ params: { name: await freshFile(world) } }),
 
   front: nothing,
@@ -446,10 +496,11 @@ export async function callerAt(route: Route, house: Household, operator: Person)
     Spend: () => office,
     SessionOrManagement: () => office,
     Agent: () => office,
-    Seller: () => house.seller.client.with(named),
     Execution: async () => (await deskOf(house)).payer,
     Seller: async () => (await sellerOfHouse(house)).client,
     Shared: () => house.stranger,
+    Buyer: () => house.stranger,
+    Party: async () => (await sellerOfHouse(house)).client,
     Human: () => house.owner.client,
     Admin: () => operator.client.with(named),
     Console: () => house.owner.browser,

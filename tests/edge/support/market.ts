@@ -34,15 +34,16 @@ export class Wallet {
     return { wallet_sig: base58.encode(sign(null, Buffer.from(`atelier:${this.address}:${atMs}`), this.#key)), wallet_sig_ts: atMs };
   }
 
-  /** The same as a buyer's request carries it, the wallet named. */
-  prove(atMs = Date.now()): Signature & { wallet: string } {
-    return { wallet: this.address, ...this.sign(atMs) };
-  }
-
   /** The fields that name it as an agent's owner and prove it. */
   asOwner(atMs = Date.now()): Signature & { owner_wallet: string } {
     return { owner_wallet: this.address, ...this.sign(atMs) };
   }
+}
+
+/** The same as a query carries it. */
+export function proofOf(wallet: Wallet, atMs = Date.now()): Record<string, string> {
+  const { wallet_sig, wallet_sig_ts } = wallet.sign(atMs);
+  return { wallet: wallet.address, wallet_sig, wallet_sig_ts: String(wallet_sig_ts) };
 }
 
 export function newRegistration(more: Record<string, unknown> = {}): Record<string, unknown> {
