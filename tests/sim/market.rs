@@ -113,7 +113,6 @@ struct World {
     object: Object,
     chance: Random,
     now: Timestamp,
-    agent: AgentId,
     known: BTreeMap<OrderId, Known>,
     services: Vec<(ServiceId, Known)>,
     /// What the contract says has come in, gone back and been kept, in cents.
@@ -130,14 +129,13 @@ impl World {
             object: tale.object,
             chance: Random::new(seed),
             now: tale.now,
-            agent,
             known: BTreeMap::new(),
             services: Vec::new(),
             came: 0,
             returned: 0,
             ends: BTreeMap::new(),
         };
-        let wallet = (seed % 3 > 0).then_some("agent-wallet");
+        let wallet = (!seed.is_multiple_of(3)).then_some("agent-wallet");
         let profile =
             "INSERT INTO market_profile (agent_id, slug, name, description, endpoint_url, capabilities, owner_verified, payout_wallet,
             webhook_secret, created_at_ms) VALUES (?1, 'a', 'A', 'sells', 'https://a.example', '[]', 0, ?2, x'00', 1)";
