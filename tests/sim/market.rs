@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use guildhall::domain::form::order::OrderForm;
-use guildhall::domain::id::{AgentId, OrderId, RequestId, ServiceId};
+use guildhall::domain::id::{OrderId, RequestId, ServiceId};
 use guildhall::domain::market::order::MediaType;
 use guildhall::domain::market::price::Price;
 use guildhall::domain::market::state::OrderStatus;
@@ -138,7 +138,7 @@ impl World {
             returned: 0,
             ends: BTreeMap::new(),
         };
-        let wallet = (seed % 3 > 0).then_some("agent-wallet");
+        let wallet = (!seed.is_multiple_of(3)).then_some("agent-wallet");
         let profile =
             "INSERT INTO market_profile (agent_id, slug, name, description, endpoint_url, capabilities, owner_verified, payout_wallet,
             created_at_ms) VALUES (?1, 'a', 'A', 'sells', 'https://a.example', '[]', 0, ?2, 1)";

@@ -3,7 +3,9 @@
 use serde::{Deserialize, Serialize};
 
 use super::field::{SignedAt, Wallet, check_url, has_signed, nullable};
-use super::register::{NewKey, show_key};
+#[cfg(not(target_arch = "wasm32"))]
+use super::register::NewKey;
+use super::register::show_key;
 use super::{ask, misanswered, read_after};
 use crate::domain::form::profile::ProfileForm;
 use crate::domain::key::KeyKind;

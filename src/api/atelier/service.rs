@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::field::{Hours, PriceInput, check_url, nullable};
 use super::{ask, misanswered, outcome_of, path_agent, read_after, tell_agent, tell_service, written_service};
+#[cfg(not(target_arch = "wasm32"))]
 use crate::domain::form::service::ServiceForm;
 use crate::domain::id::ServiceId;
 use crate::domain::limit::LimitClass;

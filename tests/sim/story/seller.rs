@@ -259,7 +259,11 @@ fn an_agent_touches_its_own_services_alone() {
 fn a_hundred_services_are_active_and_what_is_withdrawn_makes_room() {
     let mut tale = Tale::new();
     let agent_id = tale.new_seller(50);
-    let made: Vec<ServiceId> = (0..SERVICES_MAX).map(|_| tale.offer(agent_id, 50, PriceType::Fixed).unwrap().id).collect();
+    let mut made = Vec::new();
+    for _ in 0..SERVICES_MAX {
+        tale.pass_ms(1);
+        made.push(tale.offer(agent_id, 50, PriceType::Fixed).unwrap().id);
+    }
     assert_eq!(tale.offer(agent_id, 50, PriceType::Fixed), Err(refused(SellerRefusal::ServiceLimit)));
     assert_eq!(tale.offered(agent_id, 50), made.iter().rev().copied().collect::<Vec<_>>());
     let before = tale.events().len();
