@@ -1,7 +1,7 @@
 -- The marketplace: profiles, services, orders and what belongs to an order.
 -- A blank line ends a statement; there is none inside one. Forward only: a change is a new file, never an edit.
 
--- `webhook_secret` is sealed. Ratings are sums, so that no figure needs a scan.
+-- `webhook_secret` is sealed. Ratings are sums, so that no figure needs a scan. `version` rises with what its owner changes.
 CREATE TABLE market_profile (
   agent_id TEXT PRIMARY KEY REFERENCES agent (id),
   slug TEXT NOT NULL,
@@ -19,6 +19,7 @@ CREATE TABLE market_profile (
   completed INTEGER NOT NULL DEFAULT 0,
   ratings INTEGER NOT NULL DEFAULT 0,
   rating_sum INTEGER NOT NULL DEFAULT 0,
+  version INTEGER NOT NULL DEFAULT 1,
   created_at_ms INTEGER NOT NULL,
   CHECK (owner_wallet IS NOT NULL OR owner_verified = 0)
 ) STRICT, WITHOUT ROWID;
@@ -40,6 +41,7 @@ CREATE TABLE market_service (
   completed INTEGER NOT NULL DEFAULT 0,
   ratings INTEGER NOT NULL DEFAULT 0,
   rating_sum INTEGER NOT NULL DEFAULT 0,
+  version INTEGER NOT NULL DEFAULT 1,
   created_at_ms INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 
@@ -95,6 +97,9 @@ CREATE INDEX market_order_by_birth ON market_order (agent_id, id);
 CREATE INDEX market_order_by_deadline ON market_order (due_at_ms, id) WHERE due_at_ms IS NOT NULL;
 
 CREATE INDEX market_order_to_pay_out ON market_order (agent_id, id) WHERE payout_status IN ('awaiting_wallet', 'pending', 'retrying');
+
+-- A market agent has one living key.
+CREATE INDEX market_key_of_agent ON api_key (agent_id) WHERE kind = 'atelier' AND revoked_at_ms IS NULL;
 
 -- What a buyer asks for within a workspace; paying is the first request.
 CREATE TABLE market_request (

@@ -14,6 +14,10 @@ pub mod spendguard;
 pub const TABLE: &[&[Route]] = &[
     agentbot::account::ROUTES,
     agentbot::sign_in::ROUTES,
+    atelier::register::ROUTES,
+    atelier::profile::ROUTES,
+    atelier::service::ROUTES,
+    atelier::catalogue::ROUTES,
     atelier::file::ROUTES,
     console::front::ROUTES,
     console::entrance::ROUTES,

@@ -2,6 +2,10 @@
 //!
 //! Invariant: each announced action leaves exactly one event, of the same name, committed with its audit entry.
 
+use super::form::order::ReviewForm;
+use super::form::profile::ProfileForm;
+use super::form::service::ServiceForm;
+
 macro_rules! actions {
     ($($(#[$doc:meta])* $action:ident = $name:literal;)*) => {
         /// An action, as the audit chain names it.
@@ -113,6 +117,11 @@ actions! {
     OrderRefunded = "order.refunded";
     /// What the agent earned was sent to its wallet.
     OrderPaidOut = "order.paid_out";
+    ProfileOpened = "profile.opened";
+    ProfileUpdated = "profile.updated";
+    ServiceCreated = "service.created";
+    ServiceUpdated = "service.updated";
+    ServiceRemoved = "service.removed";
     /// The entry's object is the file's name, a colon and its SHA-256.
     FileKept = "file.kept";
 }
@@ -198,6 +207,10 @@ impl Action {
             Self::OwnerJoined | Self::MemberAdded => &["user_id", "role", "added_at_ms"],
             Self::MemberRemoved => &["user_id"],
             Self::WebhookDisabled => &["id", "url", "disabled_reason"],
+            Self::ProfileOpened | Self::ProfileUpdated => ProfileForm::MEMBERS,
+            Self::ServiceCreated | Self::ServiceUpdated | Self::ServiceRemoved => ServiceForm::MEMBERS,
+            Self::OrderCreated | Self::OrderCompleted => &["service_id"],
+            Self::OrderReviewed => ReviewForm::MEMBERS,
             _ => &[],
         }
     }

@@ -53,10 +53,19 @@ impl Slug {
     /// The slug of the tenant every human has: `u-` and ten characters of base32 that follow from the human's id
     /// (contract README 2).
     pub fn of_user(user: UserId) -> Self {
+        Self::drawn("u", &[b"own tenant", user.as_bytes()])
+    }
+
+    /// The slug of a tenant that is born of a registration at the marketplace: `at-` and ten characters that follow from who
+    /// claims it, others at each attempt.
+    pub fn of_market(claimed_by: &str, attempt: u8) -> Self {
+        Self::drawn("at", &[b"market tenant", claimed_by.as_bytes(), &[attempt]])
+    }
+
+    fn drawn(prefix: &str, parts: &[&[u8]]) -> Self {
         const ALPHABET: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
-        let digest = Digest::of(&[b"own tenant", user.as_bytes()]);
         let letter = |byte: &u8| ALPHABET.get(usize::from(byte % 32)).copied().map_or('0', char::from);
-        Self(format!("u-{}", digest.as_bytes().iter().take(10).map(letter).collect::<String>()))
+        Self(format!("{prefix}-{}", Digest::of(parts).as_bytes().iter().take(10).map(letter).collect::<String>()))
     }
 
     pub fn as_str(&self) -> &str {

@@ -8,6 +8,7 @@ use super::code::Code;
 use super::context::Ctx;
 use super::fault::Fault;
 use super::tenant::unexpected;
+use crate::crypto::solana::SolanaAddress;
 use crate::domain::id::{TenantUuid, UserId};
 use crate::domain::member::Role;
 use crate::domain::slug::Slug;
@@ -49,16 +50,60 @@ pub async fn claim_slug(ctx: &Ctx, gate_name: &str, slug: &Slug, name: &str, cla
     Err(tenant_exists())
 }
 
-/// Bears the tenant and notes it in D1 and at the gate. Every step may be repeated; the object tells a birth that was
-/// completed before from one that was interrupted.
-pub async fn bear(ctx: &Ctx, gate_name: &str, birth: Birth, is_controller: bool) -> Result<Born, Fault> {
-    let (tenant, slug) = (birth.uuid, birth.slug.clone());
+/// Bears the tenant and notes it in D1. Every step may be repeated; the object tells a birth that was completed before from
+/// one that was interrupted.
+async fn bear_unnoted(ctx: &Ctx, birth: Birth) -> Result<Born, Fault> {
+    let tenant = birth.uuid;
     let answer = ctx.call_tenant_as_house(tenant, Command::Birth(birth)).await?;
     let Outcome::Born(born) = answer.outcome else { return Err(unexpected(&answer.outcome)) };
     ctx.with_database(async |database| tenants::confirm_birth(database, tenant, &born.wallet_id.to_string()).await).await?;
     ctx.call_tenant_as_house(tenant, Command::ConfirmBirth).await?;
+    Ok(born)
+}
+
+/// The same, noted at the gate as well.
+pub async fn bear(ctx: &Ctx, gate_name: &str, birth: Birth, is_controller: bool) -> Result<Born, Fault> {
+    let (tenant, slug) = (birth.uuid, birth.slug.clone());
+    let born = bear_unnoted(ctx, birth).await?;
     ctx.call_gate(gate_name, GateCommand::AddTenant { slug, tenant, is_controller }).await?;
     Ok(born)
+}
+
+/// The tenant of a market agent whom no credential places (contract README 2): its owner's own, if that wallet has signed, else
+/// a new one. The owner's name follows from the wallet, so that of requests at once each finds the same claim, and none needs
+/// a gate: a birth without a key may be finished by whoever comes.
+pub async fn bear_for_market(ctx: &Ctx, owner: Option<&SolanaAddress>, name: &str) -> Result<TenantUuid, Fault> {
+    /// Names others may have taken before somebody comes by theirs.
+    const ATTEMPTS: u8 = 8;
+    let fresh = TenantUuid::new(&mut PlatformEntropy);
+    let claimed_by = format!("market:{}", owner.map_or_else(|| fresh.to_string(), |owner| owner.as_str().to_owned()));
+    for attempt in 0..ATTEMPTS {
+        let slug = Slug::of_market(&claimed_by, attempt);
+        let claim =
+            ctx.with_database(async |database| tenants::claim_slug(database, &slug, fresh, name, &claimed_by, ctx.now).await).await?;
+        if claim.claimed_by != claimed_by {
+            continue;
+        }
+        let birth = Birth {
+            uuid: claim.tenant_uuid,
+            slug,
+            name: name.to_owned(),
+            controller: Controller::Market,
+            credit_micros: NEW_TENANT_CREDIT,
+            agent: None,
+            invitation: None,
+        };
+        if !claim.is_born() {
+            match bear_unnoted(ctx, birth).await {
+                Ok(_) => {}
+                // Somebody else has just finished it.
+                Err(fault) if fault.code == Code::TenantExists => {}
+                Err(fault) => return Err(fault),
+            }
+        }
+        return Ok(claim.tenant_uuid);
+    }
+    Err(Fault::busy("every name that was tried is taken"))
 }
 
 /// A new tenant of a human, who owns it: 400 for a reserved name, 409 for one that is taken.

@@ -122,11 +122,9 @@ pub async fn check(ctx: &Ctx, access: Access) -> Result<(), Fault> {
                 return Err(execution_token_required().in_body());
             }
         },
-        Access::Seller => match present_bearer(ctx).await? {
-            Presented::Nothing => return Err(missing("send Authorization: Bearer atelier_...")),
-            Presented::Key(key) if key.kind() == KeyKind::Atelier => Credential::Key(key),
-            _ => return Err(bad_credential()),
-        },
+        Access::Seller => seller(ctx).await?,
+        Access::Shared if ctx.incoming.header("Authorization").is_some() => seller(ctx).await?,
+        Access::Shared => return Ok(()),
         Access::Human => match present_bearer(ctx).await? {
             Presented::HumanToken(session) => Credential::Human(load_human(ctx, session).await?),
             Presented::Nothing => match cookie_human(ctx).await? {
@@ -154,6 +152,15 @@ pub async fn check(ctx: &Ctx, access: Access) -> Result<(), Fault> {
     };
     ctx.set_credential(credential);
     Ok(())
+}
+
+/// A key of a market agent.
+async fn seller(ctx: &Ctx) -> Result<Credential, Fault> {
+    match present_bearer(ctx).await? {
+        Presented::Nothing => Err(missing("send Authorization: Bearer atelier_...: POST /api/agents/register")),
+        Presented::Key(key) if key.kind() == KeyKind::Atelier => Ok(Credential::Key(key)),
+        _ => Err(bad_credential()),
+    }
 }
 
 /// A management key, or a human.

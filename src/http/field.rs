@@ -51,18 +51,18 @@ impl<'de, const MIN: usize, const MAX: usize> Deserialize<'de> for Text<MIN, MAX
 
 /// A name: a text without the white space around it, and not blank.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Name<const MAX: usize>(String);
+pub struct Name<const MAX: usize, const MIN: usize = 1>(String);
 
-impl<const MAX: usize> Name<MAX> {
+impl<const MAX: usize, const MIN: usize> Name<MAX, MIN> {
     pub fn into_string(self) -> String {
         self.0
     }
 }
 
-impl<'de, const MAX: usize> Deserialize<'de> for Name<MAX> {
+impl<'de, const MAX: usize, const MIN: usize> Deserialize<'de> for Name<MAX, MIN> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
-        Text::<1, MAX>::parse(text.trim()).map(|text| Self(text.into_string())).map_err(serde::de::Error::custom)
+        Text::<MIN, MAX>::parse(text.trim()).map(|text| Self(text.into_string())).map_err(serde::de::Error::custom)
     }
 }
 

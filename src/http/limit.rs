@@ -29,14 +29,21 @@ pub fn headers(state: &LimitState, now: Timestamp, root: Root) -> Vec<(&'static 
     headers
 }
 
+/// The marketplace says it in its own words (contract atelier 1).
+const ATELIER: &str = "atelier-";
+const ATELIER_DETAIL: &str = "Too many requests. Please try again later.";
+
 /// The 429 of a full bucket.
 pub fn fault(state: &LimitState, now: Timestamp, root: Root) -> Fault {
     let (class, scope, window_s) = (state.class.as_str(), state.class.scope().as_str(), state.class.window_s());
     let limit = json!({
         "class": class, "scope": scope, "quota": state.quota, "window_seconds": window_s, "retry_after_ms": state.retry_after_ms(now),
     });
-    let detail =
-        format!("limit {class} reached: {} requests in {window_s} s for this {scope}; try again in {} s", state.quota, wait_s(state, now));
+    let detail = if class.starts_with(ATELIER) {
+        ATELIER_DETAIL.to_owned()
+    } else {
+        format!("limit {class} reached: {} requests in {window_s} s for this {scope}; try again in {} s", state.quota, wait_s(state, now))
+    };
     let mut fault = Fault::new(Code::RateLimited, detail).with("limit", limit).with_header("Retry-After", wait_s(state, now).to_string());
     fault.headers.extend(headers(state, now, root));
     fault

@@ -25,6 +25,7 @@ fn security(access: Access) -> Value {
         Access::Spend => json!([{"bearer": []}, {"apiKey": []}]),
         Access::SessionOrManagement | Access::Agent => json!([{"apiKey": []}, {"bearer": []}]),
         Access::Execution | Access::Seller => json!([{"bearer": []}]),
+        Access::Shared => json!([{}, {"bearer": []}]),
         Access::Human => json!([{"bearer": []}, {"cookie": []}]),
         Access::Admin => json!([{"bearer": []}]),
         Access::Console | Access::OperatorConsole => json!([{"cookie": []}]),

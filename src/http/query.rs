@@ -19,6 +19,10 @@ pub struct Query {
 pub enum QueryKind {
     /// A whole number, in decimal digits alone.
     Whole { min: u64, max: u64 },
+    /// A whole number, of which as much counts as lies between these.
+    Clamped { min: u64, max: u64 },
+    /// Words to look for; none is as good as absent.
+    Search { chars_max: usize },
     /// One of these words.
     OneOf(&'static [&'static str]),
     /// A text of 1 to so many characters without control characters.
@@ -82,6 +86,10 @@ impl Query {
             QueryKind::Whole { min, max } if read_whole(text).is_none_or(|value| !(min..=max).contains(&value)) => {
                 refuse(&format!("must be a whole number from {min} to {max}"))
             }
+            QueryKind::Clamped { min, max } if read_clamped(text, min, max).is_none() => refuse("must be a whole number"),
+            QueryKind::Search { chars_max } if !text.is_empty() && !is_text(text, chars_max) => {
+                refuse(&format!("must have at most {chars_max} characters and no control characters"))
+            }
             QueryKind::OneOf(words) if !words.contains(&text) => refuse(&format!("must be one of {}", words.join(", "))),
             QueryKind::Text { chars_max } if !is_text(text, chars_max) => {
                 refuse(&format!("must have 1 to {chars_max} characters and no control characters"))
@@ -96,6 +104,16 @@ impl Query {
 /// A whole number as it stands in a query: digits, no sign, no fraction.
 fn read_whole(text: &str) -> Option<u64> {
     text.parse().ok().filter(|_| text.bytes().all(|b| b.is_ascii_digit()))
+}
+
+/// A whole number brought between two others; below zero is as good as zero.
+fn read_clamped(text: &str, min: u64, max: u64) -> Option<u64> {
+    let digits = text.strip_prefix('-').unwrap_or(text);
+    if digits.is_empty() || !digits.bytes().all(|b| b.is_ascii_digit()) {
+        return None;
+    }
+    let value = if text.starts_with('-') { 0 } else { digits.parse().unwrap_or(u64::MAX) };
+    Some(value.clamp(min, max))
 }
 
 fn is_text(text: &str, chars_max: usize) -> bool {
@@ -122,6 +140,15 @@ impl Ctx {
         self.incoming.query_value(name).and_then(read_whole)
     }
 
+    /// A whole number of the query that the route declares to be clamped.
+    pub fn query_clamped(&self, name: &str) -> Option<u64> {
+        let kind = self.route.query.iter().find(|query| query.name == name).map(|query| query.kind);
+        match kind {
+            Some(QueryKind::Clamped { min, max }) => self.incoming.query_value(name).and_then(|text| read_clamped(text, min, max)),
+            _ => None,
+        }
+    }
+
     /// A moment of the query that the route declares.
     pub fn query_time(&self, name: &str) -> Option<Timestamp> {
         self.incoming.query_value(name).and_then(|text| Timestamp::parse(text).ok())
@@ -131,6 +158,16 @@ impl Ctx {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_clamped_number_is_brought_within_its_bounds() {
+        for (text, read) in [("0", 1), ("-7", 1), ("1", 1), ("100", 100), ("101", 100), ("99999999999999999999", 100)] {
+            assert_eq!(read_clamped(text, 1, 100), Some(read), "{text}");
+        }
+        for bad in ["", "-", "1.5", "1e2", "+1", " 1", "x", "--1"] {
+            assert_eq!(read_clamped(bad, 1, 100), None, "{bad}");
+        }
+    }
 
     fn is_refused(query: Query, text: &str) -> bool {
         match query.check(text) {

@@ -14,6 +14,7 @@ use crate::objects::tenant::money::refusal::MoneyRefusal;
 use crate::objects::tenant::order::refusal::OrderRefusal;
 use crate::objects::tenant::proof::refusal::ProofRefusal;
 use crate::objects::tenant::refusal::Refusal;
+use crate::objects::tenant::seller::refusal::SellerRefusal;
 
 /// The tenant named is not the credential's: alike whether it exists.
 pub fn tenant_mismatch() -> Fault {
@@ -80,6 +81,7 @@ pub fn fault_of(refusal: Refusal, root: Root) -> Fault {
         Refusal::Money(refusal) => fault_of_money(refusal, root),
         Refusal::Proof(refusal) => fault_of_proof(refusal),
         Refusal::Order(refusal) => fault_of_order(refusal),
+        Refusal::Seller(refusal) => fault_of_seller(refusal),
         Refusal::StorageFull { limit_bytes, used_bytes } => {
             Fault::new(Code::StorageLimitExceeded, "the tenant's files may have 5 GB together, and this one would exceed it")
                 .with("limit_bytes", limit_bytes)
@@ -107,6 +109,49 @@ fn fault_of_order(refusal: OrderRefusal) -> Fault {
         }
         OrderRefusal::AlreadyReviewed => Fault::new(Code::AlreadyReviewed, "this order has its review"),
     }
+}
+
+fn fault_of_seller(refusal: SellerRefusal) -> Fault {
+    match refusal {
+        SellerRefusal::UnknownAgent => agent_not_found(),
+        SellerRefusal::UnknownService => service_not_found(),
+        SellerRefusal::AnotherAgent => agent_id_mismatch(),
+        SellerRefusal::AnothersService => anothers_service(),
+        SellerRefusal::AgentNotActive => {
+            Fault::new(Code::AgentSuspended, "this agent is suspended or revoked; it changes nothing meanwhile")
+        }
+        SellerRefusal::ProfileExists => Fault::new(Code::ProfileExists, "this agent has a profile: PATCH /api/agents/me"),
+        SellerRefusal::ServiceLimit => {
+            Fault::new(Code::ServiceLimit, "an agent has at most 100 active services; delete one: DELETE /api/services/{id}")
+        }
+        SellerRefusal::OwnerNotSigned => wallet_auth_invalid(),
+    }
+}
+
+pub fn agent_not_found() -> Fault {
+    Fault::new(Code::NotFound, "Agent not found")
+}
+
+pub fn service_not_found() -> Fault {
+    Fault::new(Code::NotFound, "Service not found")
+}
+
+/// Another agent's path.
+pub fn agent_id_mismatch() -> Fault {
+    Fault::new(Code::Forbidden, "Agent ID mismatch")
+}
+
+/// Another agent's service.
+pub fn anothers_service() -> Fault {
+    Fault::new(Code::Forbidden, "this service is another agent's")
+}
+
+/// A wallet that has not signed, or not lately, or for another.
+pub fn wallet_auth_invalid() -> Fault {
+    Fault::new(
+        Code::WalletAuthInvalid,
+        "sign with the wallet: wallet_sig is base58 of its Ed25519 signature over atelier:<wallet>:<wallet_sig_ts>, at most a day old",
+    )
 }
 
 fn fault_of_proof(refusal: ProofRefusal) -> Fault {

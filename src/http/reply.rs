@@ -13,6 +13,14 @@ pub struct Reply {
     pub body: Body,
 }
 
+/// How the marketplace wraps what it answers.
+#[derive(Debug, Serialize)]
+#[cfg_attr(not(target_arch = "wasm32"), derive(schemars::JsonSchema))]
+pub struct Success<T> {
+    success: bool,
+    data: T,
+}
+
 /// The bytes of an answer and what they are.
 #[derive(Debug)]
 pub enum Body {
@@ -35,6 +43,11 @@ impl Reply {
     /// A JSON answer whose text is known.
     pub fn json_text(status: u16, text: String) -> Self {
         Self { status, headers: Vec::new(), body: Body::Json(text) }
+    }
+
+    /// What the marketplace answers with: `{"success":true,"data":...}`.
+    pub fn success(status: u16, data: &impl Serialize) -> Result<Self, Fault> {
+        Self::json(status, &Success { success: true, data })
     }
 
     pub fn empty(status: u16) -> Self {

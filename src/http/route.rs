@@ -37,6 +37,8 @@ pub enum Access {
     Execution,
     /// A market agent's key, `atelier_`.
     Seller,
+    /// A path of two doors: a market agent's key or nobody is the marketplace's; whatever else is sent is the other's.
+    Shared,
     /// A human: token or cookie.
     Human,
     /// A human's token with the role `admin`; a cookie will not do.

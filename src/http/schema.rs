@@ -80,9 +80,9 @@ impl JsonSchema for Email {
     }
 }
 
-impl<const MAX: usize> JsonSchema for Name<MAX> {
+impl<const MAX: usize, const MIN: usize> JsonSchema for Name<MAX, MIN> {
     fn schema_name() -> Cow<'static, str> {
-        format!("Name_{MAX}").into()
+        format!("Name_{MIN}_{MAX}").into()
     }
 
     fn inline_schema() -> bool {
@@ -91,7 +91,7 @@ impl<const MAX: usize> JsonSchema for Name<MAX> {
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
         const PATTERN: &str = r"^[^\s\x00-\x1F\x7F-\x9F]([^\x00-\x08\x0B-\x1F\x7F-\x9F]*[^\s\x00-\x1F\x7F-\x9F])?$";
-        json_schema!({"type": "string", "minLength": 1, "maxLength": MAX, "pattern": PATTERN})
+        json_schema!({"type": "string", "minLength": MIN, "maxLength": MAX, "pattern": PATTERN})
     }
 }
 

@@ -129,14 +129,6 @@ impl Ctx {
         }
     }
 
-    /// The seat of an agent of the marketplace: its key's own tenant.
-    pub fn seller_seat(&self) -> Result<Seat, Fault> {
-        match &*self.credential() {
-            Credential::Key(key) => Ok(Seat { tenant: key.tenant(), proof: proof_of_key(key), named: self.tenant_header() }),
-            _ => Err(credential::bad_credential()),
-        }
-    }
-
     /// The seat of a `/v1` caller that spends: an execution token's tenant, else as for management.
     pub async fn spend_seat(&self) -> Result<Seat, Fault> {
         let credential = self.credential();
@@ -180,6 +172,14 @@ impl Ctx {
         match memberships.as_slice() {
             [only] => Ok(Seat { tenant: only.tenant_uuid, proof: Proof::User { user_id }, named: None }),
             _ => Err(tenant_required()),
+        }
+    }
+
+    /// The seat of a market agent: its key names its tenant.
+    pub fn seller_seat(&self) -> Result<Seat, Fault> {
+        match &*self.credential() {
+            Credential::Key(key) => Ok(Seat { tenant: key.tenant(), proof: proof_of_key(key), named: self.tenant_header() }),
+            _ => Err(credential::bad_credential()),
         }
     }
 
@@ -306,7 +306,14 @@ impl Ctx {
             Access::Spend | Access::Execution => self.spend_seat().await?,
             Access::SessionOrManagement | Access::Agent => self.agent_seat().await?,
             Access::Seller => self.seller_seat()?,
-            Access::Public | Access::WalletSession | Access::Human | Access::Admin | Access::Console | Access::OperatorConsole => {
+            Access::Shared if matches!(*self.credential(), Credential::Key(_)) => self.seller_seat()?,
+            Access::Public
+            | Access::Shared
+            | Access::WalletSession
+            | Access::Human
+            | Access::Admin
+            | Access::Console
+            | Access::OperatorConsole => {
                 return Ok(());
             }
         };

@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::domain::event::Action;
@@ -170,12 +171,25 @@ pub fn changes_of(events: &[Event]) -> Vec<Change> {
             }
             Some(Action::QueryCharged) => *queries.entry(event.at_ms.as_s() / 3600).or_default() += 1,
             Some(Action::OwnerJoined | Action::MemberAdded) => changes.extend(member_change(&event.data)),
+            Some(Action::ProfileOpened | Action::ProfileUpdated) => changes.extend(read(&event.data).map(Change::Profile)),
+            Some(Action::ServiceCreated | Action::ServiceUpdated | Action::ServiceRemoved) => {
+                changes.extend(read(&event.data).map(Change::Service));
+            }
+            Some(Action::OrderCreated) => changes.extend(text(&event.data, "service_id").map(|service_id| Change::Ordered { service_id })),
+            Some(Action::OrderCompleted) => {
+                changes.extend(text(&event.data, "service_id").map(|service_id| Change::Completed { service_id }));
+            }
+            Some(Action::OrderReviewed) => changes.extend(read(&event.data).map(Change::Reviewed)),
             Some(Action::MemberRemoved) => changes.extend(text(&event.data, "user_id").map(|user_id| Change::MemberGone { user_id })),
             _ => {}
         }
     }
     changes.extend(queries.into_iter().map(|(hour, count)| Change::Queries { hour, count }));
     changes
+}
+
+fn read<T: DeserializeOwned>(data: &Value) -> Option<T> {
+    T::deserialize(data).ok()
 }
 
 fn text(data: &Value, name: &str) -> Option<String> {

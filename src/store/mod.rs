@@ -8,6 +8,8 @@ use worker::{D1Database, D1PreparedStatement, D1Result};
 
 pub mod due;
 pub mod mail;
+pub mod market;
+pub mod market_list;
 pub mod projection;
 pub mod session;
 pub mod tenant;

@@ -5,7 +5,11 @@
 
 use serde::Deserialize;
 
-use super::{Bind, Bound, Database, StoreError};
+use super::{Bind, Bound, Database, StoreError, market};
+use crate::domain::agent::AgentStatus;
+use crate::domain::form::order::ReviewForm;
+use crate::domain::form::profile::ProfileForm;
+use crate::domain::form::service::ServiceForm;
 use crate::{binds, statements};
 
 statements! {
@@ -52,6 +56,15 @@ pub enum Change {
     MemberGone {
         user_id: String,
     },
+    Profile(Box<ProfileForm>),
+    Service(Box<ServiceForm>),
+    Ordered {
+        service_id: String,
+    },
+    Completed {
+        service_id: String,
+    },
+    Reviewed(Box<ReviewForm>),
 }
 
 /// Where the batch stands to what was applied before.
@@ -99,7 +112,8 @@ fn statements_of(change: Change, tenant: &str, after_seq: u64) -> Vec<Bound> {
         Change::Tenant => vec![(COUNT_TENANT, guarded(Vec::new()))],
         Change::TenantProfile { name, plan } => vec![(SET_PROFILE, guarded(binds![name, plan]))],
         Change::Agent { agent_id, label, wallet_address, status, created_at_ms, is_new, is_revoked } => {
-            let mut statements = vec![(PUT_AGENT, guarded(binds![agent_id, label, wallet_address, status, created_at_ms]))];
+            let shows = market::show_agent(tenant, after_seq, &agent_id, status == AgentStatus::Active.as_str());
+            let mut statements = vec![shows, (PUT_AGENT, guarded(binds![agent_id, label, wallet_address, status, created_at_ms]))];
             if is_new || is_revoked {
                 let change = if is_new { Bind::Integer(1) } else { Bind::Negative(1) };
                 let same = if is_new { Bind::Integer(1) } else { Bind::Negative(1) };
@@ -111,6 +125,11 @@ fn statements_of(change: Change, tenant: &str, after_seq: u64) -> Vec<Bound> {
         Change::Queries { hour, count } => vec![(COUNT_QUERIES, guarded(binds![hour, count]))],
         Change::Member { user_id, role, added_at_ms } => vec![(PUT_MEMBER, guarded(binds![user_id, role, added_at_ms]))],
         Change::MemberGone { user_id } => vec![(DROP_MEMBER, guarded(binds![user_id]))],
+        Change::Profile(form) => market::put_profile(tenant, &form),
+        Change::Service(form) => market::put_service(tenant, &form),
+        Change::Ordered { service_id } => market::count_order(tenant, after_seq, &service_id),
+        Change::Completed { service_id } => market::count_completed(tenant, after_seq, &service_id),
+        Change::Reviewed(form) => market::put_review(tenant, after_seq, &form),
     }
 }
 

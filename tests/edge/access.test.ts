@@ -7,6 +7,7 @@ import { prepareAsk, type Ask } from "./support/ask.ts";
 import type { Client, Reply } from "./support/client.ts";
 import { newHousehold, newOperator, type Household } from "./support/household.ts";
 import { openSession } from "./support/company.ts";
+import { sellerOfHouse, type Seller } from "./support/market.ts";
 import { newPerson, type Person } from "./support/person.ts";
 import { deskOf, officeOf, type Desk } from "./support/spender.ts";
 import { ROUTES, rootOf, type Access, type Route } from "./support/route.ts";
@@ -48,7 +49,7 @@ const KEYS = [
   "an agent's key",
   "an agent's key as bearer",
   "a revoked agent's key",
-  "a seller's key",
+  "a market agent's key",
   "an API key",
   "an API key as bearer",
   "a revoked API key",
@@ -127,7 +128,7 @@ async function makeCallers(gone: Person): Promise<Record<Key, Client>> {
     "an agent's key": byToken(agent.agentKey),
     "an agent's key as bearer": nobody.bearer(agent.agentKey),
     "a revoked agent's key": byToken(revoked.agentKey),
-    "a seller's key": nobody.bearer(house.seller.key),
+    "a market agent's key": nobody.bearer((await sellerOfHouse(house)).key),
     "an API key": byApiKey(apiKey),
     "an API key as bearer": nobody.bearer(apiKey),
     "a revoked API key": byApiKey(revoked.apiKey),
@@ -151,8 +152,8 @@ async function makeCallers(gone: Person): Promise<Record<Key, Client>> {
 
 /** What a door looks at; whatever stands elsewhere is nothing to it. */
 const BEARER_KEYS: Key[] = [
-  ...(["nonsense", "another scheme", "a key cut short", "a wallet session", "an agent's key as bearer", "a seller's key"] as const),
-  ...(["an API key as bearer", "an enrollment token", "a human's token"] as const),
+  ...(["nonsense", "another scheme", "a key cut short", "a wallet session", "an agent's key as bearer"] as const),
+  ...(["a market agent's key", "an API key as bearer", "an enrollment token", "a human's token"] as const),
   ...(["a token for tools", "a token for lending", "a token for paying", "a token of a revoked mandate"] as const),
   ...(["an agent's session", "an ended session", "a human's token of before the sign-out", "an operator's token"] as const),
 ];
@@ -223,7 +224,9 @@ const CASES: Record<Access, (route: Route) => Verdicts> = {
       "a human's token": "no token",
       "an operator's token": "no token",
     }),
-  Seller: () => verdicts(BEARER_KEYS, "nobody", { "a seller's key": "in" }),
+  Seller: () => verdicts(BEARER_KEYS, "nobody", { "a market agent's key": "in" }),
+  // Nobody is let in, and shown what is for everybody.
+  Shared: () => verdicts(BEARER_KEYS, "in", { "a market agent's key": "in" }),
   // A cookie is not enough for a write that another site could have made.
   Human: (route) =>
     verdicts(BEARER_KEYS, "nobody", {
@@ -356,7 +359,7 @@ test("the table has every access there is a case for", () => {
 });
 
 /** The other household's ways to a route that this one's request is made for. */
-function strangersAt(route: Route, tokensOf: Desk, session: Client): Client[] {
+function strangersAt(route: Route, tokensOf: Desk, session: Client, seller: Seller): Client[] {
   const named = server.client().with({ "x-tenant-id": house.tenantId });
   const cookie = other.owner.browser;
   switch (route.access as Access) {
@@ -376,10 +379,11 @@ function strangersAt(route: Route, tokensOf: Desk, session: Client): Client[] {
       const tokens = [tokensOf.tools, tokensOf.lender];
       return [named.bearer(other.owner.token), named.with({ "x-api-key": other.apiKey }), ...tokens.map((token) => token.with(named.headers))];
     }
-    case "Seller":
-      return [named.bearer(other.seller.key)];
     case "Execution":
       return [named.bearer(other.owner.token), named.with({ "x-api-key": other.apiKey }), tokensOf.payer.with(named.headers)];
+    case "Seller":
+    case "Shared":
+      return [seller.client.with(named.headers)];
     case "Human":
       return [named.bearer(other.owner.token), cookie];
     case "Console":
@@ -395,13 +399,14 @@ test("a good credential of another tenant is refused wherever this one is named"
   await setUp();
   const desk = await deskOf(other);
   const { client: session } = await openSession(officeOf(other), other.agent.agentId);
-  const tenantIsNamed = (route: Route): boolean => ["Runtime", "Management", "Spend", "SessionOrManagement", "Agent", "Seller", "Execution"].includes(route.access);
+  const seller = await sellerOfHouse(other);
+  const tenantIsNamed = (route: Route): boolean => ["Runtime", "Management", "Spend", "SessionOrManagement", "Agent", "Execution", "Seller", "Shared"].includes(route.access);
   const refusals = await Promise.all(
     ROUTES.map(async (route) => {
       const ask = await prepareAsk(server.current, house, route, other.owner.csrf);
       const names = tenantIsNamed(route) || `${ask.path} ${ask.sent.body ?? ""}`.includes(house.tenantId);
       if (!names) return 0;
-      const callers = strangersAt(route, desk, session);
+      const callers = strangersAt(route, desk, session, seller);
       for (const caller of callers) {
         const reply = await caller.send(ask.method, ask.path, ask.sent);
         const told = `${route.method} ${route.path}: ${reply.status} ${reply.text.slice(0, 300)}`;
@@ -411,7 +416,7 @@ test("a good credential of another tenant is refused wherever this one is named"
       return callers.length;
     }),
   );
-  assert.equal(refusals.filter((count) => count > 0).length, 125, "routes that name a tenant");
+  assert.equal(refusals.filter((count) => count > 0).length, 134, "routes that name a tenant");
 });
 
 test("a credential that has run out is a bad one", async () => {

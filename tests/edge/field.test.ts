@@ -290,6 +290,8 @@ const ELSEWHERE = new Set([
   ...["signOut", "createWalletSession", "advanceTestClock", "rotateWebhookSecret", "testWebhook", "replayWebhookDelivery", "computeTrustScore"],
   // webhook.test.ts and event.test.ts
   ...["createWebhook", "updateWebhook", "replayWebhook", "updateTenant"],
+  // seller.test.ts and service.test.ts
+  ...["registerSeller", "recoverSeller", "updateSeller", "rotateSellerKey", "createService", "updateService"],
 ]);
 
 const FIELD_CODE: Record<FaultRoot, string> = { v1: "INVALID_INPUT", v2: "invalid_request", api: "VALIDATION_ERROR" };

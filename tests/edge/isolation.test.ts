@@ -167,8 +167,8 @@ function looksOf(reply: Reply): unknown {
 const send = ({ caller, method, path, sent }: Attempt): Promise<Reply> => caller.send(method, path, sent);
 
 // The token of an invitation is what lets somebody in, whoever they are: it is no id of a tenant's thing.
-// What is open to anyone is nobody's alone.
-const WITH_ID = ROUTES.filter((route) => /\{/.test(route.path) && !route.path.includes("{token}") && route.access !== "Public");
+// What is open to anyone is nobody's alone. What is sold is seen by all, and another's is told so (contract README 14).
+const WITH_ID = ROUTES.filter((route) => /\{/.test(route.path) && !route.path.includes("{token}") && !["Public", "Shared", "Seller"].includes(route.access));
 
 test("an id of another tenant looks like one that nobody has, at every route with an id", async () => {
   const pair = await setUp();

@@ -17,7 +17,7 @@ type Limit = { name: string; scope: string; quota: number; windowS: number };
 
 const LIMITS: Record<string, Limit> = Object.fromEntries([
   ["wallet-auth", "ip", 30, 60], ["tenant-create", "ip", 20, 3_600], ["owner-invite", "tenant", 3, 3_600], ["v2-runtime", "caller", 600, 60],
-  ["identity", "tenant", 60, 60], ["money", "tenant", 60, 60], ["admin", "tenant", 60, 60], ["ab-register", "ip", 10, 3_600], ["ab-login", "ip_and_email", 5, 900], ["public", "ip", 300, 60], ["atelier-upload", "ip", 30, 3_600],
+  ["identity", "tenant", 60, 60], ["money", "tenant", 60, 60], ["admin", "tenant", 60, 60], ["atelier-register", "ip", 5, 3_600], ["atelier-services", "ip", 20, 3_600], ["atelier-other", "ip", 300, 60], ["atelier-upload", "ip", 30, 3_600], ["ab-register", "ip", 10, 3_600], ["ab-login", "ip_and_email", 5, 900], ["public", "ip", 300, 60],
 ].map(([name, scope, quota, windowS]) => [name, { name, scope, quota, windowS } as Limit]));
 
 const managers = once(() => Promise.all([newManager(server.client()), newManager(server.client())]));
@@ -121,6 +121,22 @@ test("tenant-create: 20 an hour, signups, enrollments and a human's tenants toge
 test("ab-register: 10 an hour", async () => {
   const client = server.client();
   await fill(LIMITS["ab-register"]!, "/api/register", () => client.post("/api/register", { email: "nobody" }));
+});
+
+test("atelier-register: 5 an hour, registrations and recoveries together", async () => {
+  const client = server.client();
+  let turn = 0;
+  await fill(LIMITS["atelier-register"]!, "/api/agents/register", () => client.post(`/api/agents/${(turn += 1) % 2 === 0 ? "recover" : "register"}`, { name: "x" }));
+});
+
+test("atelier-services: 20 an hour, counted before anybody is known", async () => {
+  const client = server.client();
+  await fill(LIMITS["atelier-services"]!, "/api/agents/x1/services", () => client.post("/api/agents/x1/services", {}));
+});
+
+test("atelier-other: 300 a minute", async () => {
+  const client = server.client();
+  await fill(LIMITS["atelier-other"]!, "/api/agents/me", () => client.get("/api/agents/me"), { keeper: ["Gate", `ip:${client.ip}`] });
 });
 
 test("atelier-upload: 30 an hour, files and brief images together, counted before anybody is known", async () => {

@@ -5,11 +5,10 @@ import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { request } from "node:http";
 import { test } from "node:test";
-import { signUp } from "./support/agent.ts";
 import type { Client, Reply, Sent } from "./support/client.ts";
 import { expectFault } from "./support/fault.ts";
 import { newHousehold } from "./support/household.ts";
-import { HEADS, fileForm, formOf, makeSeller, newBuyer, newFile, signedBy, type FileType, type Seller } from "./support/market.ts";
+import { HEADS, Wallet, fileForm, formOf, makeSeller, newFile, sellerOfHouse, signedQuery, type FileType, type Seller } from "./support/market.ts";
 import { once } from "./support/once.ts";
 import { officeOf } from "./support/spender.ts";
 import { useServer } from "./support/server.ts";
@@ -19,7 +18,7 @@ const server = useServer({ vars: { RATE_LIMIT_SCALE: "1000" } });
 const FILE_BYTES_MAX = 52_428_800;
 const TENANT_BYTES_MAX = 5 * 2 ** 30;
 
-const makeOne = async (): Promise<Seller> => makeSeller(server.current, await signUp(server.client()));
+const makeOne = (): Promise<Seller> => makeSeller(server.client());
 const opened = once(makeOne);
 
 const upload = (client: Client, sent: Sent): Promise<Reply> => client.send("POST", "/api/upload", sent);
@@ -40,20 +39,26 @@ async function shown(url: string, headers: Record<string, string> = {}, method =
   return { status: response.status, headers: response.headers, bytes: Buffer.from(await response.arrayBuffer()) };
 }
 
-async function usedBytes({ tenantUuid }: Seller): Promise<number> {
-  const rows = await server.current.runtime.objectRows("Tenant", { name: tenantUuid }, "SELECT bytes FROM file_usage");
+/** The tenant, whose uuid stands in its keys. */
+function tenantOf({ key }: Seller): string {
+  const [, ...parts] = /^atelier_(.{8})(.{4})(.{4})(.{4})(.{12})/.exec(key) ?? [];
+  return parts.join("-");
+}
+
+async function usedBytes(seller: Seller): Promise<number> {
+  const rows = await server.current.runtime.objectRows("Tenant", { name: tenantOf(seller) }, "SELECT bytes FROM file_usage");
   return Number(rows[0]?.["bytes"] ?? 0);
 }
 
 /** Nothing of what `work` does is stored, counted or written down. */
 async function leavesNothing(seller: Seller, work: () => Promise<void>): Promise<void> {
-  const before = [await server.current.runtime.fileKeys(), await stateOfTenant(server.current, seller.tenantUuid)];
+  const before = [await server.current.runtime.fileKeys(), await stateOfTenant(server.current, tenantOf(seller))];
   await work();
-  assert.deepEqual([await server.current.runtime.fileKeys(), await stateOfTenant(server.current, seller.tenantUuid)], before);
+  assert.deepEqual([await server.current.runtime.fileKeys(), await stateOfTenant(server.current, tenantOf(seller))], before);
 }
 
 test("a file of each type is taken, hashed, named and shown as what it is", async () => {
-  const { client, extId } = await opened();
+  const { client, agentId } = await opened();
   const endings: Record<FileType, string> = {
     "image/jpeg": "jpg", "image/png": "png", "image/webp": "webp", "image/gif": "gif", "video/mp4": "mp4", "video/webm": "webm", "video/quicktime": "mov",
   };
@@ -61,7 +66,7 @@ test("a file of each type is taken, hashed, named and shown as what it is", asyn
     const file = newFile(type, 10_000);
     const { url, ...told } = await uploaded(client, file, type);
     assert.deepEqual(told, { media_type: type.split("/")[0], content_type: type, size: 10_000, sha256: sha256(file) });
-    const pattern = new RegExp(`^${server.current.url}/files/atelier/uploads/${extId}/[0-9A-HJKMNP-TV-Z]{42}\\.${endings[type]}$`);
+    const pattern = new RegExp(`^${server.current.url}/files/atelier/uploads/${agentId}/[0-9A-HJKMNP-TV-Z]{42}\\.${endings[type]}$`);
     assert.match(url, pattern);
     const { status, headers, bytes } = await shown(url);
     assert.equal(status, 200);
@@ -228,11 +233,12 @@ test("an upload whose connection breaks leaves nothing that can be shown, and is
 
 test("an upload takes the market's key and no other, of an agent that is active", async () => {
   const house = await newHousehold(server.current);
+  const seller = await sellerOfHouse(house);
   const png = fileForm(newFile("image/png"), "image/png");
   const anybody = server.client();
-  await leavesNothing(house.seller, async () => {
+  await leavesNothing(seller, async () => {
     expectFault(await upload(anybody, png), "api", 401, "AUTH_REQUIRED");
-    const off = house.seller.key.slice(0, -1) + (house.seller.key.endsWith("0") ? "1" : "0");
+    const off = seller.key.slice(0, -1) + (seller.key.endsWith("0") ? "1" : "0");
     for (const key of [off, house.agent.agentKey, house.apiKey, house.owner.token, "atelier_x"]) {
       expectFault(await upload(anybody.bearer(key), png), "api", 401, "TOKEN_INVALID");
     }
@@ -243,17 +249,17 @@ test("an upload takes the market's key and no other, of an agent that is active"
   });
   const suspended = await officeOf(house).post(`/v1/agents/${house.agent.agentId}/suspend`, {});
   assert.equal(suspended.status, 200, suspended.text);
-  await leavesNothing(house.seller, async () => expectFault(await upload(house.seller.client, png), "api", 403, "AGENT_NOT_ACTIVE"));
+  await leavesNothing(seller, async () => expectFault(await upload(seller.client, png), "api", 403, "AGENT_NOT_ACTIVE"));
   const revoked = await officeOf(house).post(`/v1/agents/${house.agent.agentId}/revoke`, {});
   assert.equal(revoked.status, 200, revoked.text);
-  expectFault(await upload(house.seller.client, png), "api", 401, "TOKEN_INVALID");
+  expectFault(await upload(seller.client, png), "api", 401, "TOKEN_INVALID");
 });
 
 test("a tenant keeps 5 GB and not a byte more", async () => {
   const seller = await makeOne();
   const [file, other] = [newFile("image/png"), newFile("image/png")];
   await uploaded(seller.client, file, "image/png");
-  const fillTo = (bytes: number): Promise<void> => server.current.editObject("Tenant", { name: seller.tenantUuid }, "UPDATE file_usage SET bytes = ?", bytes);
+  const fillTo = (bytes: number): Promise<void> => server.current.editObject("Tenant", { name: tenantOf(seller) }, "UPDATE file_usage SET bytes = ?", bytes);
   await fillTo(TENANT_BYTES_MAX - 1_500);
   await uploaded(seller.client, other, "image/png");
   await leavesNothing(seller, async () => {
@@ -271,7 +277,7 @@ test("a tenant keeps 5 GB and not a byte more", async () => {
 test("of uploads at once only as many are kept as there is room for", async () => {
   const seller = await makeOne();
   await uploaded(seller.client, newFile("image/png"), "image/png");
-  await server.current.editObject("Tenant", { name: seller.tenantUuid }, "UPDATE file_usage SET bytes = ?", TENANT_BYTES_MAX - 3_500);
+  await server.current.editObject("Tenant", { name: tenantOf(seller) }, "UPDATE file_usage SET bytes = ?", TENANT_BYTES_MAX - 3_500);
   const before = (await server.current.runtime.fileKeys()).length;
   const replies = await Promise.all(Array.from({ length: 8 }, () => upload(seller.client, fileForm(newFile("image/png"), "image/png"))));
   assert.deepEqual(replies.map((reply) => reply.status).sort(), [200, 200, 200, 402, 402, 402, 402, 402]);
@@ -336,22 +342,22 @@ test("what is not there is 404, and so is what lies in the bucket under no name 
 });
 
 test("a buyer's brief takes a JPEG or PNG of 5 MB, signed for", async () => {
-  const buyer = newBuyer();
+  const buyer = new Wallet();
   const client = server.client();
-  const send = (sent: Sent, query: Record<string, string> = signedBy(buyer)): Promise<Reply> =>
+  const send = (sent: Sent, query: Record<string, string> = signedQuery(buyer)): Promise<Reply> =>
     client.send("POST", `/api/orders/brief-images?${new URLSearchParams(query)}`, sent);
   const file = newFile("image/png", 5_242_880);
   const reply = await send(fileForm(file, "image/png"));
   assert.equal(reply.status, 200, reply.text);
   assert.deepEqual(Object.keys(reply.json.data), ["url"]);
-  assert.match(reply.json.data.url, new RegExp(`^${server.current.url}/files/atelier/briefs/${buyer.wallet}/[0-9A-Z]{42}\\.png$`));
+  assert.match(reply.json.data.url, new RegExp(`^${server.current.url}/files/atelier/briefs/${buyer.address}/[0-9A-Z]{42}\\.png$`));
   assert.equal(sha256((await shown(reply.json.data.url)).bytes), sha256(file));
   expectFault(await send(fileForm(Buffer.concat([file, Buffer.from([0])]), "image/png")), "api", 400, "FILE_TOO_LARGE");
   expectFault(await send(fileForm(newFile("image/gif"), "image/gif")), "api", 400, "FILE_TYPE_INVALID");
-  const good = signedBy(buyer);
+  const good = signedQuery(buyer);
   const bad: Record<string, string>[] = [
-    {}, { ...good, wallet: newBuyer().wallet }, { ...good, wallet_sig: "x" }, { ...good, wallet_sig_ts: "" }, { wallet: good.wallet, wallet_sig: good.wallet_sig },
-    signedBy(buyer, Date.now() - 86_500_000), signedBy(buyer, Date.now() + 60_000),
+    {}, { ...good, wallet: new Wallet().address }, { ...good, wallet_sig: "x" }, { ...good, wallet_sig_ts: "" }, { wallet: good.wallet, wallet_sig: good.wallet_sig },
+    signedQuery(buyer, Date.now() - 86_500_000), signedQuery(buyer, Date.now() + 60_000),
   ];
   for (const query of bad) expectFault(await send(fileForm(newFile("image/png"), "image/png"), query), "api", 401, "WALLET_AUTH_INVALID");
   expectFault(await send({ body: "x", headers: { "content-type": "text/plain" } }), "api", 415, "UNSUPPORTED_MEDIA_TYPE");

@@ -16,7 +16,7 @@ fn routes() -> Vec<&'static Route> {
 }
 
 /// Every route anyone may call. A route is added here with a reason, never by default.
-const PUBLIC: [&str; 28] = [
+const PUBLIC: [&str; 32] = [
     // Documents and health.
     "/healthz",
     "/.well-known/jwks.json",
@@ -41,6 +41,12 @@ const PUBLIC: [&str; 28] = [
     "/v2/billing/agent/challenge",
     "/v2/billing/agent/session",
     "/api/register",
+    // A stranger becomes a market agent; a wallet's signature, its credential, stands in the body.
+    "/api/agents/register",
+    "/api/agents/recover",
+    // What is sold is seen by all.
+    "/api/services",
+    "/api/services/{id}",
     "/api/auth/callback/credentials",
     "/api/auth/token",
     "/api/auth/csrf",

@@ -10,22 +10,24 @@ use crate::source;
 fn places() -> Vec<(&'static str, Vec<String>, Vec<&'static str>, usize)> {
     let object = |name: &str| vec![source::file("schema/objects/common.sql"), source::file(&format!("schema/objects/{name}.sql"))];
     let all = |lists: &[&[&'static str]]| lists.iter().copied().flatten().copied().collect::<Vec<_>>();
-    let book = [
+    let mut book = vec![
         store::due::STATEMENTS,
         store::mail::STATEMENTS,
+        store::market::STATEMENTS,
         store::projection::STATEMENTS,
         store::session::STATEMENTS,
         store::tenant::STATEMENTS,
         store::user::STATEMENTS,
     ];
+    book.extend(store::market_list::STATEMENTS);
     let memories = [memory::observation::STATEMENTS, memory::record::STATEMENTS, memory::search::STATEMENTS];
     let shared = [idempotency::STATEMENTS, limit::STATEMENTS, schema::STATEMENTS, gate::STATEMENTS];
     vec![
-        ("store", source::sql_files("schema"), all(&book), 6),
+        ("store", source::sql_files("schema"), all(&book), 7),
         ("memory", object("memory"), all(&memories), 3),
         ("gate", object("gate"), all(&shared), 4),
         ("clock", vec![source::file("schema/objects/clock.sql")], clock::STATEMENTS.to_vec(), 1),
-        ("tenant", tenant::SCHEMA.concat().into_iter().map(str::to_owned).collect(), tenant::statements().collect(), 45),
+        ("tenant", tenant::SCHEMA.concat().into_iter().map(str::to_owned).collect(), tenant::statements().collect(), 47),
     ]
 }
 

@@ -10,6 +10,7 @@
 mod budget;
 mod generator;
 mod invariant;
+mod market;
 mod metering;
 mod model;
 mod mutant;

@@ -9,6 +9,7 @@ mod money;
 mod owner;
 mod proof;
 mod query;
+mod seller;
 mod wallet;
 mod webhook;
 

@@ -1,10 +1,10 @@
 //! Who buys: a wallet that has signed (contract atelier 1).
 
 use crate::crypto::solana::SolanaAddress;
-use crate::http::code::Code;
 use crate::http::context::Ctx;
 use crate::http::fault::Fault;
 use crate::http::query::{Query, QueryKind};
+use crate::http::refusal::wallet_auth_invalid;
 
 /// A signature as it stands in a query.
 pub const IN_QUERY: [Query; 3] = [
@@ -21,8 +21,5 @@ pub fn of_query(ctx: &Ctx) -> Result<SolanaAddress, Fault> {
         let signed_at_ms = value("wallet_sig_ts").filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()))?.parse().ok()?;
         wallet.has_signed(value("wallet_sig")?, signed_at_ms, ctx.now).then_some(wallet)
     };
-    read().ok_or_else(|| {
-        let how = "sign the text atelier:<wallet>:<wallet_sig_ts> and send wallet, wallet_sig and wallet_sig_ts, not older than a day";
-        Fault::new(Code::WalletAuthInvalid, how)
-    })
+    read().ok_or_else(wallet_auth_invalid)
 }

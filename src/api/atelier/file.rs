@@ -3,7 +3,7 @@
 
 use serde::Serialize;
 
-use super::{Success, buyer};
+use super::buyer;
 use crate::domain::byte_range::{Asked, ByteRange};
 use crate::domain::limit::LimitClass;
 use crate::domain::market::order::MediaType;
@@ -14,6 +14,8 @@ use crate::http::context::Ctx;
 use crate::http::credential::bad_credential;
 use crate::http::fault::Fault;
 use crate::http::file::Found;
+#[cfg(not(target_arch = "wasm32"))]
+use crate::http::reply::Success;
 use crate::http::reply::{Body, Reply};
 use crate::http::route::Route;
 use crate::objects::tenant::command::Command;
@@ -75,7 +77,7 @@ async fn upload(ctx: &Ctx) -> Result<Reply, Fault> {
         size: stored.bytes,
         sha256: stored.sha256.to_string(),
     };
-    Reply::json(200, &Success::of(uploaded))
+    Reply::success(200, &uploaded)
 }
 
 /// 1. The signature: 401. 2. The body's type: 415. 3. What the file is: 400. 4. Store it: 400. 5. Answer: 200.
@@ -83,7 +85,7 @@ async fn upload_brief_image(ctx: &Ctx) -> Result<Reply, Fault> {
     let wallet = buyer::of_query(ctx)?;
     let upload = ctx.open_upload(&BRIEF_TYPES, BRIEF_BYTES_MAX).await?;
     let stored = ctx.keep_upload(&upload, &format!("briefs/{}", wallet.as_str()), BRIEF_BYTES_MAX).await?;
-    Reply::json(200, &Success::of(BriefImage { url: stored.url }))
+    Reply::success(200, &BriefImage { url: stored.url })
 }
 
 /// What is uploaded runs nowhere, whatever a browser takes it for.

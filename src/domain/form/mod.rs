@@ -14,8 +14,10 @@ pub mod lease;
 pub mod mandate;
 pub mod order;
 pub mod payment;
+pub mod profile;
 pub mod receipt;
 pub mod reservation;
+pub mod service;
 pub mod webhook;
 
 use std::fmt;

@@ -107,3 +107,8 @@ pub struct ReviewForm {
     #[cfg_attr(not(target_arch = "wasm32"), schemars(with = "String"))]
     pub created_at: Timestamp,
 }
+
+impl ReviewForm {
+    /// The names it is written under.
+    pub const MEMBERS: &[&str] = &["id", "order_id", "service_id", "reviewer_name", "rating", "comment", "created_at"];
+}

@@ -3,5 +3,6 @@
 pub mod order;
 pub mod price;
 pub mod profile;
+pub mod rating;
 pub mod service;
 pub mod state;

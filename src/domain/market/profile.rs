@@ -29,6 +29,9 @@ impl ProfileDraft {
     }
 }
 
+/// Slugs nobody is found under: each is a path of its own.
+pub const RESERVED_SLUGS: [&str; 4] = ["me", "register", "recover", "provision"];
+
 /// What an agent of that name is found under, before it is told apart from others of the same: lower-case letters, digits
 /// and single hyphens.
 pub fn slug_of(name: &str) -> String {

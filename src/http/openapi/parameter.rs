@@ -28,6 +28,7 @@ const COLLECTIONS: &[(&str, &str)] = &[
     ("agent-receipts", "rct_"),
     ("verify", "rct_"),
     ("delegations", "dlg_"),
+    ("services", "svc_"),
 ];
 
 /// An agent's id in every spelling (contract README 2), in any case.
@@ -54,7 +55,10 @@ fn path(route: &Route) -> Vec<Value> {
     named
         .map(|(before, name)| {
             let name = name.trim_start_matches('*');
-            json!({"name": name, "in": "path", "required": true, "schema": {"type": "string", "pattern": item_pattern(before)}})
+            // The marketplace shows an agent under its slug as well.
+            let is_slug_too = route.path == "/api/agents/{id}";
+            let pattern = if is_slug_too { Some("^[A-Za-z0-9:_-]+$".to_owned()) } else { item_pattern(before) };
+            json!({"name": name, "in": "path", "required": true, "schema": {"type": "string", "pattern": pattern}})
         })
         .collect()
 }
@@ -71,6 +75,10 @@ fn item_pattern(collection: &str) -> Option<String> {
 fn query(query: &Query) -> Value {
     let schema = match query.kind {
         QueryKind::Whole { min, max } => json!({"type": "integer", "minimum": min, "maximum": max}),
+        QueryKind::Clamped { min, max } => json!({"type": "integer", "description": format!("Brought between {min} and {max}.")}),
+        QueryKind::Search { chars_max } => {
+            json!({"type": "string", "maxLength": chars_max, "pattern": r"^[^\x00-\x08\x0B-\x1F\x7F-\x9F]*$"})
+        }
         QueryKind::OneOf(words) => json!({"type": "string", "enum": words}),
         QueryKind::Text { chars_max } => {
             json!({"type": "string", "minLength": 1, "maxLength": chars_max, "pattern": r"^[^\x00-\x08\x0B-\x1F\x7F-\x9F]*$"})

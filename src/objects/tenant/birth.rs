@@ -36,6 +36,9 @@ statements! {
     CONFIRM = "UPDATE tenant SET undelivered_key = NULL, delivered = 1 WHERE delivered = 0";
 }
 
+/// What stands for a controlling wallet where nobody controls: the text of no wallet.
+const MARKET: &str = "market";
+
 /// Writes the tenant's row and opens the desk of its birth.
 pub(super) fn found<'a>(
     sql: &'a dyn Sql,
@@ -49,6 +52,7 @@ pub(super) fn found<'a>(
     let (login, user) = match &birth.controller {
         Controller::Wallet(address) => (Some(address.as_str()), None),
         Controller::User(user_id) => (None, Some(user_id.to_string())),
+        Controller::Market => (Some(MARKET), None),
     };
     let (uuid, slug, plan) = (birth.uuid, birth.slug.clone(), Plan::Free);
     let (name, wallet_text) = (birth.name.as_str(), default_wallet.to_string());
@@ -124,6 +128,7 @@ pub(super) fn bear(desk: &mut Desk<'_>, birth: &Birth) -> Step<Done> {
             member::write(desk, *user_id, Role::Owner, Action::OwnerJoined)?;
         }
         Controller::Wallet(_) => born.invitation = invite(desk, birth)?,
+        Controller::Market => {}
     }
     Ok(Outcome::Born(born).into())
 }
@@ -147,6 +152,7 @@ fn actor_of(controller: &Controller) -> String {
     match controller {
         Controller::Wallet(address) => Actor::Wallet(address.clone()),
         Controller::User(user_id) => Actor::User(*user_id),
+        Controller::Market => Actor::House,
     }
     .to_string()
 }
@@ -155,8 +161,12 @@ fn actor_of(controller: &Controller) -> String {
 pub(super) fn resume(desk: &mut Desk<'_>, birth: &Birth) -> Step<Done> {
     desk.actor = actor_of(&birth.controller);
     let row = desk.sql.first(READ, &[])?.ok_or(SqlError::Shape("no tenant"))?;
-    let controller = match read_optional_as(&row, 0, |text| LoginAddress::parse(text).ok(), "not an address")? {
-        Some(address) => Some(Controller::Wallet(address)),
+    let read_login = |text: &str| match text {
+        MARKET => Some(Controller::Market),
+        address => LoginAddress::parse(address).ok().map(Controller::Wallet),
+    };
+    let controller = match read_optional_as(&row, 0, read_login, "not an address")? {
+        Some(controller) => Some(controller),
         None => read_optional_as(&row, 1, Uuid::parse, "not a uuid")?.map(|user: UserId| Controller::User(user)),
     };
     let same = desk.caller.tenant_uuid == birth.uuid && desk.caller.slug == birth.slug && controller.as_ref() == Some(&birth.controller);
@@ -174,7 +184,7 @@ pub(super) fn resume(desk: &mut Desk<'_>, birth: &Birth) -> Step<Done> {
     let key_id = first_agent.map(|agent_id| mint_first_key(desk, agent_id, birth)).transpose()?;
     let invitation = match &birth.controller {
         Controller::Wallet(_) if !member::has_owner(desk)? => invite(desk, birth)?,
-        Controller::Wallet(_) | Controller::User(_) => None,
+        Controller::Wallet(_) | Controller::User(_) | Controller::Market => None,
     };
     Ok(Outcome::Born(Born {
         tenant_uuid: birth.uuid,

@@ -229,7 +229,10 @@ fn check_standing(call: &TenantCall, caller: &Caller, agent: StandingAgent) -> S
         return Err(Refusal::TenantMismatch.into());
     }
     // What a suspended agent still holds it may give back; that it spends nothing new is decided where it would.
-    if matches!(agent, Some((_, AgentStatus::Suspended))) && caller.acts_for().is_none() {
+    // At the marketplace it may still look; what it may do is told there.
+    let is_at_market = caller.key.as_ref().is_some_and(|key| key.kind == KeyKind::Atelier)
+        && matches!(call.command, Command::Admit | Command::Order(_) | Command::Seller(_));
+    if matches!(agent, Some((_, AgentStatus::Suspended))) && caller.acts_for().is_none() && !is_at_market {
         return Err(Refusal::AgentNotActive.into());
     }
     match (&call.needs, &caller.key) {

@@ -8,6 +8,7 @@ use super::money::command::MoneyCommand;
 use super::order::command::OrderCommand;
 use super::outcome::Answered;
 use super::proof::command::ProofCommand;
+use super::seller::command::SellerCommand;
 use super::webhook::command::WebhookCommand;
 use crate::domain::address::LoginAddress;
 use crate::domain::agent::AgentStatus;
@@ -158,6 +159,8 @@ pub enum Command {
     },
     /// What is bought and sold.
     Order(OrderCommand),
+    /// Who sells what.
+    Seller(SellerCommand),
     /// What is kept in the store of files.
     File(FileCommand),
 }
@@ -174,6 +177,9 @@ impl Command {
             return command.only_reads();
         }
         if let Self::Webhook(command) = self {
+            return command.only_reads();
+        }
+        if let Self::Seller(command) = self {
             return command.only_reads();
         }
         matches!(
@@ -221,6 +227,8 @@ pub enum Controller {
     Wallet(LoginAddress),
     /// A human, who becomes its owner.
     User(UserId),
+    /// Nobody but its agents: a tenant born of a registration at the marketplace.
+    Market,
 }
 
 /// The agent a tenant is born with.

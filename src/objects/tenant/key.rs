@@ -23,6 +23,7 @@ statements! {
         WHERE revoked_at_ms IS NULL AND kind IN (?1, ?2, ?3, ?4, ?5) ORDER BY id DESC";
     READ = "SELECT kind, revoked_at_ms FROM api_key WHERE id = ?1";
     REVOKE = "UPDATE api_key SET revoked_at_ms = ?2 WHERE id = ?1";
+    LIST_OF_SELLER = "SELECT id FROM api_key WHERE agent_id = ?1 AND kind = 'atelier' AND revoked_at_ms IS NULL";
     READ_ID = "SELECT id FROM api_key WHERE number = ?1 AND revoked_at_ms IS NULL";
 }
 
@@ -152,6 +153,14 @@ pub(super) fn revoke_undelivered(desk: &mut Desk<'_>, number: &str) -> Step<()> 
         Some(row) => kill(desk, read_key_id(&row, 0)?),
         None => Ok(()),
     }
+}
+
+/// Revokes what an agent speaks with at the marketplace.
+pub(super) fn revoke_of_seller(desk: &mut Desk<'_>, agent_id: AgentId) -> Step<()> {
+    for row in desk.sql.run(LIST_OF_SELLER, params![agent_id.to_string()])? {
+        kill(desk, read_key_id(&row, 0)?)?;
+    }
+    Ok(())
 }
 
 fn kill(desk: &mut Desk<'_>, key_id: KeyId) -> Step<()> {

@@ -35,6 +35,7 @@ pub mod proof;
 pub mod refusal;
 mod reservation;
 mod rights;
+pub mod seller;
 mod wallet;
 pub mod webhook;
 
@@ -123,6 +124,7 @@ pub fn statements() -> impl Iterator<Item = &'static str> {
     .chain(identity::ALL_STATEMENTS)
     .chain(proof::ALL_STATEMENTS)
     .chain(order::ALL_STATEMENTS)
+    .chain(seller::ALL_STATEMENTS)
     .flatten()
     .copied()
 }
@@ -230,6 +232,7 @@ fn execute(desk: &mut Desk<'_>, command: &Command) -> Step<Done> {
         Command::Agent(command) => identity::execute(desk, command),
         Command::Proof(command) => proof::execute(desk, command),
         Command::Order(command) => order::execute(desk, command),
+        Command::Seller(command) => seller::execute(desk, command),
         Command::File(command) => file::execute(desk, command),
     }
 }

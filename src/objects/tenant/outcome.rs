@@ -6,6 +6,7 @@ use super::identity::outcome::AgentOutcome;
 use super::money::outcome::{MoneyOutcome, Stopped};
 use super::order::outcome::OrderOutcome;
 use super::proof::outcome::ProofOutcome;
+use super::seller::outcome::SellerOutcome;
 use super::webhook::command::WebhookOutcome;
 use crate::domain::address::LoginAddress;
 use crate::domain::agent::AgentStatus;
@@ -78,6 +79,7 @@ pub enum Outcome {
     Agents(AgentOutcome),
     Proof(ProofOutcome),
     Order(OrderOutcome),
+    Seller(SellerOutcome),
     /// There is room for a file, or it is counted.
     FileAdmitted,
 }

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::money::refusal::MoneyRefusal;
 use super::order::refusal::OrderRefusal;
 use super::proof::refusal::ProofRefusal;
+use super::seller::refusal::SellerRefusal;
 use crate::domain::id::WalletId;
 use crate::domain::money::Micros;
 use crate::domain::plan::Plan;
@@ -106,6 +107,8 @@ pub enum Refusal {
     Proof(ProofRefusal),
     /// Nothing was done to an order.
     Order(OrderRefusal),
+    /// Nothing was done about a profile or a service.
+    Seller(SellerRefusal),
     /// 402. The tenant's files take all the room there is.
     StorageFull { limit_bytes: u64, used_bytes: u64 },
 }
@@ -150,6 +153,7 @@ impl Refusal {
             | Self::Proof(_) => true,
             Self::Money(refusal) => refusal.is_kept(),
             Self::Order(refusal) => refusal.is_kept(),
+            Self::Seller(refusal) => refusal.is_kept(),
         }
     }
 }

@@ -5,7 +5,7 @@ import { inviteOwner, newOperator, NOBODY_LISTENS, type Household } from "./hous
 import { newSlug, newWallet, signIn, signUp } from "./agent.ts";
 import type { Client, HeaderMap, Sent } from "./client.ts";
 import { openSession, register } from "./company.ts";
-import { fileForm, newBuyer, newFile, signedBy } from "./market.ts";
+import { Wallet, fileForm, makeSeller, makeService, newFile, newRegistration, newService, sellerOfHouse, signedQuery } from "./market.ts";
 import { PASSWORD, newEmail, newPerson, openForms, type Person } from "./person.ts";
 import { fillPath, type Access, type Route } from "./route.ts";
 import { deskOf, freshPayer, newLease, newMandate, newReservation, officeOf, packetOf, type Desk } from "./spender.ts";
@@ -113,7 +113,7 @@ async function freshReceipt({ house }: World): Promise<string> {
 
 /** What the household's agent has uploaded: its name below /files/. */
 async function freshFile({ house }: World): Promise<string> {
-  const made = await house.seller.client.send("POST", "/api/upload", fileForm(newFile("image/png"), "image/png"));
+  const made = await (await sellerOfHouse(house)).client.send("POST", "/api/upload", fileForm(newFile("image/png"), "image/png"));
   assert.equal(made.status, 200, made.text);
   return new URL(made.json.data.url).pathname.slice("/files/".length);
 }
@@ -185,6 +185,14 @@ const ofFreshAgent = (json?: object) => async (world: World): Promise<Wish> => {
   return json === undefined ? { params } : { params, json };
 };
 
+const ofSeller = async ({ house }: World): Promise<Wish> => ({ params: { id: (await sellerOfHouse(house)).agentId } });
+const ofService = async (world: World): Promise<Wish> => ({ params: { id: await freshService(world) } });
+
+/** A service of the household's seller, who has room for a hundred. */
+async function freshService({ house }: World): Promise<string> {
+  return (await makeService(await sellerOfHouse(house)))["id"];
+}
+
 /** By the route's name. A route without a wish here fails every test that goes through the table. */
 const WISHES: Record<string, (world: World) => Wish | Promise<Wish>> = {
   register: () => ({ json: { email: newEmail(), password: PASSWORD } }),
@@ -195,7 +203,7 @@ const WISHES: Record<string, (world: World) => Wish | Promise<Wish>> = {
   signOut: nothing,
 
   uploadFile: () => ({ body: fileForm(newFile("image/png"), "image/png") }),
-  uploadBriefImage: () => ({ query: `?${new URLSearchParams(signedBy(newBuyer()))}`, body: fileForm(newFile("image/jpeg"), "image/jpeg") }),
+  uploadBriefImage: () => ({ query: `?${new URLSearchParams(signedQuery(new Wallet()))}`, body: fileForm(newFile("image/jpeg"), "image/jpeg") }),
   showFile: async (world) => ({ params: { name: await freshFile(world) } }),
 
   front: nothing,
@@ -390,6 +398,29 @@ const WISHES: Record<string, (world: World) => Wish | Promise<Wish>> = {
   getGoNoGo: nothing,
   replaceGoNoGo: () => ({ json: packetOf("pending", null) }),
   setKillSwitch: () => ({ json: { on: false } }),
+
+  registerSeller: () => ({ json: newRegistration() }),
+  recoverSeller: async ({ server }) => {
+    const wallet = new Wallet();
+    const { agentId } = await makeSeller(server.client(), wallet.asOwner());
+    return { json: { agent_id: agentId, ...wallet.asOwner() } };
+  },
+  getSeller: nothing,
+  updateSeller: () => ({ json: { description: "I paint what you tell me to paint" } }),
+  rotateSellerKey: async ({ server }) => ({ json: {}, by: (await makeSeller(server.client())).client }),
+  listSellers: nothing,
+  getSellerProfile: ofSeller,
+  createService: async (world) => {
+    // Whoever asked before makes room.
+    const { client } = await sellerOfHouse(world.house);
+    await client.delete(`/api/services/${await freshService(world)}`);
+    return { ...(await ofSeller(world)), json: newService() };
+  },
+  listOwnServices: ofSeller,
+  updateService: async (world) => ({ ...(await ofService(world)), json: { price_usd: "7.50" } }),
+  deleteService: ofService,
+  getService: ofService,
+  listServices: nothing,
 };
 
 /** A request that succeeds when who may make it makes it. `csrf` is that of the browser it will be sent from. */
@@ -414,8 +445,9 @@ export async function callerAt(route: Route, house: Household, operator: Person)
     Spend: () => office,
     SessionOrManagement: () => office,
     Agent: () => office,
-    Seller: () => house.seller.client.with(named),
     Execution: async () => (await deskOf(house)).payer,
+    Seller: async () => (await sellerOfHouse(house)).client,
+    Shared: () => house.stranger,
     Human: () => house.owner.client,
     Admin: () => operator.client.with(named),
     Console: () => house.owner.browser,

@@ -4,7 +4,6 @@
 import assert from "node:assert/strict";
 import { newSlug, signUp, type Agent } from "./agent.ts";
 import type { Client } from "./client.ts";
-import { makeSeller, type Seller } from "./market.ts";
 import { newEmail, newPerson, type Person } from "./person.ts";
 import type { Server } from "./server.ts";
 
@@ -17,8 +16,6 @@ export type Household = {
   /** A caller with no credential. */
   stranger: Client;
   agent: Agent;
-  /** The same agent at the marketplace. */
-  seller: Seller;
   owner: Person;
   /** The agent's key, by its number. */
   agentKeyId: string;
@@ -64,7 +61,6 @@ export async function newHousehold(server: Server): Promise<Household> {
   const stranger = server.client();
   const [agent, owner] = await Promise.all([signUp(stranger, newSlug("house")), newPerson(stranger)]);
   const { tenantId } = agent;
-  const seller = await makeSeller(server, agent);
   const invitation = await inviteOwner(server, agent, owner.email);
   const accepted = await owner.browser.form(`/account/invite/${invitation}`, { csrf: owner.csrf });
   assert.equal(accepted.status, 303, accepted.text);
@@ -93,7 +89,6 @@ export async function newHousehold(server: Server): Promise<Household> {
     tenantUuid: tenants.json.tenants.find((tenant: { tenant_id: string }) => tenant.tenant_id === tenantId).tenant_uuid,
     stranger,
     agent,
-    seller,
     owner,
     agentKeyId: keys.json.keys[0].key_id,
     apiKey: apiKey.json.key,

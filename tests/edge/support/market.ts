@@ -1,62 +1,110 @@
-// The people of the marketplace: agents that sell, wallets that buy, and the files they send.
+// Sellers for tests: market agents, made the way a stranger makes one, wallets that sign for them, and the files they send.
 
-import { createHash, generateKeyPairSync, randomBytes, sign, type KeyObject } from "node:crypto";
-import type { Agent } from "./agent.ts";
-import type { Client, Sent } from "./client.ts";
-import type { Server } from "./server.ts";
-import { uuidOfTenant } from "./state.ts";
+import assert from "node:assert/strict";
+import { generateKeyPairSync, randomBytes, sign, type KeyObject } from "node:crypto";
+import type { Client, Reply, Sent } from "./client.ts";
+import type { Household } from "./household.ts";
 
 export type Seller = {
   agentId: string;
-  /** The agent's id as the marketplace spells it. */
-  extId: string;
-  tenantUuid: string;
   key: string;
-  /** The caller with the market key as its bearer. */
+  slug: string;
+  webhookSecret: string;
+  /** The caller with the agent's key as its bearer. */
   client: Client;
 };
 
-/** Gives an agent a key of the marketplace, written where its tenant keeps its keys. */
-export async function makeSeller(server: Server, agent: Agent): Promise<Seller> {
-  const { agentId, tenantId } = agent;
-  const tenantUuid = await uuidOfTenant(server, tenantId);
-  const [number, secret] = [randomBytes(8).toString("hex"), randomBytes(24).toString("hex")];
-  const ulid = agentId.slice("agt_".length);
-  const secretHash = createHash("sha256").update(secret).digest();
-  await server.editObject(
-    "Tenant",
-    { name: tenantUuid },
-    `INSERT INTO api_key (number, id, kind, agent_id, last4, secret_hash, scopes, created_at_ms)
-      SELECT ?, ?, 'atelier', agent_id, ?, ?, scopes, created_at_ms FROM api_key WHERE kind = 'agent' AND agent_id = ? LIMIT 1`,
-    ...[number, `key_${ulid.slice(0, 20)}${number.slice(0, 6).toUpperCase()}`, secret.slice(-4), secretHash, agentId],
-  );
-  const key = `atelier_${tenantUuid.replaceAll("-", "")}${number}${secret}`;
-  return { agentId, extId: `ext_${ulid}`, tenantUuid, key, client: server.client().bearer(key) };
-}
-
-const BASE58 = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz";
+const ALPHABET = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz";
 
 export function toBase58(bytes: Uint8Array): string {
-  let number = BigInt(`0x${Buffer.from(bytes).toString("hex")}`);
+  let number = BigInt(`0x0${Buffer.from(bytes).toString("hex")}`);
   let text = "";
-  for (; number > 0n; number /= 58n) text = `${BASE58[Number(number % 58n)]}${text}`;
-  const zeros = bytes.findIndex((byte) => byte !== 0);
-  return "1".repeat(zeros < 0 ? bytes.length : zeros) + text;
+  for (; number > 0n; number /= 58n) text = ALPHABET[Number(number % 58n)] + text;
+  return "1".repeat(bytes.findIndex((byte) => byte !== 0)) + text;
 }
 
-export type Buyer = { wallet: string; key: KeyObject };
+export type Signature = { wallet_sig: string; wallet_sig_ts: number };
 
 /** A Solana wallet. */
-export function newBuyer(): Buyer {
-  const { publicKey, privateKey } = generateKeyPairSync("ed25519");
-  const { x } = publicKey.export({ format: "jwk" });
-  return { wallet: toBase58(Buffer.from(x as string, "base64url")), key: privateKey };
+export class Wallet {
+  readonly address: string;
+  readonly #key: KeyObject;
+
+  constructor() {
+    const { publicKey, privateKey } = generateKeyPairSync("ed25519");
+    this.#key = privateKey;
+    this.address = toBase58(Buffer.from(publicKey.export({ format: "jwk" }).x ?? "", "base64url"));
+  }
+
+  /** What it proves itself with, as of that moment. */
+  sign(atMs = Date.now()): Signature {
+    return { wallet_sig: toBase58(sign(null, Buffer.from(`atelier:${this.address}:${atMs}`), this.#key)), wallet_sig_ts: atMs };
+  }
+
+  /** The fields that name it as an agent's owner and prove it. */
+  asOwner(atMs = Date.now()): Signature & { owner_wallet: string } {
+    return { owner_wallet: this.address, ...this.sign(atMs) };
+  }
 }
 
-/** The wallet's signature of a moment, as a query or a body carries it. */
-export function signedBy({ wallet, key }: Buyer, atMs = Date.now()): { wallet: string; wallet_sig: string; wallet_sig_ts: string } {
-  const wallet_sig = toBase58(sign(null, Buffer.from(`atelier:${wallet}:${atMs}`), key));
-  return { wallet, wallet_sig, wallet_sig_ts: `${atMs}` };
+/** A wallet's signature as a query carries it. */
+export function signedQuery(wallet: Wallet, atMs = Date.now()): { wallet: string; wallet_sig: string; wallet_sig_ts: string } {
+  const { wallet_sig, wallet_sig_ts } = wallet.sign(atMs);
+  return { wallet: wallet.address, wallet_sig, wallet_sig_ts: `${wallet_sig_ts}` };
+}
+
+export function newRegistration(more: Record<string, unknown> = {}): Record<string, unknown> {
+  return {
+    name: "My Creative Agent",
+    description: "I generate professional avatars and brand imagery using AI",
+    endpoint_url: "https://my-agent.example.com",
+    capabilities: ["image_gen", "brand_content"],
+    ...more,
+  };
+}
+
+export function newService(more: Record<string, unknown> = {}): Record<string, unknown> {
+  return {
+    category: "image_gen",
+    title: "Custom Avatar Generation",
+    description: "Professional AI-generated avatars in any style. Includes 3 variations and source files.",
+    price_usd: "5.00",
+    price_type: "fixed",
+    turnaround_hours: 24,
+    deliverables: ["3 avatar variations", "source files"],
+    demo_url: "https://example.com/portfolio",
+    ...more,
+  };
+}
+
+function sellerOf(client: Client, reply: Reply): Seller {
+  assert.equal(reply.status, 201, reply.text);
+  const { agent_id: agentId, api_key: key, slug, webhook_secret: webhookSecret } = reply.json.data;
+  return { agentId, key, slug, webhookSecret, client: client.bearer(key) };
+}
+
+/** A new market agent. */
+export async function makeSeller(client: Client, more: Record<string, unknown> = {}): Promise<Seller> {
+  return sellerOf(client, await client.post("/api/agents/register", newRegistration(more)));
+}
+
+/** A service of that seller. */
+export async function makeService(seller: Seller, more: Record<string, unknown> = {}): Promise<Record<string, any>> {
+  const made = await seller.client.post(`/api/agents/${seller.agentId}/services`, newService(more));
+  assert.equal(made.status, 201, made.text);
+  return made.json.data;
+}
+
+const sellers = new WeakMap<Household, Promise<Seller>>();
+
+/** The household's agent at the marketplace: made at the first asking, and kept. */
+export function sellerOfHouse(house: Household): Promise<Seller> {
+  const known = sellers.get(house);
+  if (known !== undefined) return known;
+  const office = house.stranger.with({ "x-api-key": house.apiKey });
+  const made = office.post("/api/agents/register", newRegistration({ agent_id: house.agent.agentId })).then((reply) => sellerOf(house.stranger, reply));
+  sellers.set(house, made);
+  return made;
 }
 
 /** The first bytes of each type of file that may be uploaded. */

@@ -25,7 +25,7 @@ impl Generator {
                 let (address, key) = (address.clone(), self.new_secret());
                 Some(FirstAgent { label: "first".to_owned(), address, metadata: serde_json::Map::new(), key })
             }
-            Controller::User(_) => None,
+            Controller::User(_) | Controller::Market => None,
         };
         let invitation = if self.random.percent(20) { Some(self.invitation()) } else { None };
         let slug = if self.random.percent(95) { self.slug.clone() } else { Slug::parse("agent-beta").expect("a slug") };

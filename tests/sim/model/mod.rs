@@ -184,7 +184,7 @@ impl Model {
             Command::OutboxAck { upto_seq } => owner::acknowledge(state, *upto_seq, reply),
             Command::VerifyAudit { .. } | Command::Reconcile => owner::inspect(state, reply),
             // Their stories are told one by one, in story/webhook.rs and against the Worker.
-            Command::Webhook(_) | Command::Agent(_) | Command::Proof(_) | Command::Order(_) | Command::File(_) => {
+            Command::Webhook(_) | Command::Agent(_) | Command::Proof(_) | Command::Order(_) | Command::File(_) | Command::Seller(_) => {
                 return Err("nobody asks for that here".to_owned());
             }
             Command::Money(command) => money::judge_command(&mut Case { state, now, call, reply, entries }, command),

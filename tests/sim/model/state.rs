@@ -224,6 +224,7 @@ impl State {
                     state.invite(now, invitation, entries);
                 }
             }
+            Controller::Market => {}
         }
         let actor = controller_name(&birth.controller);
         entries.iter_mut().for_each(|entry| entry.actor = Some(actor.clone()));
@@ -322,5 +323,6 @@ pub fn controller_name(controller: &Controller) -> String {
     match controller {
         Controller::Wallet(address) => format!("wallet:{address}"),
         Controller::User(user_id) => format!("user:{user_id}"),
+        Controller::Market => "house".to_owned(),
     }
 }

@@ -44,7 +44,8 @@ macro_rules! columns {
          delegation_depth, created_by, expires_at_ms, updated_at_ms, suspended_at_ms, revoked_at_ms, status_reason, compromised_at_ms, \
          (SELECT json_group_array(json_array(k.id, hex(k.public_key), k.retired_at_ms, k.compromised)) FROM (SELECT id, public_key, \
          retired_at_ms, compromised FROM agent_key WHERE agent_id = agent.id ORDER BY sequence DESC LIMIT 10) k), \
-         (SELECT count(*) FROM agent_session s WHERE s.agent_id = agent.id AND s.ended_at_ms IS NULL AND s.expires_at_ms > ", $now, ")")
+         (SELECT count(*) FROM agent_session s WHERE s.agent_id = agent.id AND s.ended_at_ms IS NULL AND s.expires_at_ms > ", $now, "), \
+         EXISTS (SELECT 1 FROM market_profile p WHERE p.agent_id = agent.id)")
     };
 }
 
@@ -68,6 +69,16 @@ statements! {
 /// Adds an agent, with its first key; the caller has checked that there is room.
 pub(in super::super) fn register(desk: &mut Desk<'_>, draft: &AgentDraft, address: Option<&LoginAddress>) -> Step<AgentForm> {
     let agent_id = AgentId::new(desk.now, desk.entropy);
+    register_as(desk, agent_id, draft, address)
+}
+
+/// The same, of an id that somebody else had to know before.
+pub(in super::super) fn register_as(
+    desk: &mut Desk<'_>,
+    agent_id: AgentId,
+    draft: &AgentDraft,
+    address: Option<&LoginAddress>,
+) -> Step<AgentForm> {
     let created_by_user_id = match desk.caller.actor {
         Actor::User(id) | Actor::Operator(id) => Some(id),
         Actor::Key(_) | Actor::Wallet(_) | Actor::House | Actor::Agent(_) => None,
@@ -177,12 +188,13 @@ fn read_form(desk: &Desk<'_>, row: &Row) -> Result<AgentForm, SqlError> {
     let (status_reason, compromised_at) = (column.text_or_null()?, column.time_or_null()?);
     let keys = read_keys(column.json()?, desk.now)?;
     let session_count = column.number()?;
+    let is_at_market = column.number()? == 1;
     let signing = keys.first();
     Ok(AgentForm {
         id: spell_uuid(agt_id),
         agent_id: spell_maip(agt_id, tenant),
         agt_id,
-        ext_id: None,
+        ext_id: is_at_market.then(|| format!("ext_{}", agt_id.ulid())),
         tenant_id: tenant,
         agent_type,
         name: display_name.clone(),

@@ -9,7 +9,7 @@ pub mod command;
 mod escrow;
 mod message;
 pub mod outcome;
-mod payout;
+pub(super) mod payout;
 mod record;
 pub mod refusal;
 mod review;

@@ -1,0 +1,133 @@
+//! What can be asked about profiles and services.
+
+use serde::{Deserialize, Serialize};
+
+use super::super::webhook::command::NewWebhookSecret;
+use crate::domain::id::{AgentId, ServiceId};
+use crate::domain::key::NewSecret;
+use crate::domain::market::price::Price;
+use crate::domain::market::profile::ProfileDraft;
+use crate::domain::market::service::{Category, PriceType, ServiceTerms};
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SellerCommand {
+    /// House. A new agent of the opening's id, with its profile and its key.
+    Register(Box<Opening>),
+    /// Management. Whether a profile may be opened for that agent.
+    Look {
+        agent_id: AgentId,
+    },
+    /// Management. A profile for an agent there is, and its key.
+    Open(Box<Opening>),
+    /// The profile of the agent that calls.
+    Me,
+    Change(Box<ProfileChange>),
+    RotateKey {
+        key: NewSecret,
+    },
+    /// House, for a wallet that has signed: a new key of the agent it owns.
+    Recover {
+        agent_id: AgentId,
+        owner: String,
+        key: NewSecret,
+    },
+    /// Whether the caller is that agent, if one is named, and may change something. Changes nothing: what else is wrong with
+    /// a request is told after this.
+    ProbeAgent {
+        agent_id: Option<AgentId>,
+    },
+    /// The same of a service.
+    ProbeService {
+        service_id: ServiceId,
+    },
+    AddService {
+        agent_id: AgentId,
+        terms: Box<ServiceTerms>,
+    },
+    /// Those that are offered, newest first.
+    ListServices {
+        agent_id: AgentId,
+    },
+    ChangeService {
+        service_id: ServiceId,
+        change: Box<ServiceChange>,
+    },
+    /// Repeatable.
+    RemoveService {
+        service_id: ServiceId,
+    },
+    GetService {
+        service_id: ServiceId,
+    },
+}
+
+/// A profile to be opened.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Opening {
+    pub agent_id: AgentId,
+    /// Claimed before.
+    pub slug: String,
+    pub draft: ProfileDraft,
+    pub key: NewSecret,
+    pub webhook_secret: NewWebhookSecret,
+}
+
+/// What changes of a profile; `None` stays as it is, `Some(None)` is taken away.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct ProfileChange {
+    pub name: Option<String>,
+    pub description: Option<String>,
+    pub avatar_url: Option<Option<String>>,
+    pub endpoint_url: Option<String>,
+    pub capabilities: Option<Vec<Category>>,
+    pub owner: Option<Owner>,
+    pub payout_wallet: Option<Option<String>>,
+}
+
+/// A wallet that an agent is said to belong to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Owner {
+    pub wallet: String,
+    /// Whether it has signed.
+    pub is_verified: bool,
+}
+
+/// What changes of a service; as of a profile.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct ServiceChange {
+    pub category: Option<Category>,
+    pub title: Option<String>,
+    pub description: Option<String>,
+    pub price: Option<Price>,
+    pub price_type: Option<PriceType>,
+    pub turnaround_hours: Option<u64>,
+    pub deliverables: Option<Vec<String>>,
+    pub demo_url: Option<Option<String>>,
+    pub quota_limit: Option<u64>,
+}
+
+impl SellerCommand {
+    /// Whether it changes nothing.
+    pub const fn only_reads(&self) -> bool {
+        matches!(
+            self,
+            Self::Look { .. }
+                | Self::Me
+                | Self::ProbeAgent { .. }
+                | Self::ProbeService { .. }
+                | Self::ListServices { .. }
+                | Self::GetService { .. }
+        )
+    }
+
+    /// Whether only the house may give it.
+    pub const fn is_for_house(&self) -> bool {
+        matches!(self, Self::Register(_) | Self::Recover { .. })
+    }
+
+    /// Whether who manages the tenant gives it; all others are the agent's own.
+    pub const fn is_for_management(&self) -> bool {
+        matches!(self, Self::Look { .. } | Self::Open(_))
+    }
+}
