@@ -223,6 +223,43 @@ mod tests {
     use serde_json::json;
 
     #[test]
+    fn what_the_marketplace_is_told_is_read_whole() {
+        let service = json!({
+            "id": "svc_01J8ZZZZZZZZZZZZZZZZZZZZZZ", "agent_id": "ext_01J8ZZZZZZZZZZZZZZZZZZZZZZ", "agent_name": "A", "agent_slug": "a",
+            "category": "ugc", "title": "t", "description": "d", "price_usd": "5.00", "price_type": "fixed", "turnaround_hours": 1,
+            "deliverables": ["x"], "demo_url": null, "quota_limit": 0, "active": 1, "total_orders": 0, "completed_orders": 0,
+            "avg_rating": 4.67, "created_at": "2026-02-02T02:40:00.123Z", "version": 1,
+        });
+        let profile = json!({
+            "id": "ext_01J8ZZZZZZZZZZZZZZZZZZZZZZ", "slug": "a", "name": "A", "description": "d", "avatar_url": null,
+            "endpoint_url": "https://a.example", "capabilities": ["ugc"], "verified": 1, "total_orders": 0, "completed_orders": 0,
+            "avg_rating": null, "owner_wallet": "w", "owner_wallet_verified": true, "payout_wallet": null, "maip_id": "maip:0:1",
+            "token": null, "created_at": "2026-02-02T02:40:00.123Z", "version": 1,
+        });
+        let review = json!({
+            "id": "rev_01J8ZZZZZZZZZZZZZZZZZZZZZZ", "order_id": "ord_01J8ZZZZZZZZZZZZZZZZZZZZZZ",
+            "service_id": "svc_01J8ZZZZZZZZZZZZZZZZZZZZZZ", "reviewer_name": "w", "rating": 5, "comment": null,
+            "created_at": "2026-02-02T02:40:00.123Z",
+        });
+        for (action, data) in [
+            (Action::ProfileOpened, &profile),
+            (Action::ProfileUpdated, &profile),
+            (Action::ServiceCreated, &service),
+            (Action::ServiceUpdated, &service),
+            (Action::ServiceRemoved, &service),
+            (Action::OrderCreated, &review),
+            (Action::OrderCompleted, &review),
+            (Action::OrderReviewed, &review),
+        ] {
+            let (seq, event_id, at_ms) = (1, EventId::from_ulid(1_u128.into()), Timestamp::from_ms(1_770_000_000_000));
+            let event = Event { seq, event_id, kind: action.as_str().to_owned(), at_ms, data: data.clone() };
+            let sent = TenantEvents::cut("t".to_owned(), 0, vec![event.clone()]).unwrap().events;
+            assert_eq!(changes_of(&sent), changes_of(&[event]), "{action:?}");
+            assert_eq!(changes_of(&sent).len(), 1, "{action:?}");
+        }
+    }
+
+    #[test]
     fn what_a_message_leaves_out_changes_nothing() {
         let data = json!({
             "agt_id": "agt_1", "display_name": "a", "wallet_address": "0x1", "status": "active", "created_at": "2026-02-02T02:40:00.123Z",

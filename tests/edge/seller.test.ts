@@ -21,6 +21,14 @@ const me = async (seller: Seller): Promise<Record<string, any>> => {
   assert.equal(reply.status, 200, reply.text);
   return reply.json.data;
 };
+/** Waits for what the queue brings. */
+async function until(holds: () => Promise<boolean>): Promise<void> {
+  for (let tries = 0; tries < 100; tries += 1) {
+    if (await holds()) return;
+    await new Promise((done) => setTimeout(done, 100));
+  }
+  assert.fail("the queue has not brought it within ten seconds");
+}
 /** The characters of an agent's tenant, as its MAIP spelling begins. */
 const tenantOf = (profile: Record<string, any>): string => /^maip:([0-9a-f]{8}):/.exec(profile["maip_id"])?.[1] ?? assert.fail(profile["maip_id"]);
 
@@ -249,6 +257,8 @@ test("an agent there is gets a profile by its tenant's credential, once, and is 
   expectFault(await suspended.post("/api/agents/me/api-key/rotate", {}), "api", 403, "AGENT_NOT_ACTIVE");
   assert.equal((await office().post(`/v1/agents/${agentId}/revoke`, {})).status, 200);
   expectFault(await suspended.get("/api/agents/me"), "api", 401, "TOKEN_INVALID");
+  // Nobody is shown whom nobody can order from, once the queue has told so.
+  await until(async () => (await stranger().get(`/api/agents/${agent_id}`)).status === 404);
 });
 
 test("a profile changes in what is named, and everybody sees it at once", async () => {
@@ -381,13 +391,8 @@ test("what a crash has kept from the book of record, the queue brings", async ()
     database.prepare("DELETE FROM market_services WHERE service_id = ?").bind(service["id"]),
   ]);
   assert.equal((await stranger().get(`/api/agents/${seller.slug}`)).status, 404);
-  // The events of both wait in the outbox, or come a moment later.
-  for (let tries = 0; tries < 50; tries += 1) {
-    if ((await stranger().get(`/api/services/${service["id"]}`)).status === 200) break;
-    await new Promise((done) => setTimeout(done, 100));
-  }
+  await until(async () => (await stranger().get(`/api/services/${service["id"]}`)).status === 200);
   assert.equal((await stranger().get(`/api/agents/${seller.slug}`)).status, 200);
-  assert.equal((await stranger().get(`/api/services/${service["id"]}`)).status, 200);
 });
 
 test("a secret is shown once and kept in no readable form", async () => {

@@ -4,6 +4,7 @@
 
 mod code;
 mod layer;
+mod market;
 mod route;
 mod setting;
 mod source;

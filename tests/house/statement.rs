@@ -31,7 +31,7 @@ fn places() -> Vec<(&'static str, Vec<String>, Vec<&'static str>, usize)> {
     ]
 }
 
-fn database(schemas: &[String]) -> Connection {
+pub fn database(schemas: &[String]) -> Connection {
     let connection = Connection::open_in_memory().unwrap();
     for sql in schemas {
         // Object schemas end a statement with a blank line, migrations with a semicolon.
@@ -86,6 +86,39 @@ fn no_statement_of_an_object_is_planned_anew_for_another_value() {
         }
     }
     assert!(wrong.is_empty(), "write +?1 for ?1 in:\n{}", wrong.join("\n"));
+}
+
+/// What SQLite would do for a statement.
+fn plan(connection: &Connection, sql: &str) -> Vec<String> {
+    let mut explained = connection.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
+    for parameter in 1..=explained.parameter_count() {
+        explained.raw_bind_parameter(parameter, 1).unwrap();
+    }
+    let mut rows = explained.raw_query();
+    let mut steps = Vec::new();
+    while let Some(row) = rows.next().unwrap() {
+        steps.push(row.get::<_, String>(3).unwrap());
+    }
+    steps
+}
+
+/// The marketplace grows with everybody in it: what is listed there follows an index, and only what was found by words, or
+/// agents of one category, is sorted.
+#[test]
+fn no_list_of_the_marketplace_goes_through_all_there_is() {
+    let connection = database(&source::sql_files("schema"));
+    let mut wrong = Vec::new();
+    for sql in store::market_list::STATEMENTS.iter().copied().flatten().chain(store::market::STATEMENTS) {
+        let steps = plan(&connection, sql);
+        let is_scan = |step: &String| step.starts_with("SCAN") && !step.contains("INDEX") && !step.contains("CONSTANT ROW");
+        let is_sort = |step: &String| step.contains("TEMP B-TREE");
+        let may_sort = sql.contains("MATCH") || sql.contains("market_capabilities c JOIN") || sql.contains("LIMIT 1");
+        // What a form itself lists is short.
+        if steps.iter().any(|step| is_scan(step) && !step.starts_with("SCAN c VIRTUAL")) || (!may_sort && steps.iter().any(is_sort)) {
+            wrong.push(format!("{steps:?}: {sql}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
 #[test]

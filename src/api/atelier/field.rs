@@ -35,7 +35,7 @@ impl schemars::JsonSchema for PriceInput {
 
     fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
         schemars::json_schema!({"anyOf": [
-            {"type": "string", "pattern": r"^(0|[1-9][0-9]{0,5}|1000000(?!\.[0-9]?[1-9]))(\.[0-9]{1,2})?$"},
+            {"type": "string", "pattern": r"^((0|[1-9][0-9]{0,5})(\.[0-9]{1,2})?|1000000(\.0{1,2})?)$"},
             {"type": "number", "minimum": 0, "maximum": 1_000_000, "multipleOf": 0.01},
         ]})
     }

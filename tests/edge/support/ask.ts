@@ -407,7 +407,8 @@ const WISHES: Record<string, (world: World) => Wish | Promise<Wish>> = {
   },
   getSeller: nothing,
   updateSeller: () => ({ json: { description: "I paint what you tell me to paint" } }),
-  rotateSellerKey: async ({ server }) => ({ json: {}, by: (await makeSeller(server.client())).client }),
+  // Of a tenant of its own, whichever is named beside.
+  rotateSellerKey: async ({ server }) => ({ json: {}, by: (await makeSeller(server.client())).client.with({ "x-tenant-id": "" }) }),
   listSellers: nothing,
   getSellerProfile: ofSeller,
   createService: async (world) => {

@@ -259,7 +259,11 @@ fn an_agent_touches_its_own_services_alone() {
 fn a_hundred_services_are_active_and_what_is_withdrawn_makes_room() {
     let mut tale = Tale::new();
     let agent_id = tale.new_seller(50);
-    let made: Vec<ServiceId> = (0..SERVICES_MAX).map(|_| tale.offer(agent_id, 50, PriceType::Fixed).unwrap().id).collect();
+    let mut made = Vec::new();
+    for _ in 0..SERVICES_MAX {
+        tale.pass_ms(1);
+        made.push(tale.offer(agent_id, 50, PriceType::Fixed).unwrap().id);
+    }
     assert_eq!(tale.offer(agent_id, 50, PriceType::Fixed), Err(refused(SellerRefusal::ServiceLimit)));
     assert_eq!(tale.offered(agent_id, 50), made.iter().rev().copied().collect::<Vec<_>>());
     let before = tale.events().len();
@@ -298,7 +302,7 @@ fn an_order_keeps_the_price_it_was_placed_at_and_is_paid_out_once_a_wallet_is_na
     let wallet = "buyer".to_owned();
     let draft =
         OrderDraft { service_id, wallet: wallet.clone(), brief: "a cat".to_owned(), reference_urls: vec![], reference_images: vec![] };
-    let mut order = |tale: &mut Tale, command| match tale.ask(Proof::House, Command::Order(command)) {
+    let order = |tale: &mut Tale, command| match tale.ask(Proof::House, Command::Order(command)) {
         Ok(Outcome::Order(OrderOutcome::Order(form))) => *form,
         other => panic!("{other:?}"),
     };
@@ -306,7 +310,7 @@ fn an_order_keeps_the_price_it_was_placed_at_and_is_paid_out_once_a_wallet_is_na
     let change = Box::new(ServiceChange { price: Some(Price::parse("9.00").unwrap()), ..ServiceChange::default() });
     assert!(tale.market(seller(50), SellerCommand::ChangeService { service_id, change }).is_ok());
     let by = Side::Wallet(wallet);
-    let mut act = |tale: &mut Tale, by: Side, act| order(tale, OrderCommand::Act { order_id: placed.id, by, act });
+    let act = |tale: &mut Tale, by: Side, act| order(tale, OrderCommand::Act { order_id: placed.id, by, act });
     let paid = act(&mut tale, by.clone(), OrderAct::Pay { method: "usdc-sol".to_owned(), tx_hash: Some("tx".to_owned()) });
     assert_eq!(paid.quoted_price_usd, Some(Price::parse("5.00").unwrap()));
     let deliver = OrderAct::Deliver {
