@@ -4,11 +4,12 @@
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
 import { test } from "node:test";
+import { base58 } from "@scure/base";
 import { newAgentKey, newManager } from "./support/human.ts";
 import type { Client, Reply } from "./support/client.ts";
 import { runCurl } from "./support/curl.ts";
 import { expectFault } from "./support/fault.ts";
-import { Wallet, makeSeller, makeService, newRegistration, toBase58, type Seller } from "./support/market.ts";
+import { Wallet, makeSeller, makeService, newRegistration, type Seller } from "./support/market.ts";
 import { useServer } from "./support/server.ts";
 import { stateOfBook, stateOfTenant } from "./support/state.ts";
 
@@ -204,7 +205,7 @@ test("a signature that does not hold is refused, and so is half of one", async (
   const good = wallet.sign(now);
   const bad: Record<string, unknown>[] = [
     { wallet_sig: good.wallet_sig }, { wallet_sig_ts: now }, other.sign(now), { ...good, wallet_sig_ts: now + 1 }, wallet.sign(now - 86_400_000 - 60_000), wallet.sign(now + 120_000),
-    { ...good, wallet_sig: "" }, { ...good, wallet_sig: `${good.wallet_sig}1` }, { ...good, wallet_sig: toBase58(randomBytes(64)) },
+    { ...good, wallet_sig: "" }, { ...good, wallet_sig: `${good.wallet_sig}1` }, { ...good, wallet_sig: base58.encode(randomBytes(64)) },
   ];
   for (const more of bad) {
     const reply = await register({ owner_wallet: wallet.address, ...more });

@@ -5,11 +5,10 @@ import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { request } from "node:http";
 import { test } from "node:test";
-import { signUp } from "./support/agent.ts";
 import type { Client, Reply, Sent } from "./support/client.ts";
 import { expectFault } from "./support/fault.ts";
 import { newHousehold } from "./support/household.ts";
-import { HEADS, fileForm, formOf, makeSeller, newFile, proofOf, Wallet, type FileType, type Seller } from "./support/market.ts";
+import { HEADS, fileForm, formOf, makeSeller, newFile, proofOf, sellerOfHouse, Wallet, type FileType, type Seller } from "./support/market.ts";
 import { once } from "./support/once.ts";
 import { officeOf } from "./support/spender.ts";
 import { useServer } from "./support/server.ts";
@@ -228,11 +227,12 @@ test("an upload whose connection breaks leaves nothing that can be shown, and is
 
 test("an upload takes the market's key and no other, of an agent that is active", async () => {
   const house = await newHousehold(server.current);
+  const seller = await sellerOfHouse(house);
   const png = fileForm(newFile("image/png"), "image/png");
   const anybody = server.client();
-  await leavesNothing(house.seller, async () => {
+  await leavesNothing(seller, async () => {
     expectFault(await upload(anybody, png), "api", 401, "AUTH_REQUIRED");
-    const off = house.seller.key.slice(0, -1) + (house.seller.key.endsWith("0") ? "1" : "0");
+    const off = seller.key.slice(0, -1) + (seller.key.endsWith("0") ? "1" : "0");
     for (const key of [off, house.agent.agentKey, house.apiKey, house.owner.token, "atelier_x"]) {
       expectFault(await upload(anybody.bearer(key), png), "api", 401, "TOKEN_INVALID");
     }
@@ -243,10 +243,10 @@ test("an upload takes the market's key and no other, of an agent that is active"
   });
   const suspended = await officeOf(house).post(`/v1/agents/${house.agent.agentId}/suspend`, {});
   assert.equal(suspended.status, 200, suspended.text);
-  await leavesNothing(house.seller, async () => expectFault(await upload(house.seller.client, png), "api", 403, "AGENT_NOT_ACTIVE"));
+  await leavesNothing(seller, async () => expectFault(await upload(seller.client, png), "api", 403, "AGENT_NOT_ACTIVE"));
   const revoked = await officeOf(house).post(`/v1/agents/${house.agent.agentId}/revoke`, {});
   assert.equal(revoked.status, 200, revoked.text);
-  expectFault(await upload(house.seller.client, png), "api", 401, "TOKEN_INVALID");
+  expectFault(await upload(seller.client, png), "api", 401, "TOKEN_INVALID");
 });
 
 test("a tenant keeps 5 GB and not a byte more", async () => {
@@ -344,13 +344,14 @@ test("a buyer's brief takes a JPEG or PNG of 5 MB, signed for", async () => {
   const reply = await send(fileForm(file, "image/png"));
   assert.equal(reply.status, 200, reply.text);
   assert.deepEqual(Object.keys(reply.json.data), ["url"]);
-  assert.match(reply.json.data.url, new RegExp(`^${server.current.url}/files/atelier/briefs/${buyer.wallet}/[0-9A-Z]{42}\\.png$`));
+  assert.match(reply.json.data.url, new RegExp(`^${server.current.url}/files/atelier/briefs/${buyer.address}/[0-9A-Z]{42}\\.png$`));
   assert.equal(sha256((await shown(reply.json.data.url)).bytes), sha256(file));
   expectFault(await send(fileForm(Buffer.concat([file, Buffer.from([0])]), "image/png")), "api", 400, "FILE_TOO_LARGE");
   expectFault(await send(fileForm(newFile("image/gif"), "image/gif")), "api", 400, "FILE_TYPE_INVALID");
   const good = proofOf(buyer);
+  const { wallet_sig_ts: _, ...withoutTime } = good;
   const bad: Record<string, string>[] = [
-    {}, { ...good, wallet: new Wallet().address }, { ...good, wallet_sig: "x" }, { ...good, wallet_sig_ts: "" }, { wallet: good.wallet, wallet_sig: good.wallet_sig },
+    {}, { ...good, wallet: new Wallet().address }, { ...good, wallet_sig: "x" }, { ...good, wallet_sig_ts: "" }, withoutTime,
     proofOf(buyer, Date.now() - 86_500_000), proofOf(buyer, Date.now() + 60_000),
   ];
   for (const query of bad) expectFault(await send(fileForm(newFile("image/png"), "image/png"), query), "api", 401, "WALLET_AUTH_INVALID");

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use guildhall::domain::form::order::OrderForm;
-use guildhall::domain::id::{OrderId, RequestId, ServiceId};
+use guildhall::domain::id::{AgentId, OrderId, RequestId, ServiceId};
 use guildhall::domain::market::order::MediaType;
 use guildhall::domain::market::price::Price;
 use guildhall::domain::market::state::OrderStatus;

@@ -14,7 +14,9 @@ use crate::http::context::Ctx;
 use crate::http::credential::bad_credential;
 use crate::http::fault::Fault;
 use crate::http::file::Found;
-use crate::http::reply::{Body, Reply, Success};
+#[cfg(not(target_arch = "wasm32"))]
+use crate::http::reply::Success;
+use crate::http::reply::{Body, Reply};
 use crate::http::route::Route;
 use crate::objects::tenant::command::Command;
 use crate::objects::tenant::file::FileCommand;

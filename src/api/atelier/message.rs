@@ -3,6 +3,7 @@
 use serde::Deserialize;
 
 use super::request::Visit;
+#[cfg(not(target_arch = "wasm32"))]
 use crate::domain::form::order::MessageForm;
 use crate::domain::id::MessageId;
 use crate::domain::limit::LimitClass;
@@ -13,7 +14,9 @@ use crate::http::fault::Fault;
 use crate::http::field::Text;
 use crate::http::page;
 use crate::http::query::Query;
-use crate::http::reply::{Reply, Success};
+use crate::http::reply::Reply;
+#[cfg(not(target_arch = "wasm32"))]
+use crate::http::reply::Success;
 use crate::http::route::Route;
 use crate::http::tenant::unexpected;
 use crate::objects::tenant::order::command::OrderCommand;

@@ -17,7 +17,9 @@ use crate::http::fault::Fault;
 use crate::http::field::{Text, Whole};
 use crate::http::page;
 use crate::http::refusal::service_not_found;
-use crate::http::reply::{Reply, Success};
+use crate::http::reply::Reply;
+#[cfg(not(target_arch = "wasm32"))]
+use crate::http::reply::Success;
 use crate::http::route::Route;
 use crate::http::tenant::unexpected;
 use crate::objects::tenant::command::Command;

@@ -3,12 +3,15 @@
 use serde::Deserialize;
 
 use super::request::Visit;
+#[cfg(not(target_arch = "wasm32"))]
 use crate::domain::form::order::ReviewForm;
 use crate::domain::limit::LimitClass;
 use crate::http::context::Ctx;
 use crate::http::fault::Fault;
 use crate::http::field::{Text, Whole};
-use crate::http::reply::{Reply, Success};
+use crate::http::reply::Reply;
+#[cfg(not(target_arch = "wasm32"))]
+use crate::http::reply::Success;
 use crate::http::route::Route;
 use crate::http::tenant::unexpected;
 use crate::objects::tenant::order::command::OrderCommand;

@@ -4,6 +4,7 @@ use serde::Deserialize;
 
 use super::request::Visit;
 use crate::domain::agent::{SpeltAgent, read_agent_id};
+#[cfg(not(target_arch = "wasm32"))]
 use crate::domain::form::order::OrderForm;
 use crate::domain::id::OrderId;
 use crate::domain::limit::LimitClass;
@@ -17,7 +18,9 @@ use crate::http::fault::Fault;
 use crate::http::field::Text;
 use crate::http::page;
 use crate::http::query::Query;
-use crate::http::reply::{Reply, Success};
+use crate::http::reply::Reply;
+#[cfg(not(target_arch = "wasm32"))]
+use crate::http::reply::Success;
 use crate::http::route::Route;
 use crate::http::tenant::unexpected;
 use crate::objects::tenant::command::Command;
