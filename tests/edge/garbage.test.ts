@@ -5,6 +5,7 @@ import assert from "node:assert/strict";
 import { request } from "node:http";
 import { text as readText } from "node:stream/consumers";
 import { test } from "node:test";
+import { Buyer } from "./support/buyer.ts";
 import { callerAt, prepareAsk } from "./support/ask.ts";
 import type { Client, HeaderMap, Reply, Sent } from "./support/client.ts";
 import { newHousehold, newOperator } from "./support/household.ts";
@@ -74,11 +75,13 @@ test("an id of no known spelling, or of nothing there, is refused, and nothing i
     return names.flatMap((name) => GARBAGE_IDS.map((id) => ({ route, path: fill(name, id) })));
   });
   const form = new URLSearchParams({ csrf: house.owner.csrf, tenant: house.tenantId }).toString();
+  const proof = await new Buyer(server.current).proof();
   const bodies: Record<string, Sent> = {
     Json: { json: { label: "x", amount: 1, version: 1, total_limit: 1, mandate_id: `mdt_${NIL_ULID}`, action: "tool:spend", audience: "spendguard-actions" } }, Form: { body: form, headers: { "content-type": "application/x-www-form-urlencoded" } }, None: {},
   };
   await eachOf(cases, async ({ route, path }) => {
-    const reply = await (await callerAt(route, house, operator)).send(route.method, path, bodies[route.body] ?? {});
+    const sent = route.access === "Buyer" ? { json: proof } : (bodies[route.body] ?? {});
+    const reply = await (await callerAt(route, house, operator)).send(route.method, path, sent);
     const told = `${route.method} ${path.slice(0, 200)}`;
     expectShape(reply, route.path, told);
     assert.ok([400, 403, 404].includes(reply.status), `${told}: ${reply.status} ${reply.text.slice(0, 200)}`);

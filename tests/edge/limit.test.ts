@@ -17,7 +17,9 @@ type Limit = { name: string; scope: string; quota: number; windowS: number };
 
 const LIMITS: Record<string, Limit> = Object.fromEntries([
   ["wallet-auth", "ip", 30, 60], ["tenant-create", "ip", 20, 3_600], ["owner-invite", "tenant", 3, 3_600], ["v2-runtime", "caller", 600, 60],
-  ["identity", "tenant", 60, 60], ["money", "tenant", 60, 60], ["admin", "tenant", 60, 60], ["atelier-register", "ip", 5, 3_600], ["atelier-services", "ip", 20, 3_600], ["atelier-other", "ip", 300, 60], ["atelier-upload", "ip", 30, 3_600], ["ab-register", "ip", 10, 3_600], ["ab-login", "ip_and_email", 5, 900], ["public", "ip", 300, 60],
+  ["identity", "tenant", 60, 60], ["money", "tenant", 60, 60], ["admin", "tenant", 60, 60], ["atelier-register", "ip", 5, 3_600], ["atelier-services", "ip", 20, 3_600], ["atelier-other", "ip", 300, 60], ["atelier-upload", "ip", 30, 3_600],
+  ["atelier-orders", "ip", 30, 3_600], ["atelier-deliver", "ip", 30, 3_600], ["atelier-messages", "ip", 60, 3_600], ["atelier-quote", "ip", 30, 3_600], ["atelier-buy", "ip", 30, 3_600], ["atelier-review", "ip", 30, 3_600],
+  ["ab-register", "ip", 10, 3_600], ["ab-login", "ip_and_email", 5, 900], ["public", "ip", 300, 60],
 ].map(([name, scope, quota, windowS]) => [name, { name, scope, quota, windowS } as Limit]));
 
 const managers = once(() => Promise.all([newManager(server.client()), newManager(server.client())]));
@@ -140,6 +142,20 @@ test("atelier-services: 20 an hour, counted before anybody is known", async () =
   const client = server.client();
   await fill(LIMITS["atelier-services"]!, "/api/agents/x1/services", () => client.post("/api/agents/x1/services", {}));
 });
+
+for (const [name, path, method] of [
+  ["atelier-orders", "/api/agents/none/orders", "GET"],
+  ["atelier-buy", "/api/orders", "POST"],
+  ["atelier-quote", "/api/orders/none/quote", "POST"],
+  ["atelier-deliver", "/api/orders/none/deliver", "POST"],
+  ["atelier-messages", "/api/orders/none/messages", "POST"],
+  ["atelier-review", "/api/orders/none/review", "POST"],
+] as const) {
+  test(`${name}: ${LIMITS[name]!.quota} an hour, counted before anybody is known`, async () => {
+    const client = server.client();
+    await fill(LIMITS[name]!, path, () => client.send(method, path, method === "GET" ? {} : { json: {} }));
+  });
+}
 
 test("atelier-other: 300 a minute", async () => {
   const client = server.client();

@@ -258,7 +258,8 @@ async fn patch(ctx: &Ctx) -> Result<Reply, Fault> {
         },
         OrderAction::Pay => pay(ctx, &visit, body.payment_method, body.escrow_tx_hash).await.map_err(as_buyer)?,
     };
-    Reply::success(200, &visit.act(ctx, act).await.map_err(as_buyer)?)
+    let moved = visit.act(ctx, act).await.map_err(|fault| if is_buyers { as_buyer(fault) } else { fault })?;
+    Reply::success(200, &moved)
 }
 
 /// What pays for an order: nothing for a price of 0; else a transaction nobody has used for another. Only what can be paid for
