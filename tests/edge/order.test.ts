@@ -307,7 +307,7 @@ test("an operator ends a dispute with a note: for the agent, for the buyer, or b
     return [order["status"], order["payout_status"]];
   };
   assert.deepEqual(await status(released, { outcome: "release" }), ["completed", "paid"]);
-  assert.deepEqual(await status(refunded, { outcome: "refund" }), ["cancelled", "refunded"]);
+  assert.deepEqual(await status(refunded, { outcome: "refund" }), ["cancelled", "none"]);
   assert.deepEqual(await status(split, { outcome: "split", provider_percent: 30 }), ["completed", "paid"]);
   expectRefusal(await resolve(split, { outcome: "refund", note }), 400, "INVALID_STATE");
   const ref = { id: server.current.runtime.objectId("Tenant", seller.tenantUuid) };
