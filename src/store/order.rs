@@ -62,16 +62,11 @@ pub async fn list_of_client(database: Database<'_>, wallet: &str, before: Option
 
 /// Claims a transaction for an order; whether it is that order's, now or from before.
 pub async fn claim_transaction(database: Database<'_>, tx_hash: &str, order_id: OrderId) -> Result<bool, StoreError> {
-    database.write(CLAIM_TRANSACTION, binds![tx_hash, order_id.to_string()]).await?;
-    is_claimed_for(database, tx_hash, order_id).await
-}
-
-/// Whether a transaction is claimed for that order.
-pub async fn is_claimed_for(database: Database<'_>, tx_hash: &str, order_id: OrderId) -> Result<bool, StoreError> {
     #[derive(Deserialize)]
     struct Row {
         order_id: String,
     }
+    database.write(CLAIM_TRANSACTION, binds![tx_hash, order_id.to_string()]).await?;
     let row = database.first::<Row>(FIND_TRANSACTION, binds![tx_hash]).await?;
     Ok(row.is_some_and(|row| row.order_id == order_id.to_string()))
 }

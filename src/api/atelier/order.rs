@@ -263,14 +263,11 @@ async fn patch(ctx: &Ctx) -> Result<Reply, Fault> {
 }
 
 /// What pays for an order: nothing for a price of 0; else a transaction nobody has used for another. Only what can be paid for
-/// claims its transaction; a repeat of the payment that was made is told by the claim it made.
+/// claims its transaction.
 async fn pay(ctx: &Ctx, visit: &Visit, method: Option<Text<1, 32>>, tx_hash: Option<Text<1, 128>>) -> Result<OrderAct, Fault> {
     let method = method.map_or_else(|| USDC.to_owned(), Text::into_string);
     let tx_hash = tx_hash.map(Text::into_string);
-    let price = match visit.probe(ctx, OrderEvent::Pay).await {
-        Ok(price) => price,
-        Err(fault) => return repeat_payment(ctx, visit, method, tx_hash, fault).await,
-    };
+    let price = visit.probe(ctx, OrderEvent::Pay).await?;
     if method != USDC {
         return Err(Fault::field("$.payment_method", "must be usdc-sol"));
     }
@@ -283,18 +280,6 @@ async fn pay(ctx: &Ctx, visit: &Visit, method: Option<Text<1, 32>>, tx_hash: Opt
     } else {
         Err(Fault::new(Code::TxAlreadyUsed, "this transaction has paid for another order"))
     }
-}
-
-/// An order that cannot be paid for may have been paid for by this very request.
-async fn repeat_payment(ctx: &Ctx, visit: &Visit, method: String, tx_hash: Option<String>, fault: Fault) -> Result<OrderAct, Fault> {
-    if ctx.idempotency_key()?.is_none() {
-        return Err(fault);
-    }
-    let is_ours = match &tx_hash {
-        Some(hash) => ctx.with_database(async |database| orders::is_claimed_for(database, hash, visit.order_id).await).await?,
-        None => true,
-    };
-    if is_ours { Ok(OrderAct::Pay { method, tx_hash }) } else { Err(fault) }
 }
 
 /// 1. The order: 404. 2. The body: 400. 3. End the dispute: 400. 4. Answer: 200.

@@ -29,6 +29,7 @@ const COLLECTIONS: &[(&str, &str)] = &[
     ("verify", "rct_"),
     ("delegations", "dlg_"),
     ("services", "svc_"),
+    ("orders", "ord_"),
 ];
 
 /// An agent's id in every spelling (contract README 2), in any case.

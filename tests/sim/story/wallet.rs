@@ -135,7 +135,7 @@ fn the_tables_are_made_once_and_asked_for_with_one_statement() {
     assert_eq!(object.sql.statements_run() - before, 2);
     let empty = crate::sqlite::NativeSql::new("");
     assert!(!tenant::is_there(&empty).unwrap());
-    assert_eq!(SCHEMA.len(), 7, "a change of the tables is a new version");
+    assert_eq!(SCHEMA.len(), 8, "a change of the tables is a new version");
 }
 
 #[test]
