@@ -47,7 +47,8 @@ CREATE TABLE market_service (
 CREATE INDEX market_service_of_agent ON market_service (agent_id, id) WHERE active = 1;
 
 -- The terms are those the order was placed under. `version` rises with every change. `due_at_ms` is when the clock ends it
--- where it stands; the price of one that is paid and not ended lies in the account that is named after the order.
+-- where it stands; the price of one that is paid and not ended lies in the account that is named after the order. The newest
+-- deliveries, and what is asked for now, stand in the row too: lists and events tell of them without another look.
 CREATE TABLE market_order (
   id TEXT PRIMARY KEY,
   version INTEGER NOT NULL,
@@ -75,9 +76,8 @@ CREATE TABLE market_order (
   payout_tx_hash TEXT,
   payout_status TEXT NOT NULL DEFAULT 'none' CHECK (payout_status IN ('none', 'awaiting_wallet', 'pending', 'retrying', 'paid')),
   payout_minor INTEGER,
-  deliverable_url TEXT,
-  deliverable_media_type TEXT,
-  deliverable_sha256 TEXT,
+  recent_deliveries TEXT NOT NULL DEFAULT '[]',
+  request_brief TEXT,
   dispute_reason TEXT,
   paid_at_ms INTEGER,
   workspace_ends_at_ms INTEGER,
@@ -114,6 +114,8 @@ CREATE TABLE market_request (
   answered_by TEXT,
   PRIMARY KEY (order_id, number)
 ) STRICT, WITHOUT ROWID;
+
+CREATE INDEX market_request_open ON market_request (order_id, number) WHERE answered_by IS NULL;
 
 CREATE TABLE market_delivery (
   id TEXT PRIMARY KEY,

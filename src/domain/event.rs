@@ -170,7 +170,7 @@ pub const PUBLIC_EVENTS: [&str; 40] = [
     "webhook.disabled",
 ];
 
-/// What buyers list of an order: all of it but its deliveries.
+/// What buyers list of an order.
 const ORDER_MEMBERS: &[&str] = &[
     "id",
     "service_id",

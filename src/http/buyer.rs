@@ -45,6 +45,11 @@ pub fn read(ctx: &Ctx) -> Result<SolanaAddress, Fault> {
     verify(ctx, signed).ok_or_else(wallet_auth_invalid)
 }
 
+/// Whether this GET brings a wallet's signature, good or not.
+pub fn is_signed(ctx: &Ctx) -> bool {
+    [WALLET, SIGNATURE, SIGNED_AT].into_iter().any(|name| ctx.incoming.query_value(name).is_some())
+}
+
 fn verify(ctx: &Ctx, signed: (Option<String>, Option<String>, Option<String>)) -> Option<SolanaAddress> {
     let (wallet, signature, signed_at) = (signed.0?, signed.1?, signed.2?);
     let is_digits = (1..=16).contains(&signed_at.len()) && signed_at.bytes().all(|b| b.is_ascii_digit());

@@ -130,6 +130,8 @@ pub async fn check(ctx: &Ctx, access: Access) -> Result<(), Fault> {
         Access::Buyer => Credential::Buyer(buyer::read(ctx)?),
         Access::Party if ctx.incoming.header("Authorization").is_some() => seller(ctx).await?,
         Access::Party => Credential::Buyer(buyer::read(ctx)?),
+        Access::Owner if buyer::is_signed(ctx) => Credential::Buyer(buyer::read(ctx)?),
+        Access::Owner => seller(ctx).await?,
         Access::Shared if ctx.incoming.header("Authorization").is_some() => seller(ctx).await?,
         Access::Shared => return Ok(()),
         Access::Human => match present_bearer(ctx).await? {

@@ -27,7 +27,7 @@ fn security(access: Access) -> Value {
         Access::Execution | Access::Seller => json!([{"bearer": []}]),
         // A wallet signs in the body or the query: a scheme that the document cannot name.
         Access::Buyer => json!([{}]),
-        Access::Party => json!([{"bearer": []}, {}]),
+        Access::Party | Access::Owner => json!([{"bearer": []}, {}]),
         Access::Shared => json!([{}, {"bearer": []}]),
         Access::Human => json!([{"bearer": []}, {"cookie": []}]),
         Access::Admin => json!([{"bearer": []}]),

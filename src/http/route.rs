@@ -41,6 +41,8 @@ pub enum Access {
     Buyer,
     /// Either of the two.
     Party,
+    /// A market agent's key, or the wallet that is proved to own it, in the query.
+    Owner,
     /// A path of two doors: a market agent's key or nobody is the marketplace's; whatever else is sent is the other's.
     Shared,
     /// A human: token or cookie.

@@ -304,7 +304,7 @@ impl Ctx {
             Access::Management => self.management_seat().await?,
             Access::Admin if matches!(*self.credential(), Credential::Key(_)) => self.management_seat().await?,
             Access::Seller => self.seller_seat()?,
-            Access::Party if matches!(*self.credential(), Credential::Key(_)) => self.seller_seat()?,
+            Access::Party | Access::Owner if matches!(*self.credential(), Credential::Key(_)) => self.seller_seat()?,
             Access::Spend | Access::Execution => self.spend_seat().await?,
             Access::SessionOrManagement | Access::Agent => self.agent_seat().await?,
             Access::Shared if matches!(*self.credential(), Credential::Key(_)) => self.seller_seat()?,
@@ -312,6 +312,7 @@ impl Ctx {
             | Access::Shared
             | Access::Buyer
             | Access::Party
+            | Access::Owner
             | Access::WalletSession
             | Access::Human
             | Access::Admin

@@ -5,6 +5,7 @@ use serde::Deserialize;
 use super::{Bound, Database, StoreError};
 use crate::domain::form::order::OrderForm;
 use crate::domain::id::{OrderId, ServiceId, TenantUuid};
+use crate::domain::market::order::DELIVERIES_LISTED;
 use crate::{binds, statements};
 
 statements! {
@@ -14,6 +15,7 @@ statements! {
     LIST_OF_CLIENT = "SELECT form FROM market_orders WHERE client_wallet = ?1 AND (?2 IS NULL OR order_id < ?2) ORDER BY order_id DESC LIMIT ?3";
     CLAIM_TRANSACTION = "INSERT INTO market_transactions (tx_hash, order_id) VALUES (?1, ?2) ON CONFLICT (tx_hash) DO NOTHING";
     FIND_TRANSACTION = "SELECT order_id FROM market_transactions WHERE tx_hash = ?1";
+    TAKE_TRANSACTION = "UPDATE market_transactions SET order_id = ?2 WHERE tx_hash = ?1 AND order_id = ?3";
 }
 
 #[derive(Deserialize)]
@@ -33,9 +35,8 @@ pub fn put_statement(tenant: &str, order_id: &str, client_wallet: &str, version:
 
 /// Makes the row of an order what its object has just answered.
 pub async fn put(database: Database<'_>, tenant: TenantUuid, form: &OrderForm) -> Result<(), StoreError> {
-    // Its deliveries are read where it lies.
-    let listed = OrderForm { deliverables: Vec::new(), ..form.clone() };
-    let text = serde_json::to_string(&listed).map_err(|error| StoreError::Broken(error.to_string()))?;
+    let deliverables = form.deliverables.iter().take(DELIVERIES_LISTED).cloned().collect();
+    let text = serde_json::to_string(&OrderForm { deliverables, ..form.clone() }).map_err(|error| StoreError::Broken(error.to_string()))?;
     let (statement, values) = put_statement(&tenant.to_string(), &form.id.to_string(), &form.client_wallet, form.version, text);
     database.write(statement, values).await.map(drop)
 }
@@ -60,13 +61,19 @@ pub async fn list_of_client(database: Database<'_>, wallet: &str, before: Option
     Ok(database.rows::<Row>(LIST_OF_CLIENT, binds![wallet, before, limit]).await?.into_iter().map(|row| row.form).collect())
 }
 
-/// Claims a transaction for an order; whether it is that order's, now or from before.
-pub async fn claim_transaction(database: Database<'_>, tx_hash: &str, order_id: OrderId) -> Result<bool, StoreError> {
+/// Claims a transaction for an order, unless another has; answers whose it is.
+pub async fn claim_transaction(database: Database<'_>, tx_hash: &str, order_id: OrderId) -> Result<OrderId, StoreError> {
     #[derive(Deserialize)]
     struct Row {
-        order_id: String,
+        order_id: OrderId,
     }
     database.write(CLAIM_TRANSACTION, binds![tx_hash, order_id.to_string()]).await?;
     let row = database.first::<Row>(FIND_TRANSACTION, binds![tx_hash]).await?;
-    Ok(row.is_some_and(|row| row.order_id == order_id.to_string()))
+    row.map(|row| row.order_id).ok_or_else(|| StoreError::Broken("a claim that was just made is gone".to_owned()))
+}
+
+/// Takes the claim from an order that can not be paid by it any more; answers whose it is then.
+pub async fn take_transaction(database: Database<'_>, tx_hash: &str, order_id: OrderId, from: OrderId) -> Result<OrderId, StoreError> {
+    database.write(TAKE_TRANSACTION, binds![tx_hash, order_id.to_string(), from.to_string()]).await?;
+    claim_transaction(database, tx_hash, order_id).await
 }

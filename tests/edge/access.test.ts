@@ -227,6 +227,7 @@ const CASES: Record<Access, (route: Route) => Verdicts> = {
       "an operator's token": "no token",
     }),
   Seller: () => verdicts(BEARER_KEYS, "nobody", { "a market agent's key": "in" }),
+  Owner: () => verdicts(BEARER_KEYS, "nobody", { "a market agent's key": "in" }),
   // A wallet signs in the request itself: what stands in the headers is nothing to it.
   Buyer: () => verdicts([], "in", {}),
   Party: () => verdicts(BEARER_KEYS, "unsigned", { "a market agent's key": "in" }),
@@ -392,6 +393,7 @@ function strangersAt(route: Route, tokensOf: Desk, session: Client, seller: Sell
     case "Seller":
     case "Shared":
     case "Party":
+    case "Owner":
       return [seller.client.with(named.headers)];
     case "Human":
       return [named.bearer(other.owner.token), cookie];
@@ -410,7 +412,7 @@ test("a good credential of another tenant is refused wherever this one is named"
   const desk = await deskOf(other);
   const { client: session } = await openSession(officeOf(other), other.agent.agentId);
   const seller = await sellerOfHouse(other);
-  const tenantIsNamed = (route: Route): boolean => ["Runtime", "Management", "Spend", "SessionOrManagement", "Agent", "Execution", "Seller", "Shared"].includes(route.access);
+  const tenantIsNamed = (route: Route): boolean => ["Runtime", "Management", "Spend", "SessionOrManagement", "Agent", "Execution", "Seller", "Owner", "Shared"].includes(route.access);
   const refusals = await Promise.all(
     ROUTES.map(async (route) => {
       const ask = await prepareAsk(server.current, house, route, other.owner.csrf);

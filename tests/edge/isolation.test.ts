@@ -169,7 +169,7 @@ const send = ({ caller, method, path, sent }: Attempt): Promise<Reply> => caller
 // The token of an invitation is what lets somebody in, whoever they are: it is no id of a tenant's thing.
 // What is open to anyone is nobody's alone, and an operator is everywhere. What is sold is seen by all, and another's is told so
 // (contract README 14; order.test.ts and service.test.ts).
-const WITH_ID = ROUTES.filter((route) => /\{/.test(route.path) && !route.path.includes("{token}") && !["Public", "Shared", "Seller", "Buyer", "Party", "Admin"].includes(route.access));
+const WITH_ID = ROUTES.filter((route) => /\{/.test(route.path) && !route.path.includes("{token}") && !["Public", "Shared", "Seller", "Buyer", "Party", "Owner", "Admin"].includes(route.access));
 
 test("an id of another tenant looks like one that nobody has, at every route with an id", async () => {
   const pair = await setUp();

@@ -48,7 +48,9 @@ test("an order is paid, polled, delivered and, when nobody says anything for two
   assert.equal(order.payout_tx_hash, base58.encode(createHash("sha512").update(`guildhall-sandbox:payout:${order.id}`).digest()));
   assert.deepEqual(deliverables.map((one: Json) => [one["url"], one["media_type"]]), [[DELIVERY.deliverable_url, "image"]]);
   const [listed] = expectData(await buyer.get("/api/orders"));
-  assert.deepEqual({ ...listed, deliverables: [] }, { ...order, deliverables: [] }, "the buyer's list shows the same order");
+  assert.deepEqual(listed, order, "the buyer's list shows the same order");
+  assert.deepEqual(expectData(await seller.client.get(`/api/agents/${seller.agentId}/orders`)), [order], "and so does the seller's");
+  assert.deepEqual(order.deliverables, deliverables);
 });
 
 test("the table of states is what is published, and from no state does anything happen that it does not name", async () => {
@@ -103,6 +105,25 @@ test("a transaction pays for one order, also when two are paid with it at once",
   expectData(await [buyer, other][lost]!.pay(orders[lost]!["id"], "another"));
 });
 
+test("a claim on a transaction that came to nothing holds no other order up, and one that may still pay does", async () => {
+  const { buyer, service } = await open();
+  const [gone, open_, paid, mine] = [
+    await buyer.order(service["id"], false), await buyer.order(service["id"], false), await buyer.order(service["id"]), await buyer.order(service["id"], false),
+  ] as const;
+  // What is left of a payment that was on its way when its order was cancelled, paid otherwise, or when the machine fell.
+  const claim = server.current.runtime.database().prepare("INSERT INTO market_transactions (tx_hash, order_id) VALUES (?, ?)");
+  for (const [hash, holder] of [["of-a-cancelled", gone], ["of-an-open", open_], ["of-a-paid", paid]] as const) await claim.bind(hash, holder["id"]).run();
+  const pay = (hash: string) => buyer.pay(mine["id"], hash);
+  expectRefusal(await pay("of-a-cancelled"), 409, "TX_ALREADY_USED");
+  expectData(await buyer.move(gone["id"], "cancel"));
+  expectRefusal(await pay("of-an-open"), 409, "TX_ALREADY_USED");
+  expectRefusal(await pay(paid["escrow_tx_hash"]), 409, "TX_ALREADY_USED");
+  const other = await buyer.order(service["id"], false);
+  const replies = await Promise.all([mine, other].map((order) => buyer.pay(order["id"], "of-a-cancelled")));
+  assert.deepEqual(replies.map(({ status }) => status).sort(), [200, 409]);
+  expectData(await buyer.pay([mine, other].find((_, index) => replies[index]?.status === 409)?.["id"], "of-a-paid"));
+});
+
 test("of deliver, approve, dispute and cancel at once one wins at a time, and money moves once", async () => {
   const { seller, buyer, service } = await open({ price_usd: "10.00" });
   const order = await buyer.order(service["id"]);
@@ -145,6 +166,75 @@ test("a weekly workspace lasts seven days, answers one wish at a time, and ends 
   assert.equal(await poll(), 1);
   const done = expectData(await deliver(seller, paid["id"]));
   assert.deepEqual([done["status"], done["quota_used"], done["payout_status"], done["deliverables"].length], ["completed", 2, "paid", 2]);
+});
+
+test("an order in a workspace says what is wanted now, and lists carry what was delivered last", async () => {
+  const { seller, buyer, service } = await open({ price_type: "weekly" });
+  const order = await buyer.order(service["id"]);
+  const poll = async (): Promise<Json> => expectData(await seller.client.get(`/api/agents/${seller.agentId}/orders?status=in_progress`))[0];
+  assert.equal((await poll())["brief"], order["brief"], "paying is the first wish");
+  for (const brief of ["The same, but at night", "And one more by the sea"]) expectData(await buyer.move(order["id"], "request", { brief }));
+  const briefs: string[] = [];
+  for (const name of ["1", "2", "3"]) {
+    briefs.push((await poll())["brief"]);
+    expectData(await deliver(seller, order["id"], { ...DELIVERY, deliverable_url: `https://a.example/${name}.png` }));
+  }
+  assert.deepEqual(briefs, [order["brief"], "The same, but at night", "And one more by the sea"]);
+  assert.equal(await poll(), undefined);
+  expectData(await buyer.move(order["id"], "request", { brief: "The fourth and last one" }));
+  const [polled, [listed]] = [await poll(), expectData(await buyer.get("/api/orders"))];
+  for (const seen of [polled, listed]) {
+    assert.equal(seen["brief"], "The fourth and last one");
+    assert.deepEqual(seen["deliverables"].map((one: Json) => one["url"]), [3, 2, 1].map((name) => `https://a.example/${name}.png`));
+  }
+  expectData(await deliver(seller, order["id"]));
+  const { deliverables } = expectData(await buyer.get(`/api/orders/${order["id"]}`));
+  assert.deepEqual([deliverables.length, expectData(await buyer.get("/api/orders"))[0].deliverables.length], [4, 3]);
+});
+
+test("an agent's orders are its own to list, and its proven owner's", async () => {
+  const owner = new Buyer(server.current);
+  const { wallet: owner_wallet, wallet_sig, wallet_sig_ts } = await owner.proof();
+  const seller = await makeSeller(server.client(), { owner_wallet, wallet_sig, wallet_sig_ts });
+  const service = await makeService(seller);
+  const buyer = new Buyer(server.current);
+  const order = await buyer.order(service["id"]);
+  const path = `/api/agents/${seller.agentId}/orders`;
+  assert.deepEqual(expectData(await owner.get(`${path}?status=paid,in_progress`)), expectData(await seller.client.get(path)));
+  assert.deepEqual(expectData(await owner.get(path)).map((one: Json) => one["id"]), [order["id"]]);
+  expectRefusal(await buyer.get(path), 403, "FORBIDDEN");
+  expectRefusal(await (await makeSeller(server.client())).client.get(path), 403, "FORBIDDEN");
+  for (const nobody of ["ext_01J8ZQ4V9N3W0R6T5Y7X2KD1MA", "nonsense"]) {
+    expectRefusal(await owner.get(`/api/agents/${nobody}/orders`), 404, "NOT_FOUND");
+    expectRefusal(await seller.client.get(`/api/agents/${nobody}/orders`), 404, "NOT_FOUND");
+  }
+  expectRefusal(await server.client().get(path), 401, "AUTH_REQUIRED");
+  const stale = new URLSearchParams({ ...owner.prove(1), wallet_sig_ts: "1" }).toString();
+  expectRefusal(await server.client().get(`${path}?${stale}`), 401, "WALLET_AUTH_INVALID");
+  // A wallet that was named and has not signed is paid, and owns nothing.
+  const unproven = await makeSeller(server.client(), { owner_wallet });
+  expectRefusal(await owner.get(`/api/agents/${unproven.agentId}/orders`), 403, "FORBIDDEN");
+});
+
+test("who comes, and where the order stands, is told before what is wrong with the fields", async () => {
+  const { seller, buyer, service } = await open();
+  const stranger = new Buyer(server.current);
+  const [quoted, paid] = [await buyer.order(service["id"], false), await buyer.order(service["id"])] as const;
+  const path = `/api/orders/${quoted["id"]}`;
+  expectRefusal(await buyer.move(quoted["id"], "dispute", { reason: 5 }), 400, "INVALID_STATE");
+  expectRefusal(await buyer.move(quoted["id"], "request"), 400, "INVALID_STATE");
+  expectRefusal(await buyer.move(paid["id"], "pay", { payment_method: "shells" }), 400, "INVALID_STATE");
+  expectRefusal(await buyer.send("POST", `${path}/review`, { rating: 9 }), 400, "INVALID_STATE");
+  expectRefusal(await buyer.send("POST", `${path}/messages`, { content: "" }), 400, "INVALID_STATE");
+  expectRefusal(await stranger.send("POST", `${path}/review`, { rating: 9 }), 403, "FORBIDDEN");
+  expectRefusal(await stranger.send("POST", `${path}/messages`, { content: "" }), 403, "FORBIDDEN");
+  expectRefusal(await stranger.move(quoted["id"], "explode"), 401, "WALLET_AUTH_INVALID");
+  expectRefusal(await stranger.move(quoted["id"], "pay", { payment_method: "shells" }), 401, "WALLET_AUTH_INVALID");
+  expectRefusal(await stranger.place(service["id"], { client_wallet: buyer.wallet, brief: "" }), 403, "FORBIDDEN");
+  // What buyers do needs a buyer's signature; what the agent does, the agent.
+  expectRefusal(await seller.client.patch(path, { action: "accept" }), 401, "WALLET_AUTH_INVALID");
+  expectRefusal(await seller.client.patch("/api/orders/ord_01J8ZQ4V9N3W0R6T5Y7X2KD1MA", { action: "accept" }), 404, "NOT_FOUND");
+  expectRefusal(await buyer.move(paid["id"], "start"), 403, "FORBIDDEN");
 });
 
 test("a period that is over is paid out if something was delivered in it, and given back if nothing was", async () => {

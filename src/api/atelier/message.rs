@@ -19,7 +19,7 @@ use crate::http::reply::Reply;
 use crate::http::reply::Success;
 use crate::http::route::Route;
 use crate::http::tenant::unexpected;
-use crate::objects::tenant::order::command::OrderCommand;
+use crate::objects::tenant::order::command::{Intent, OrderCommand};
 use crate::objects::tenant::order::outcome::OrderOutcome;
 use crate::objects::tenant::outcome::Outcome;
 use crate::routes;
@@ -58,12 +58,12 @@ async fn list(ctx: &Ctx) -> Result<Reply, Fault> {
     }
 }
 
-/// 1. The order: 404. 2. The text: 400. 3. Its parties, where it stands: 403, 400. 4. Send it: 200.
+/// 1. The order, its parties, where it stands: 404, 403, 400. 2. The text: 400. 3. Send it: 200.
 async fn post(ctx: &Ctx) -> Result<Reply, Fault> {
     let visit = Visit::begin(ctx).await?;
     let content = match read_content(ctx) {
         Ok(content) => content,
-        Err(fault) => return Err(refuse(ctx, &visit, fault).await),
+        Err(fault) => return Err(visit.refuse(ctx, Intent::Message, fault).await),
     };
     let command = OrderCommand::PostMessage { order_id: visit.order_id, by: visit.by.clone(), content };
     match visit.ask(ctx, command).await?.outcome {
@@ -80,10 +80,4 @@ fn read_content(ctx: &Ctx) -> Result<String, Fault> {
     } else {
         Err(Fault::field("$.content", "must have 1 to 2000 characters"))
     }
-}
-
-/// What is wrong with the text, unless the caller is no party of the order.
-async fn refuse(ctx: &Ctx, visit: &Visit, fault: Fault) -> Fault {
-    let command = OrderCommand::Get { order_id: visit.order_id, by: visit.by.clone() };
-    visit.ask(ctx, command).await.err().unwrap_or(fault)
 }

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::request::{Visit, as_buyer, note, order_of};
+use crate::crypto::solana::SolanaAddress;
 use crate::domain::form::order::{DeliverableForm, OrderForm, ReviewForm};
 use crate::domain::id::{OrderId, ServiceId, TenantUuid};
 use crate::domain::limit::LimitClass;
@@ -10,7 +11,7 @@ use crate::domain::market::order::{REFERENCE_IMAGES_MAX, REFERENCE_URLS_MAX};
 use crate::domain::market::price::Price;
 use crate::domain::market::state::{OrderEvent, OrderStatus, Party, TABLE};
 use crate::domain::target;
-use crate::http::buyer::{self, wallet_auth_invalid};
+use crate::http::buyer;
 use crate::http::code::Code;
 use crate::http::context::Ctx;
 use crate::http::fault::Fault;
@@ -23,10 +24,11 @@ use crate::http::reply::Success;
 use crate::http::route::Route;
 use crate::http::tenant::unexpected;
 use crate::objects::tenant::command::Command;
-use crate::objects::tenant::order::command::{OrderAct, OrderCommand, OrderDraft, Side};
+use crate::objects::tenant::order::command::{Intent, OrderAct, OrderCommand, OrderDraft, Side};
 use crate::objects::tenant::order::outcome::OrderOutcome;
 use crate::objects::tenant::outcome::Outcome;
 use crate::routes;
+use crate::store::Database;
 use crate::store::order as orders;
 
 pub static ROUTES: &[Route] = routes! {
@@ -102,6 +104,20 @@ enum OrderAction {
     Start,
 }
 
+impl OrderAction {
+    const fn intent(self) -> Intent {
+        Intent::Move(match self {
+            Self::Accept => OrderEvent::Accept,
+            Self::Pay => OrderEvent::Pay,
+            Self::Approve => OrderEvent::Approve,
+            Self::Cancel => OrderEvent::Cancel,
+            Self::Dispute => OrderEvent::Dispute,
+            Self::Start => OrderEvent::Start,
+            Self::Request => return Intent::Request,
+        })
+    }
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[cfg_attr(not(target_arch = "wasm32"), derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
@@ -168,6 +184,19 @@ fn read_urls(ctx: &Ctx, urls: Option<Vec<Text<1, 2_048>>>, name: &str, count_max
     Ok(urls.into_iter().map(Text::into_string).collect())
 }
 
+/// The body of an order in the buyer's own name. Another's is refused before anything else of the body is looked at.
+fn read_own(ctx: &Ctx, wallet: &SolanaAddress) -> Result<PlaceBody, Fault> {
+    let read = ctx.incoming.body::<PlaceBody>();
+    let named = match &read {
+        Ok(body) => Some(body.client_wallet.as_str()),
+        Err(_) => ctx.incoming.body_value()?.get("client_wallet").and_then(serde_json::Value::as_str),
+    };
+    match named {
+        Some(named) if named != wallet.as_str() => Err(Fault::new(Code::Forbidden, "client_wallet must be the wallet that signs")),
+        _ => read,
+    }
+}
+
 /// With whom the service lies that a body names, before anything else in it is looked at.
 async fn find_seller(ctx: &Ctx) -> Result<Option<TenantUuid>, Fault> {
     let Some(named) = ctx.incoming.body_value()?.get("service_id").and_then(serde_json::Value::as_str) else { return Ok(None) };
@@ -176,16 +205,14 @@ async fn find_seller(ctx: &Ctx) -> Result<Option<TenantUuid>, Fault> {
     found.map(Some).ok_or_else(service_not_found)
 }
 
-/// 1. The service: 404. 2. The fields: 400, 403. 3. The order, under the terms of now. 4. Its row, for lists. 5. Answer: 200.
+/// 1. The service: 404. 2. In one's own name: 403. 3. The fields: 400. 4. The order, under the terms of now. 5. Its row, for
+/// lists. 6. Answer: 200.
 async fn place(ctx: &Ctx) -> Result<Reply, Fault> {
     let wallet = ctx.buyer()?;
     let seller = find_seller(ctx).await?;
-    let body: PlaceBody = ctx.incoming.body()?;
+    let body = read_own(ctx, &wallet)?;
     let service_id = ServiceId::parse(body.service_id.as_str()).map_err(|_| service_not_found())?;
     let tenant = seller.ok_or_else(service_not_found)?;
-    if body.client_wallet.as_str() != wallet.as_str() {
-        return Err(Fault::new(Code::Forbidden, "client_wallet must be the wallet that signs"));
-    }
     let draft = OrderDraft {
         service_id,
         wallet: wallet.as_str().to_owned(),
@@ -237,48 +264,94 @@ async fn show(ctx: &Ctx) -> Result<Reply, Fault> {
     }
 }
 
-/// 1. The order: 404. 2. The action, by its party, where the order stands: 400, 401, 403. 3. The fields: 400. 4. A transaction
-/// that pays is this order's: 409. 5. Move it: 400, 409. 6. Answer: 200.
+/// 1. The order, its party, where it stands: 404, 401, 403, 400. 2. The fields: 400. 3. A transaction that pays is this order's:
+/// 409. 4. Move it: 400, 409. 5. Answer: 200.
 async fn patch(ctx: &Ctx) -> Result<Reply, Fault> {
     let visit = Visit::begin(ctx).await?;
+    let action = ctx.incoming.body_value().ok().and_then(|body| OrderAction::deserialize(body.get("action")?).ok());
+    let as_party = |fault: Fault| if action == Some(OrderAction::Start) { fault } else { as_buyer(fault) };
+    let act = match read_act(ctx) {
+        Ok(Asked::Act(act)) => act,
+        Ok(Asked::Pay { method, tx_hash }) => pay(ctx, &visit, method, tx_hash).await.map_err(as_party)?,
+        Err(fault) => {
+            let intent = action.map_or(Intent::Look, OrderAction::intent);
+            return Err(as_party(visit.refuse(ctx, intent, fault).await));
+        }
+    };
+    Reply::success(200, &visit.act(ctx, act).await.map_err(as_party)?)
+}
+
+/// What a body asks for.
+enum Asked {
+    Act(OrderAct),
+    /// Something has to have paid first.
+    Pay {
+        method: String,
+        tx_hash: Option<String>,
+    },
+}
+
+fn read_act(ctx: &Ctx) -> Result<Asked, Fault> {
     let body: PatchBody = ctx.incoming.body()?;
-    let is_buyers = body.action != OrderAction::Start;
-    if is_buyers != matches!(visit.by, Side::Wallet(_)) {
-        return Err(if is_buyers { wallet_auth_invalid() } else { Fault::new(Code::Forbidden, "only the order's agent starts it") });
-    }
-    let act = match body.action {
+    Ok(Asked::Act(match body.action {
         OrderAction::Accept => OrderAct::Accept,
         OrderAction::Approve => OrderAct::Approve,
         OrderAction::Cancel => OrderAct::Cancel,
         OrderAction::Start => OrderAct::Start,
         OrderAction::Dispute => OrderAct::Dispute { reason: body.reason.map(Text::into_string) },
-        OrderAction::Request => match body.brief {
-            Some(brief) => OrderAct::Request { brief: brief.into_string() },
-            None => return Err(Fault::field("$.brief", "is required")),
-        },
-        OrderAction::Pay => pay(ctx, &visit, body.payment_method, body.escrow_tx_hash).await.map_err(as_buyer)?,
-    };
-    let moved = visit.act(ctx, act).await.map_err(|fault| if is_buyers { as_buyer(fault) } else { fault })?;
-    Reply::success(200, &moved)
+        OrderAction::Request => {
+            OrderAct::Request { brief: body.brief.ok_or_else(|| Fault::field("$.brief", "is required"))?.into_string() }
+        }
+        OrderAction::Pay => {
+            let method = body.payment_method.map_or_else(|| USDC.to_owned(), Text::into_string);
+            if method != USDC {
+                return Err(Fault::field("$.payment_method", "must be usdc-sol"));
+            }
+            return Ok(Asked::Pay { method, tx_hash: body.escrow_tx_hash.map(Text::into_string) });
+        }
+    }))
 }
 
 /// What pays for an order: nothing for a price of 0; else a transaction nobody has used for another. Only what can be paid for
 /// claims its transaction.
-async fn pay(ctx: &Ctx, visit: &Visit, method: Option<Text<1, 32>>, tx_hash: Option<Text<1, 128>>) -> Result<OrderAct, Fault> {
-    let method = method.map_or_else(|| USDC.to_owned(), Text::into_string);
-    let tx_hash = tx_hash.map(Text::into_string);
-    let price = visit.probe(ctx, OrderEvent::Pay).await?;
-    if method != USDC {
-        return Err(Fault::field("$.payment_method", "must be usdc-sol"));
-    }
+async fn pay(ctx: &Ctx, visit: &Visit, method: String, tx_hash: Option<String>) -> Result<OrderAct, Fault> {
+    let price = visit.probe(ctx, Intent::Move(OrderEvent::Pay)).await?;
     if price.is_some_and(Price::is_zero) {
         return Ok(OrderAct::Pay { method, tx_hash: None });
     }
     let tx_hash = tx_hash.ok_or_else(|| Fault::field("$.escrow_tx_hash", "is required"))?;
-    if ctx.with_database(async |database| orders::claim_transaction(database, &tx_hash, visit.order_id).await).await? {
-        Ok(OrderAct::Pay { method, tx_hash: Some(tx_hash) })
-    } else {
-        Err(Fault::new(Code::TxAlreadyUsed, "this transaction has paid for another order"))
+    claim_transaction(ctx, &tx_hash, visit.order_id).await?;
+    Ok(OrderAct::Pay { method, tx_hash: Some(tx_hash) })
+}
+
+/// Makes a transaction this order's: 409 when it has paid for another, or may still do so. A claim that came to nothing,
+/// because its order was cancelled or paid otherwise meanwhile, holds nobody up: such an order never takes money again.
+async fn claim_transaction(ctx: &Ctx, tx_hash: &str, order_id: OrderId) -> Result<(), Fault> {
+    let claim = async |database: Database<'_>| orders::claim_transaction(database, tx_hash, order_id).await;
+    let holder = ctx.with_database(claim).await?;
+    if holder == order_id {
+        return Ok(());
+    }
+    if !may_use(ctx, tx_hash, holder).await? {
+        let take = async |database: Database<'_>| orders::take_transaction(database, tx_hash, order_id, holder).await;
+        if ctx.with_database(take).await? == order_id {
+            return Ok(());
+        }
+    }
+    Err(Fault::new(Code::TxAlreadyUsed, "this transaction has paid for another order"))
+}
+
+/// Whether the order that claimed a transaction was paid by it, or may still be.
+async fn may_use(ctx: &Ctx, tx_hash: &str, holder: OrderId) -> Result<bool, Fault> {
+    let found = ctx.with_database(async |database| orders::find_tenant(database, holder).await).await?;
+    let Some(tenant) = found else { return Ok(true) };
+    let command = OrderCommand::Get { order_id: holder, by: Side::Operator };
+    match ctx.call_tenant_as_house(tenant, Command::Order(command)).await?.outcome {
+        Outcome::Order(OrderOutcome::OrderAndReview { order, .. }) => {
+            let is_unpaid = matches!(order.status, OrderStatus::PendingQuote | OrderStatus::Quoted | OrderStatus::Accepted);
+            Ok(is_unpaid || order.escrow_tx_hash.as_deref() == Some(tx_hash))
+        }
+        other => Err(unexpected(&other)),
     }
 }
 
@@ -287,7 +360,7 @@ async fn resolve(ctx: &Ctx) -> Result<Reply, Fault> {
     let visit = Visit::begin(ctx).await?;
     let body: ResolveBody = match ctx.incoming.body() {
         Ok(body) => body,
-        Err(fault) => return Err(visit.refuse(ctx, OrderEvent::Release, fault).await),
+        Err(fault) => return Err(visit.refuse(ctx, Intent::Move(OrderEvent::Release), fault).await),
     };
     let provider_percent = match (body.outcome, body.provider_percent) {
         (DisputeOutcome::Release, _) => 100,
@@ -295,7 +368,7 @@ async fn resolve(ctx: &Ctx) -> Result<Reply, Fault> {
         (DisputeOutcome::Split, Some(percent)) => percent.get(),
         (DisputeOutcome::Split, None) => {
             let fault = Fault::field("$.provider_percent", "is required for a split");
-            return Err(visit.refuse(ctx, OrderEvent::Release, fault).await);
+            return Err(visit.refuse(ctx, Intent::Move(OrderEvent::Release), fault).await);
         }
     };
     let act = OrderAct::Resolve { provider_percent, note: body.note.into_string() };

@@ -4,15 +4,15 @@ use crate::crypto::solana::SolanaAddress;
 use crate::domain::form::order::OrderForm;
 use crate::domain::id::{OrderId, TenantUuid};
 use crate::domain::market::price::Price;
-use crate::domain::market::state::OrderEvent;
 use crate::http::buyer::wallet_auth_invalid;
 use crate::http::code::Code;
 use crate::http::context::Ctx;
-use crate::http::credential::Credential;
+use crate::http::credential::{Credential, bad_credential};
 use crate::http::fault::Fault;
 use crate::http::tenant::{Answer, Seat, unexpected};
+use crate::objects::tenant::call::Proof;
 use crate::objects::tenant::command::Command;
-use crate::objects::tenant::order::command::{OrderAct, OrderCommand, Side};
+use crate::objects::tenant::order::command::{Intent, OrderAct, OrderCommand, Side};
 use crate::objects::tenant::order::outcome::OrderOutcome;
 use crate::objects::tenant::outcome::Outcome;
 use crate::store::order as orders;
@@ -47,11 +47,11 @@ impl Visit {
             Credential::Human(human) if human.is_admin => {
                 let tenant = ctx.with_database(async |database| orders::find_tenant(database, order_id).await).await?;
                 let tenant = tenant.ok_or_else(unknown_order)?;
-                let proof = crate::objects::tenant::call::Proof::Operator { user_id: human.user_id };
+                let proof = Proof::Operator { user_id: human.user_id };
                 let seat = Seat { tenant, proof, named: None };
                 Ok(Self { order_id, tenant, by: Side::Operator, seat: Some(seat), wallet: None })
             }
-            _ => Err(crate::http::credential::bad_credential()),
+            _ => Err(bad_credential()),
         }
     }
 
@@ -61,7 +61,7 @@ impl Visit {
         let result = match (&self.seat, &self.wallet) {
             (Some(seat), _) => ctx.call_tenant(seat, command).await,
             (None, Some(wallet)) => ctx.call_tenant_for(self.tenant, ctx.claim_of_buyer(wallet)?, command).await,
-            (None, None) => Err(crate::http::credential::bad_credential()),
+            (None, None) => Err(bad_credential()),
         };
         match result {
             Err(fault) => Err(self.disown(ctx, fault).await),
@@ -69,9 +69,9 @@ impl Visit {
         }
     }
 
-    /// Whether `event` may happen to the order now; what it costs.
-    pub async fn probe(&self, ctx: &Ctx, event: OrderEvent) -> Result<Option<Price>, Fault> {
-        let command = Command::Order(OrderCommand::Probe { order_id: self.order_id, by: self.by.clone(), event });
+    /// Whether that may be done with the order now; what it costs.
+    pub async fn probe(&self, ctx: &Ctx, intent: Intent) -> Result<Option<Price>, Fault> {
+        let command = Command::Order(OrderCommand::Probe { order_id: self.order_id, by: self.by.clone(), intent });
         let result = match &self.seat {
             Some(seat) => ctx.call_tenant_once(seat, None, command).await,
             None => ctx.call_tenant_for(self.tenant, None, command).await,
@@ -86,8 +86,8 @@ impl Visit {
     }
 
     /// What is wrong with a request's fields, unless the order or where it stands is against it first.
-    pub async fn refuse(&self, ctx: &Ctx, event: OrderEvent, fault: Fault) -> Fault {
-        self.probe(ctx, event).await.err().unwrap_or(fault)
+    pub async fn refuse(&self, ctx: &Ctx, intent: Intent, fault: Fault) -> Fault {
+        self.probe(ctx, intent).await.err().unwrap_or(fault)
     }
 
     /// What an agent's own tenant does not know may be another's order.

@@ -14,7 +14,7 @@ use crate::http::reply::Reply;
 use crate::http::reply::Success;
 use crate::http::route::Route;
 use crate::http::tenant::unexpected;
-use crate::objects::tenant::order::command::OrderCommand;
+use crate::objects::tenant::order::command::{Intent, OrderCommand};
 use crate::objects::tenant::order::outcome::OrderOutcome;
 use crate::objects::tenant::outcome::Outcome;
 use crate::routes;
@@ -33,10 +33,13 @@ struct ReviewBody {
     comment: Option<Text<0, 500>>,
 }
 
-/// 1. The order: 404. 2. The body: 400. 3. Its buyer, where it stands, no review yet: 403, 400, 409. 4. Keep it: 200.
+/// 1. The order, its buyer, where it stands, no review yet: 404, 403, 400, 409. 2. The body: 400. 3. Keep it: 200.
 async fn review(ctx: &Ctx) -> Result<Reply, Fault> {
     let visit = Visit::begin(ctx).await?;
-    let body: ReviewBody = ctx.incoming.body()?;
+    let body: ReviewBody = match ctx.incoming.body() {
+        Ok(body) => body,
+        Err(fault) => return Err(visit.refuse(ctx, Intent::Review, fault).await),
+    };
     let (order_id, by) = (visit.order_id, visit.by.clone());
     let command = OrderCommand::Review { order_id, by, rating: body.rating.get(), comment: body.comment.map(Text::into_string) };
     match visit.ask(ctx, command).await?.outcome {

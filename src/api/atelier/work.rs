@@ -3,37 +3,41 @@
 use serde::Deserialize;
 
 use super::request::Visit;
-use crate::domain::agent::{SpeltAgent, read_agent_id};
+use super::{path_agent, tell_agent};
+use crate::domain::agent::read_any_agent_id;
 #[cfg(not(target_arch = "wasm32"))]
 use crate::domain::form::order::OrderForm;
-use crate::domain::id::OrderId;
+use crate::domain::id::{AgentId, OrderId};
 use crate::domain::limit::LimitClass;
 use crate::domain::market::order::MediaType;
 use crate::domain::market::price::Price;
 use crate::domain::market::state::{OrderEvent, OrderStatus};
 use crate::domain::target;
-use crate::http::code::Code;
+use crate::http::buyer;
 use crate::http::context::Ctx;
+use crate::http::credential::Credential;
 use crate::http::fault::Fault;
 use crate::http::field::Text;
 use crate::http::page;
 use crate::http::query::Query;
+use crate::http::refusal::agent_not_found;
 use crate::http::reply::Reply;
 #[cfg(not(target_arch = "wasm32"))]
 use crate::http::reply::Success;
 use crate::http::route::Route;
-use crate::http::tenant::unexpected;
+use crate::http::tenant::{Seat, unexpected};
 use crate::objects::tenant::command::Command;
-use crate::objects::tenant::order::command::{OrderAct, OrderCommand, Side};
+use crate::objects::tenant::order::command::{Intent, OrderAct, OrderCommand, Side};
 use crate::objects::tenant::order::outcome::OrderOutcome;
 use crate::objects::tenant::outcome::Outcome;
 use crate::routes;
+use crate::store::market;
 
 pub static ROUTES: &[Route] = routes! {
     Get "/api/agents/{id}/orders" => list {
-        name: "listAgentsOrders", summary: "An agent's orders, newest first", access: Seller, class: Some(LimitClass::AtelierOrders), body: None,
+        name: "listAgentsOrders", summary: "An agent's orders, newest first", access: Owner, class: Some(LimitClass::AtelierOrders), body: None,
         documented: true, status: 200, response: Success<Vec<OrderForm>>,
-        query: [page::LIMIT, page::CURSOR, Query::text("status", 256)], also: [403, 404],
+        query: [page::LIMIT, page::CURSOR, Query::text("status", 256), buyer::IN_QUERY[0], buyer::IN_QUERY[1], buyer::IN_QUERY[2]], also: [403, 404],
     }
     Post "/api/orders/{id}/deliver" => deliver {
         name: "deliverOrder", summary: "Deliver what was ordered", access: Seller, class: Some(LimitClass::AtelierDeliver), body: Json,
@@ -63,20 +67,32 @@ struct QuoteBody {
     price_usd: Text<1, 16>,
 }
 
-/// 1. The agent is the caller: 403, 404. 2. Its orders of these states. 3. Answer: 200, with what the next page is asked for with.
-async fn list(ctx: &Ctx) -> Result<Reply, Fault> {
+/// With whom the agent of the path lies, and who has come for it: itself, or a wallet. 404 for what is no agent.
+async fn find_agent(ctx: &Ctx) -> Result<(AgentId, Seat, Side), Fault> {
+    if let Credential::Buyer(wallet) = &*ctx.credential() {
+        let (agent_id, _) = read_any_agent_id(ctx.param("id")).ok_or_else(agent_not_found)?;
+        let tenant = ctx.with_database(async |database| market::find_tenant(database, agent_id).await).await?;
+        return Ok((agent_id, Seat::of_house(tenant.ok_or_else(agent_not_found)?), Side::Wallet(wallet.as_str().to_owned())));
+    }
     let seat = ctx.seller_seat()?;
-    let agent_id = match read_agent_id(ctx.param("id"), seat.tenant) {
-        SpeltAgent::Ours(agent_id) => agent_id,
-        SpeltAgent::Foreign | SpeltAgent::Unknown => return Err(Fault::new(Code::NotFound, "Agent not found").in_body()),
-    };
+    Ok((path_agent(ctx, seat.tenant)?, seat, Side::Agent))
+}
+
+/// 1. The agent, for itself or for its owner: 404, 403. 2. Its orders of these states. 3. Answer: 200, with what the next page is
+/// asked for with.
+async fn list(ctx: &Ctx) -> Result<Reply, Fault> {
+    let (agent_id, seat, by) = find_agent(ctx).await?;
     let words = ctx.incoming.query_value("status").filter(|text| !text.is_empty());
     // A word that is no state matches nothing.
     let statuses = words.map(|text| text.split(',').filter_map(|word| OrderStatus::parse(word.trim())).collect::<Vec<_>>());
     let limit = ctx.query_whole(page::LIMIT.name).unwrap_or(PAGE_DEFAULT);
     let before = ctx.page_cursor(|id| OrderId::parse(id).ok())?;
-    let command = OrderCommand::List { agent_id, by: Side::Agent, statuses, limit: limit + 1, before };
-    match ctx.call_tenant(&seat, Command::Order(command)).await?.outcome {
+    let command = OrderCommand::List { agent_id, by, statuses, limit: limit + 1, before };
+    let answer = match ctx.call_tenant(&seat, Command::Order(command)).await {
+        Ok(answer) => answer,
+        Err(fault) => return Err(tell_agent(ctx, agent_id, fault).await),
+    };
+    match answer.outcome {
         Outcome::Order(OrderOutcome::Orders(forms)) => {
             let page = page::Page::cut(forms, limit, |form| form.id.to_string());
             let reply = Reply::success(200, &page.data)?;
@@ -94,7 +110,7 @@ async fn deliver(ctx: &Ctx) -> Result<Reply, Fault> {
     let visit = Visit::begin(ctx).await?;
     let body = match read_delivery(ctx) {
         Ok(body) => body,
-        Err(fault) => return Err(visit.refuse(ctx, OrderEvent::Deliver, fault).await),
+        Err(fault) => return Err(visit.refuse(ctx, Intent::Move(OrderEvent::Deliver), fault).await),
     };
     let url = body.deliverable_url.into_string();
     let sha256 = ctx.sha256_of_url(&url).await?;
@@ -118,7 +134,7 @@ async fn quote(ctx: &Ctx) -> Result<Reply, Fault> {
     let visit = Visit::begin(ctx).await?;
     let price = match read_price(ctx) {
         Ok(price) => price,
-        Err(fault) => return Err(visit.refuse(ctx, OrderEvent::Quote, fault).await),
+        Err(fault) => return Err(visit.refuse(ctx, Intent::Move(OrderEvent::Quote), fault).await),
     };
     Reply::success(200, &visit.act(ctx, OrderAct::Quote { price }).await?)
 }

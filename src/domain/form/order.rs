@@ -20,6 +20,7 @@ pub struct OrderForm {
     #[cfg_attr(not(target_arch = "wasm32"), schemars(with = "String"))]
     pub provider_agent_id: AgentId,
     pub provider_name: String,
+    /// What is wanted; in a workspace, what its oldest open request asks for, or else the last one.
     pub brief: String,
     pub reference_urls: Vec<String>,
     pub reference_images: Vec<String>,
@@ -36,7 +37,7 @@ pub struct OrderForm {
     pub deliverable_media_type: Option<MediaType>,
     /// Of a file that was uploaded here.
     pub deliverable_sha256: Option<String>,
-    /// Newest first.
+    /// Newest first: the last 50 of an order, the last 3 in lists and events.
     pub deliverables: Vec<DeliverableForm>,
     /// Deliveries a workspace allows; 0 is any number.
     pub quota_total: u64,

@@ -41,6 +41,8 @@ names! {
 pub const BRIEF_CHARS: std::ops::RangeInclusive<usize> = 10..=1_000;
 pub const REFERENCE_URLS_MAX: usize = 5;
 pub const REFERENCE_IMAGES_MAX: usize = 3;
+/// How many deliveries of an order lists and events show: the newest.
+pub const DELIVERIES_LISTED: usize = 3;
 pub const REASON_CHARS_MAX: usize = 1_000;
 pub const MESSAGE_CHARS: std::ops::RangeInclusive<usize> = 1..=2_000;
 pub const COMMENT_CHARS_MAX: usize = 500;

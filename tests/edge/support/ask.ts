@@ -501,6 +501,7 @@ export async function callerAt(route: Route, house: Household, operator: Person)
     Shared: () => house.stranger,
     Buyer: () => house.stranger,
     Party: async () => (await sellerOfHouse(house)).client,
+    Owner: async () => (await sellerOfHouse(house)).client,
     Human: () => house.owner.client,
     Admin: () => operator.client.with(named),
     Console: () => house.owner.browser,

@@ -2,7 +2,7 @@
 
 import routes from "./routes.json" with { type: "json" };
 
-export type Access = "Public" | "WalletSession" | "Runtime" | "Management" | "Spend" | "SessionOrManagement" | "Agent" | "Execution" | "Seller" | "Shared" | "Buyer" | "Party" | "Human" | "Admin" | "Console" | "OperatorConsole";
+export type Access = "Public" | "WalletSession" | "Runtime" | "Management" | "Spend" | "SessionOrManagement" | "Agent" | "Execution" | "Seller" | "Shared" | "Buyer" | "Party" | "Owner" | "Human" | "Admin" | "Console" | "OperatorConsole";
 
 export type Route = {
   method: string;

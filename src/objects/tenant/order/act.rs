@@ -3,19 +3,21 @@
 use super::super::agent;
 use super::super::desk::{Desk, Done, Step};
 use super::super::money::column::Columns;
-use super::command::{OrderAct, OrderDraft, Side};
+use super::command::{Intent, OrderAct, OrderDraft, Side};
 use super::escrow;
 use super::outcome::OrderOutcome;
-use super::record::{self, Delivered, Record};
+use super::record::{self, Record};
 use super::refusal::OrderRefusal;
-use super::{review, shown, sweep};
+use super::{message, review, shown, sweep};
 use crate::domain::agent::AgentStatus;
 use crate::domain::event::Action;
-use crate::domain::id::{AgentId, OrderId};
+use crate::domain::form::order::DeliverableForm;
+use crate::domain::id::{AgentId, DeliverableId, OrderId};
 use crate::domain::market::order::{Order, PayoutStatus};
 use crate::domain::market::price::Price;
 use crate::domain::market::service::PriceType;
 use crate::domain::market::state::{OrderEvent, OrderStatus, Party};
+use crate::objects::sql::SqlError;
 use crate::{params, statements};
 
 statements! {
@@ -28,6 +30,7 @@ statements! {
         SELECT ?1, coalesce(max(number), 0) + 1, ?2, ?3 FROM market_request WHERE order_id = +?1";
     ANSWER_REQUEST = "UPDATE market_request SET answered_by = ?2 WHERE order_id = +?1
         AND number = (SELECT min(number) FROM market_request WHERE order_id = +?1 AND answered_by IS NULL)";
+    READ_REQUEST = "SELECT brief FROM market_request WHERE order_id = +?1 AND answered_by IS NULL ORDER BY number LIMIT 1";
 }
 
 /// Who somebody is to an order.
@@ -62,7 +65,7 @@ pub(super) fn place(desk: &mut Desk<'_>, draft: &OrderDraft) -> Step<Done> {
     let mut column = Columns::of(&row);
     let agent_id = column.id(AgentId::parse)?;
     let (provider_name, service_title) = (column.text()?, column.text()?);
-    let listed = Price::from_minor(column.number()?).map_err(|_| crate::objects::sql::SqlError::Shape("not a price"))?;
+    let listed = Price::from_minor(column.number()?).map_err(|_| SqlError::Shape("not a price"))?;
     let price_type = column.name(PriceType::parse)?;
     let (turnaround_hours, quota_limit) = (column.number()?, column.number()?);
     if agent::find(desk, agent_id)?.status != AgentStatus::Active {
@@ -98,7 +101,8 @@ pub(super) fn place(desk: &mut Desk<'_>, draft: &OrderDraft) -> Step<Done> {
         payout_tx_hash: None,
         payout_status: PayoutStatus::None,
         payout: None,
-        newest: None,
+        recent: Vec::new(),
+        request_brief: None,
         delivered_at: None,
         completed_at: None,
         created_at: desk.now,
@@ -113,21 +117,27 @@ pub(super) fn place(desk: &mut Desk<'_>, draft: &OrderDraft) -> Step<Done> {
     Ok(OrderOutcome::Order(Box::new(record.form())).into())
 }
 
-/// Whether that party may let that happen to an order; where it stands is looked at after who comes.
-fn check(desk: &Desk<'_>, record: &Record, by: &Side, event: Option<OrderEvent>) -> Step<()> {
+/// As whom somebody may do that with an order; where it stands is looked at after who comes.
+pub(super) fn check(desk: &Desk<'_>, record: &Record, by: &Side, intent: Intent) -> Step<Party> {
     let party = party_to(desk, record, by)?;
+    if intent == Intent::Look {
+        return Ok(party);
+    }
     if party == Party::Provider && agent::find(desk, record.agent_id)?.status != AgentStatus::Active {
         return Err(OrderRefusal::AgentNotActive.into());
     }
+    match intent {
+        Intent::Look => {}
+        Intent::Move(event) => check_move(record, party, event)?,
+        Intent::Request => check_request(record, party)?,
+        Intent::Message => message::check(record, party)?,
+        Intent::Review => review::check(desk, record, party)?,
+    }
+    Ok(party)
+}
+
+fn check_move(record: &Record, party: Party, event: OrderEvent) -> Step<()> {
     let order = &record.order;
-    let Some(event) = event else {
-        let is_open = order.workspace_ends_at.is_some() && order.status == OrderStatus::InProgress;
-        return match party {
-            Party::Buyer if is_open => Ok(()),
-            Party::Buyer => Err(OrderRefusal::InvalidState { status: order.status }.into()),
-            Party::Provider | Party::Operator | Party::System => Err(OrderRefusal::NotParty.into()),
-        };
-    };
     if !event.is_for(party) {
         return Err(OrderRefusal::NotParty.into());
     }
@@ -138,24 +148,42 @@ fn check(desk: &Desk<'_>, record: &Record, by: &Side, event: Option<OrderEvent>)
     Ok(())
 }
 
+fn check_request(record: &Record, party: Party) -> Step<()> {
+    let order = &record.order;
+    if party != Party::Buyer {
+        return Err(OrderRefusal::NotParty.into());
+    }
+    if order.workspace_ends_at.is_none() || order.status != OrderStatus::InProgress {
+        return Err(OrderRefusal::InvalidState { status: order.status }.into());
+    }
+    Ok(())
+}
+
 /// Tells what would stand in the way.
-pub(super) fn probe(desk: &mut Desk<'_>, id: OrderId, by: &Side, event: OrderEvent) -> Step<Done> {
+pub(super) fn probe(desk: &mut Desk<'_>, id: OrderId, by: &Side, intent: Intent) -> Step<Done> {
     let record = meet(desk, id)?;
-    check(desk, &record, by, Some(event))?;
+    check(desk, &record, by, intent)?;
     Ok(shown(OrderOutcome::Possible { price: record.order.price }))
 }
 
 /// Lets a party move an order, or wish for something in it.
 pub(super) fn act(desk: &mut Desk<'_>, id: OrderId, by: &Side, act: &OrderAct) -> Step<Done> {
     let mut record = meet(desk, id)?;
-    check(desk, &record, by, act.event())?;
+    check(desk, &record, by, act.intent())?;
     name_actor(desk, by);
-    let Some(event) = act.event() else {
-        if let OrderAct::Request { brief } = act {
-            request(desk, &mut record, brief)?;
+    match act.intent() {
+        Intent::Move(event) => advance(desk, &mut record, act, event)?,
+        _ => {
+            if let OrderAct::Request { brief } = act {
+                request(desk, &mut record, brief)?;
+            }
         }
-        return Ok(OrderOutcome::Order(Box::new(record.show(desk)?)).into());
-    };
+    }
+    Ok(OrderOutcome::Order(Box::new(record.show(desk)?)).into())
+}
+
+/// Lets `act` move an order by `event`, and its money with it.
+fn advance(desk: &mut Desk<'_>, record: &mut Record, act: &OrderAct, event: OrderEvent) -> Step<()> {
     let percent = match act {
         OrderAct::Resolve { provider_percent, .. } => *provider_percent,
         _ => 0,
@@ -178,28 +206,40 @@ pub(super) fn act(desk: &mut Desk<'_>, id: OrderId, by: &Side, act: &OrderAct) -
             }
         }
         OrderAct::Deliver { url, media_type, sha256 } => {
-            let delivered = Delivered { url: url.clone(), media_type: *media_type, sha256: sha256.clone() };
-            let delivery_id = record.write_delivery(desk, &delivered)?;
-            record.newest = Some(delivered);
-            record.delivered_at = Some(desk.now);
+            let id = DeliverableId::new(desk.now, desk.entropy);
+            let (url, sha256) = (url.clone(), sha256.clone());
+            record.write_delivery(desk, DeliverableForm { id, url, media_type: *media_type, sha256, created_at: desk.now })?;
             if is_workspace {
-                record.open_requests = record.open_requests.saturating_sub(1);
-                desk.sql.run(ANSWER_REQUEST, params![record.id.to_string(), delivery_id.to_string()])?;
+                answer_request(desk, record, id)?;
             }
         }
         OrderAct::Dispute { reason } => record.dispute_reason.clone_from(reason),
         OrderAct::Resolve { note, .. } => record.dispute_reason = Some(note.clone()),
         OrderAct::Accept | OrderAct::Start | OrderAct::Approve | OrderAct::Cancel | OrderAct::Request { .. } => {}
     }
-    escrow::settle(desk, &mut record, event, moved.escrow)?;
-    Ok(OrderOutcome::Order(Box::new(record.show(desk)?)).into())
+    escrow::settle(desk, record, event, moved.escrow)
 }
 
 fn request(desk: &mut Desk<'_>, record: &mut Record, brief: &str) -> Step<()> {
     desk.sql.run(WRITE_REQUEST, params![record.id.to_string(), brief, desk.now.as_ms()])?;
+    if record.open_requests == 0 {
+        record.request_brief = Some(brief.to_owned());
+    }
     record.open_requests += 1;
     record.write_change(desk)?;
     desk.record(Action::OrderInProgress, &record.id.to_string(), None, &record.form())?;
+    Ok(())
+}
+
+/// What was delivered answers the oldest open request; the next one is what is asked for then.
+fn answer_request(desk: &mut Desk<'_>, record: &mut Record, delivery_id: DeliverableId) -> Step<()> {
+    let id = record.id.to_string();
+    desk.sql.run(ANSWER_REQUEST, params![id.as_str(), delivery_id.to_string()])?;
+    record.open_requests = record.open_requests.saturating_sub(1);
+    if record.open_requests > 0 {
+        let row = desk.sql.first(READ_REQUEST, params![id])?.ok_or(SqlError::Shape("no open request"))?;
+        record.request_brief = Some(row.text(0)?.to_owned());
+    }
     Ok(())
 }
 
@@ -231,7 +271,17 @@ pub(super) fn list(
     if !may_look {
         return Err(OrderRefusal::NotParty.into());
     }
-    sweep::meet(desk)?;
-    let records = record::list(desk, agent_id, statuses, limit, before)?;
+    let mut records = match statuses {
+        // What is due is as good as ended. What this call leaves of it to the alarm stands in no state that can be asked for.
+        Some(statuses) => {
+            sweep::expire_due(desk, sweep::BATCH)?;
+            record::list_standing(desk, agent_id, statuses, limit, before)?
+        }
+        None => record::list_all(desk, agent_id, limit, before)?,
+    };
+    let now = desk.now;
+    for record in records.iter_mut().filter(|record| record.is_due(now)) {
+        sweep::end(desk, record)?;
+    }
     Ok(shown(OrderOutcome::Orders(records.iter().map(Record::form).collect())))
 }

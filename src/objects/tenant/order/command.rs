@@ -17,11 +17,11 @@ pub enum OrderCommand {
         by: Side,
         act: OrderAct,
     },
-    /// Whether that could happen to it now. Changes nothing: what else is wrong with the request is told after this.
+    /// Whether that could be done with it now. Changes nothing: what else is wrong with the request is told after this.
     Probe {
         order_id: OrderId,
         by: Side,
-        event: OrderEvent,
+        intent: Intent,
     },
     /// With its review, for either party.
     Get {
@@ -70,6 +70,22 @@ pub enum Side {
     Operator,
 }
 
+/// What somebody has in mind with an order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Intent {
+    /// To see it.
+    Look,
+    /// To move it by the table of states.
+    Move(OrderEvent),
+    /// To ask for more within a workspace.
+    Request,
+    /// To write to the other party.
+    Message,
+    /// To rate it.
+    Review,
+}
+
 /// An order as a buyer places it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OrderDraft {
@@ -116,9 +132,9 @@ pub enum OrderAct {
 }
 
 impl OrderAct {
-    /// What it is in the table of states; a wish moves nothing.
-    pub const fn event(&self) -> Option<OrderEvent> {
-        Some(match self {
+    /// What it comes to: a step of the table of states, or a wish that moves nothing.
+    pub const fn intent(&self) -> Intent {
+        Intent::Move(match self {
             Self::Quote { .. } => OrderEvent::Quote,
             Self::Accept => OrderEvent::Accept,
             Self::Pay { .. } => OrderEvent::Pay,
@@ -129,7 +145,7 @@ impl OrderAct {
             Self::Cancel => OrderEvent::Cancel,
             Self::Resolve { provider_percent: 0, .. } => OrderEvent::Refund,
             Self::Resolve { .. } => OrderEvent::Release,
-            Self::Request { .. } => return None,
+            Self::Request { .. } => return Intent::Request,
         })
     }
 }

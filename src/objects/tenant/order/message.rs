@@ -1,14 +1,13 @@
 //! What the parties of an order write to each other.
 
-use super::super::agent;
 use super::super::desk::{Desk, Done, Step};
 use super::super::money::column::Columns;
-use super::act::{meet, party_to};
-use super::command::Side;
+use super::act::{check as check_intent, meet, party_to};
+use super::command::{Intent, Side};
 use super::outcome::OrderOutcome;
+use super::record::Record;
 use super::refusal::OrderRefusal;
 use super::shown;
-use crate::domain::agent::AgentStatus;
 use crate::domain::event::Action;
 use crate::domain::form::order::MessageForm;
 use crate::domain::id::{MessageId, OrderId};
@@ -26,21 +25,23 @@ statements! {
         WHERE order_id = +?1 AND id > +?2 ORDER BY id LIMIT +?3";
 }
 
+/// Whether that party can write now.
+pub(super) fn check(record: &Record, party: Party) -> Step<()> {
+    match party {
+        Party::Buyer | Party::Provider if record.order.status.takes_messages() => Ok(()),
+        Party::Buyer | Party::Provider => Err(OrderRefusal::InvalidState { status: record.order.status }.into()),
+        Party::Operator | Party::System => Err(OrderRefusal::NotParty.into()),
+    }
+}
+
 /// Sends a message to the other party.
 pub(super) fn post(desk: &mut Desk<'_>, order_id: OrderId, by: &Side, content: &str) -> Step<Done> {
     let record = meet(desk, order_id)?;
-    let party = party_to(desk, &record, by)?;
-    if party == Party::Provider && agent::find(desk, record.agent_id)?.status != AgentStatus::Active {
-        return Err(OrderRefusal::AgentNotActive.into());
-    }
-    let (sender_type, sender_id, sender_name) = match party {
+    let (sender_type, sender_id, sender_name) = match check_intent(desk, &record, by, Intent::Message)? {
         Party::Buyer => (SenderType::Client, record.client_wallet.clone(), record.client_wallet.clone()),
         Party::Provider => (SenderType::Agent, format!("ext_{}", record.agent_id.ulid()), record.provider_name.clone()),
         Party::Operator | Party::System => return Err(OrderRefusal::NotParty.into()),
     };
-    if !record.order.status.takes_messages() {
-        return Err(OrderRefusal::InvalidState { status: record.order.status }.into());
-    }
     let form = MessageForm {
         id: MessageId::new(desk.now, desk.entropy),
         order_id,

@@ -47,7 +47,7 @@ pub(super) fn execute(desk: &mut Desk<'_>, command: &OrderCommand) -> Step<Done>
     match command {
         OrderCommand::Place(draft) => act::place(desk, draft),
         OrderCommand::Act { order_id, by, act } => act::act(desk, *order_id, by, act),
-        OrderCommand::Probe { order_id, by, event } => act::probe(desk, *order_id, by, *event),
+        OrderCommand::Probe { order_id, by, intent } => act::probe(desk, *order_id, by, *intent),
         OrderCommand::Get { order_id, by } => act::get(desk, *order_id, by),
         OrderCommand::List { agent_id, by, statuses, limit, before } => {
             act::list(desk, *agent_id, by, statuses.as_deref(), *limit, *before)

@@ -5,7 +5,7 @@ use super::super::money::column::Columns;
 use super::refusal::OrderRefusal;
 use crate::domain::form::order::{DeliverableForm, OrderForm};
 use crate::domain::id::{AgentId, DeliverableId, OrderId, ServiceId};
-use crate::domain::market::order::{MediaType, Order, PayoutStatus};
+use crate::domain::market::order::{DELIVERIES_LISTED, MediaType, Order, PayoutStatus};
 use crate::domain::market::price::Price;
 use crate::domain::market::service::PriceType;
 use crate::domain::market::state::{OrderStatus, REVIEW_MS};
@@ -20,25 +20,25 @@ macro_rules! columns {
     () => {
         "o.id, o.version, o.agent_id, o.provider_name, o.service_id, o.service_title, o.client_wallet, o.brief, o.reference_urls, \
          o.reference_images, o.status, o.since_ms, o.price_type, o.price_minor, o.turnaround_hours, o.quota_total, o.deliveries, o.disputes, \
-         o.open_requests, o.payment_method, o.escrow_tx_hash, o.payout_tx_hash, o.payout_status, o.payout_minor, o.deliverable_url, \
-         o.deliverable_media_type, o.deliverable_sha256, o.paid_at_ms, o.workspace_ends_at_ms, o.delivered_at_ms, o.completed_at_ms, \
+         o.open_requests, o.payment_method, o.escrow_tx_hash, o.payout_tx_hash, o.payout_status, o.payout_minor, o.recent_deliveries, \
+         o.request_brief, o.paid_at_ms, o.workspace_ends_at_ms, o.delivered_at_ms, o.completed_at_ms, \
          o.created_at_ms, o.dispute_reason, o.due_at_ms"
     };
 }
 
 statements! {
     READ = concat!("SELECT ", columns!(), " FROM market_order o WHERE o.id = ?1");
-    LIST = concat!("SELECT ", columns!(), " FROM market_order o WHERE o.agent_id = +?1 AND (?4 IS NULL OR o.id < +?4)
+    LIST_STANDING = concat!("SELECT ", columns!(), " FROM market_order o WHERE o.agent_id = +?1 AND (?4 IS NULL OR o.id < +?4)
         AND o.status IN (SELECT value FROM json_each(?2)) AND (o.status <> 'in_progress' OR o.workspace_ends_at_ms IS NULL OR o.open_requests > 0)
-        ORDER BY o.id DESC LIMIT +?3");
+        AND (o.due_at_ms IS NULL OR o.due_at_ms > +?5) ORDER BY o.id DESC LIMIT +?3");
     LIST_ALL = concat!("SELECT ", columns!(), " FROM market_order o WHERE o.agent_id = +?1 AND (?3 IS NULL OR o.id < +?3) ORDER BY o.id DESC LIMIT +?2");
     WRITE = "INSERT INTO market_order (id, version, agent_id, provider_name, service_id, service_title, client_wallet, brief, reference_urls,
             reference_images, status, since_ms, due_at_ms, price_type, price_minor, turnaround_hours, quota_total, created_at_ms)
         VALUES (?1, 1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?11)";
     CHANGE = "UPDATE market_order SET version = version + 1, status = ?2, since_ms = ?3, due_at_ms = ?4, price_minor = ?5, deliveries = ?6,
             disputes = ?7, open_requests = ?8, payment_method = ?9, escrow_tx_hash = ?10, payout_tx_hash = ?11, payout_status = ?12,
-            payout_minor = ?13, deliverable_url = ?14, deliverable_media_type = ?15, deliverable_sha256 = ?16, paid_at_ms = ?17,
-            workspace_ends_at_ms = ?18, delivered_at_ms = ?19, completed_at_ms = ?20, dispute_reason = ?21 WHERE id = ?1";
+            payout_minor = ?13, recent_deliveries = ?14, request_brief = ?15, paid_at_ms = ?16, workspace_ends_at_ms = ?17,
+            delivered_at_ms = ?18, completed_at_ms = ?19, dispute_reason = ?20 WHERE id = ?1";
     LIST_DELIVERIES = "SELECT id, url, media_type, sha256, at_ms FROM market_delivery WHERE order_id = +?1 ORDER BY id DESC LIMIT +?2";
     WRITE_DELIVERY = "INSERT INTO market_delivery (id, order_id, url, media_type, sha256, at_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
 }
@@ -63,7 +63,10 @@ pub(super) struct Record {
     pub payout_tx_hash: Option<String>,
     pub payout_status: PayoutStatus,
     pub payout: Option<Price>,
-    pub newest: Option<Delivered>,
+    /// Newest first.
+    pub recent: Vec<DeliverableForm>,
+    /// What its oldest open request asks for, when that is not what it was placed with.
+    pub request_brief: Option<String>,
     pub delivered_at: Option<Timestamp>,
     pub completed_at: Option<Timestamp>,
     pub created_at: Timestamp,
@@ -72,34 +75,29 @@ pub(super) struct Record {
     pub due_at: Option<Timestamp>,
 }
 
-/// What was delivered last.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Delivered {
-    pub url: String,
-    pub media_type: MediaType,
-    pub sha256: Option<String>,
-}
-
 /// The order of that id.
 pub(super) fn read(desk: &Desk<'_>, id: OrderId) -> Step<Record> {
     let row = desk.sql.first(READ, params![id.to_string()])?.ok_or(OrderRefusal::UnknownOrder)?;
     Ok(read_row(&row)?)
 }
 
-/// Those of an agent, newest first.
-pub(super) fn list(
+/// Those of an agent that stand in one of these states and are not due, newest first.
+pub(super) fn list_standing(
     desk: &Desk<'_>,
     agent_id: AgentId,
-    statuses: Option<&[OrderStatus]>,
+    statuses: &[OrderStatus],
     limit: u64,
     before: Option<OrderId>,
 ) -> Step<Vec<Record>> {
-    let (agent, before) = (agent_id.to_string(), before.map(|id| id.to_string()));
-    let rows = match statuses {
-        None => desk.sql.run(LIST_ALL, params![agent, limit, before])?,
-        Some(statuses) => desk.sql.run(LIST, params![agent, serde_json::to_string(statuses)?, limit, before])?,
-    };
-    Ok(rows.iter().map(read_row).collect::<Result<_, SqlError>>()?)
+    let before = before.map(|id| id.to_string());
+    let values = params![agent_id.to_string(), serde_json::to_string(statuses)?, limit, before, desk.now.as_ms()];
+    Ok(desk.sql.run(LIST_STANDING, values)?.iter().map(read_row).collect::<Result<_, SqlError>>()?)
+}
+
+/// All those of an agent, newest first.
+pub(super) fn list_all(desk: &Desk<'_>, agent_id: AgentId, limit: u64, before: Option<OrderId>) -> Step<Vec<Record>> {
+    let values = params![agent_id.to_string(), limit, before.map(|id| id.to_string())];
+    Ok(desk.sql.run(LIST_ALL, values)?.iter().map(read_row).collect::<Result<_, SqlError>>()?)
 }
 
 fn price_of(minor: Option<u64>) -> Result<Option<Price>, SqlError> {
@@ -125,8 +123,7 @@ fn read_row(row: &Row) -> Result<Record, SqlError> {
     let (payment_method, escrow_tx_hash, payout_tx_hash) = (column.text_or_null()?, column.text_or_null()?, column.text_or_null()?);
     let payout_status = column.name(PayoutStatus::parse)?;
     let payout = price_of(column.number_or_null()?)?;
-    let (url, media_type, sha256) = (column.text_or_null()?, column.name_or_null(MediaType::parse)?, column.text_or_null()?);
-    let newest = url.zip(media_type).map(|(url, media_type)| Delivered { url, media_type, sha256 });
+    let (recent, request_brief) = (column.json()?, column.text_or_null()?);
     let (paid_at, workspace_ends_at) = (column.time_or_null()?, column.time_or_null()?);
     let (delivered_at, completed_at, created_at) = (column.time_or_null()?, column.time_or_null()?, column.time()?);
     let (dispute_reason, due_at) = (column.text_or_null()?, column.time_or_null()?);
@@ -149,7 +146,8 @@ fn read_row(row: &Row) -> Result<Record, SqlError> {
         payout_tx_hash,
         payout_status,
         payout,
-        newest,
+        recent,
+        request_brief,
         delivered_at,
         completed_at,
         created_at,
@@ -191,7 +189,6 @@ impl Record {
     pub(super) fn write_change(&mut self, desk: &mut Desk<'_>) -> Step<()> {
         self.due_at = self.order.due_at();
         let order = &self.order;
-        let newest = self.newest.as_ref();
         desk.sql.run(
             CHANGE,
             params![
@@ -208,9 +205,8 @@ impl Record {
                 self.payout_tx_hash.as_deref(),
                 self.payout_status.as_str(),
                 self.payout.map(Price::minor),
-                newest.map(|newest| newest.url.as_str()),
-                newest.map(|newest| newest.media_type.as_str()),
-                newest.and_then(|newest| newest.sha256.as_deref()),
+                serde_json::to_string(&self.recent)?,
+                self.request_brief.as_deref(),
                 order.paid_at.map(Timestamp::as_ms),
                 order.workspace_ends_at.map(Timestamp::as_ms),
                 self.delivered_at.map(Timestamp::as_ms),
@@ -235,36 +231,38 @@ impl Record {
     }
 
     /// Keeps a delivery.
-    pub(super) fn write_delivery(&self, desk: &mut Desk<'_>, delivered: &Delivered) -> Step<DeliverableId> {
-        let id = DeliverableId::new(desk.now, desk.entropy);
+    pub(super) fn write_delivery(&mut self, desk: &mut Desk<'_>, delivered: DeliverableForm) -> Step<()> {
         desk.sql.run(
             WRITE_DELIVERY,
             params![
-                id.to_string(),
+                delivered.id.to_string(),
                 self.id.to_string(),
                 delivered.url.as_str(),
                 delivered.media_type.as_str(),
                 delivered.sha256.as_deref(),
-                desk.now.as_ms(),
+                delivered.created_at.as_ms(),
             ],
         )?;
-        Ok(id)
+        self.delivered_at = Some(delivered.created_at);
+        self.recent.insert(0, delivered);
+        self.recent.truncate(DELIVERIES_LISTED);
+        Ok(())
     }
 
-    /// How it is shown, with its newest deliveries.
+    /// How it is shown to who looks at it alone: with more of its deliveries than it carries.
     pub(super) fn show(&self, desk: &Desk<'_>) -> Step<OrderForm> {
         let mut form = self.form();
-        if self.order.deliveries > 0 {
+        if self.order.deliveries > self.recent.len() as u64 {
             let rows = desk.sql.run(LIST_DELIVERIES, params![self.id.to_string(), DELIVERIES_SHOWN])?;
             form.deliverables = rows.iter().map(read_delivery).collect::<Result<_, SqlError>>()?;
         }
         Ok(form)
     }
 
-    /// The same without its deliveries, but for the newest.
+    /// How it is shown in lists and events.
     pub(super) fn form(&self) -> OrderForm {
         let order = &self.order;
-        let newest = self.newest.as_ref();
+        let newest = self.recent.first();
         OrderForm {
             id: self.id,
             service_id: self.service_id,
@@ -272,7 +270,7 @@ impl Record {
             client_wallet: self.client_wallet.clone(),
             provider_agent_id: self.agent_id,
             provider_name: self.provider_name.clone(),
-            brief: self.brief.clone(),
+            brief: self.request_brief.as_ref().unwrap_or(&self.brief).clone(),
             reference_urls: self.reference_urls.clone(),
             reference_images: self.reference_images.clone(),
             status: order.status,
@@ -284,7 +282,7 @@ impl Record {
             deliverable_url: newest.map(|newest| newest.url.clone()),
             deliverable_media_type: newest.map(|newest| newest.media_type),
             deliverable_sha256: newest.and_then(|newest| newest.sha256.clone()),
-            deliverables: Vec::new(),
+            deliverables: self.recent.clone(),
             quota_total: order.quota,
             quota_used: if order.price_type.window_ms().is_some() { order.deliveries } else { 0 },
             workspace_expires_at: order.workspace_ends_at,

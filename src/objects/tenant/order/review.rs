@@ -2,9 +2,10 @@
 
 use super::super::desk::{Desk, Done, Step};
 use super::super::money::column::Columns;
-use super::act::{meet, party_to};
-use super::command::Side;
+use super::act::{check as check_intent, meet};
+use super::command::{Intent, Side};
 use super::outcome::OrderOutcome;
+use super::record::Record;
 use super::refusal::OrderRefusal;
 use crate::domain::event::Action;
 use crate::domain::form::order::ReviewForm;
@@ -21,18 +22,24 @@ statements! {
     COUNT_OF_AGENT = "UPDATE market_profile SET ratings = ratings + 1, rating_sum = rating_sum + ?2 WHERE agent_id = ?1";
 }
 
-/// Rates a completed order, once.
-pub(super) fn write(desk: &mut Desk<'_>, order_id: OrderId, by: &Side, rating: u64, comment: Option<&str>) -> Step<Done> {
-    let record = meet(desk, order_id)?;
-    if party_to(desk, &record, by)? != Party::Buyer {
+/// Whether that party can rate it now.
+pub(super) fn check(desk: &Desk<'_>, record: &Record, party: Party) -> Step<()> {
+    if party != Party::Buyer {
         return Err(OrderRefusal::NotParty.into());
     }
     if record.order.status != OrderStatus::Completed {
         return Err(OrderRefusal::InvalidState { status: record.order.status }.into());
     }
-    if find(desk, order_id)?.is_some() {
+    if find(desk, record.id)?.is_some() {
         return Err(OrderRefusal::AlreadyReviewed.into());
     }
+    Ok(())
+}
+
+/// Rates a completed order, once.
+pub(super) fn write(desk: &mut Desk<'_>, order_id: OrderId, by: &Side, rating: u64, comment: Option<&str>) -> Step<Done> {
+    let record = meet(desk, order_id)?;
+    check_intent(desk, &record, by, Intent::Review)?;
     let form = ReviewForm {
         id: ReviewId::new(desk.now, desk.entropy),
         order_id,
