@@ -8,6 +8,7 @@ use crate::domain::id::{OrderId, ServiceId, TenantUuid};
 use crate::domain::limit::LimitClass;
 use crate::domain::market::order::{REFERENCE_IMAGES_MAX, REFERENCE_URLS_MAX};
 use crate::domain::market::price::Price;
+use crate::domain::market::settlement::Rail;
 use crate::domain::market::state::{OrderEvent, OrderStatus, Party, TABLE};
 use crate::domain::target;
 use crate::http::buyer::{self, wallet_auth_invalid};
@@ -49,7 +50,7 @@ pub static ROUTES: &[Route] = routes! {
     Patch "/api/orders/{id}" => patch {
         name: "moveOrder", summary: "Accept, pay, approve, cancel or dispute an order; or start it", access: Party,
         class: Some(LimitClass::AtelierOther), body: Json, documented: true, request: PatchBody, status: 200, response: Success<OrderForm>,
-        also: [403, 404, 409],
+        also: [403, 404, 409, 502, 503, 504],
     }
     Post "/api/orders/{id}/resolve" => resolve {
         name: "resolveDispute", summary: "End a dispute", access: Admin, class: Some(LimitClass::AtelierOther), body: Json, documented: true,
@@ -262,8 +263,8 @@ async fn patch(ctx: &Ctx) -> Result<Reply, Fault> {
     Reply::success(200, &moved)
 }
 
-/// What pays for an order: nothing for a price of 0; else a transaction nobody has used for another. Only what can be paid for
-/// claims its transaction.
+/// What pays for an order: nothing for a price of 0; else a transaction that the rail confirms and nobody has used for another. Only
+/// what can be paid for asks the rail, and only what has paid is claimed.
 async fn pay(ctx: &Ctx, visit: &Visit, method: Option<Text<1, 32>>, tx_hash: Option<Text<1, 128>>) -> Result<OrderAct, Fault> {
     let method = method.map_or_else(|| USDC.to_owned(), Text::into_string);
     let tx_hash = tx_hash.map(Text::into_string);
@@ -272,11 +273,12 @@ async fn pay(ctx: &Ctx, visit: &Visit, method: Option<Text<1, 32>>, tx_hash: Opt
         return Err(Fault::field("$.payment_method", "must be usdc-sol"));
     }
     if price.is_some_and(Price::is_zero) {
-        return Ok(OrderAct::Pay { method, tx_hash: None });
+        return Ok(OrderAct::Pay { method, tx_hash: None, rail: Rail::Sandbox });
     }
     let tx_hash = tx_hash.ok_or_else(|| Fault::field("$.escrow_tx_hash", "is required"))?;
+    let rail = ctx.confirm_payment(ctx.buyer()?.as_str(), price.unwrap_or_default(), &tx_hash).await?;
     if ctx.with_database(async |database| orders::claim_transaction(database, &tx_hash, visit.order_id).await).await? {
-        Ok(OrderAct::Pay { method, tx_hash: Some(tx_hash) })
+        Ok(OrderAct::Pay { method, tx_hash: Some(tx_hash), rail })
     } else {
         Err(Fault::new(Code::TxAlreadyUsed, "this transaction has paid for another order"))
     }

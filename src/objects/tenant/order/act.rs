@@ -95,15 +95,19 @@ pub(super) fn place(desk: &mut Desk<'_>, draft: &OrderDraft) -> Step<Done> {
         open_requests: 0,
         payment_method: None,
         escrow_tx_hash: None,
+        rail: None,
         payout_tx_hash: None,
         payout_status: PayoutStatus::None,
         payout: None,
+        refund_tx_hash: None,
+        refund_status: PayoutStatus::None,
         newest: None,
         delivered_at: None,
         completed_at: None,
         created_at: desk.now,
         dispute_reason: None,
         due_at: None,
+        is_forsaken: false,
     };
     record.write(desk)?;
     desk.sql.run(COUNT_ORDER_OF_SERVICE, params![draft.service_id.to_string()])?;
@@ -168,9 +172,10 @@ pub(super) fn act(desk: &mut Desk<'_>, id: OrderId, by: &Side, act: &OrderAct) -
         OrderAct::Pay { tx_hash: None, .. } if record.order.price.is_some_and(|price| !price.is_zero()) => {
             return Err(OrderRefusal::PaymentMissing.into());
         }
-        OrderAct::Pay { method, tx_hash } => {
+        OrderAct::Pay { method, tx_hash, rail } => {
             record.payment_method = Some(method.clone());
             record.escrow_tx_hash.clone_from(tx_hash);
+            record.rail = Some(*rail);
             if is_workspace {
                 record.open_requests = 1;
                 let brief = record.brief.clone();
@@ -187,7 +192,11 @@ pub(super) fn act(desk: &mut Desk<'_>, id: OrderId, by: &Side, act: &OrderAct) -
                 desk.sql.run(ANSWER_REQUEST, params![record.id.to_string(), delivery_id.to_string()])?;
             }
         }
-        OrderAct::Dispute { reason } => record.dispute_reason.clone_from(reason),
+        OrderAct::Dispute { reason } => {
+            record.dispute_reason.clone_from(reason);
+            // What it has delivered went on when it was revoked; it will deliver nothing more.
+            record.is_forsaken = agent::find(desk, record.agent_id)?.status == AgentStatus::Revoked;
+        }
         OrderAct::Resolve { note, .. } => record.dispute_reason = Some(note.clone()),
         OrderAct::Accept | OrderAct::Start | OrderAct::Approve | OrderAct::Cancel | OrderAct::Request { .. } => {}
     }

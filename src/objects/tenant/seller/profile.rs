@@ -160,7 +160,7 @@ pub(super) fn change(desk: &mut Desk<'_>, change: &ProfileChange) -> Step<Done> 
         if form.endpoint_url != before.endpoint_url {
             endpoint::move_for_seller(desk, form.id, &form.endpoint_url)?;
         }
-        payout::settle_waiting(desk, form.id)?;
+        payout::settle_waiting(desk, payout::BATCH)?;
     }
     Ok(SellerOutcome::Profile { profile: Box::new(form), key_last4 }.into())
 }
