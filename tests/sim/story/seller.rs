@@ -9,6 +9,7 @@ use guildhall::domain::key::{KeyKind, KeyNumber};
 use guildhall::domain::market::price::Price;
 use guildhall::domain::market::profile::ProfileDraft;
 use guildhall::domain::market::service::{Category, PriceType, SERVICES_MAX, ServiceTerms};
+use guildhall::domain::market::settlement::Rail;
 use guildhall::domain::plan::Plan;
 use guildhall::objects::tenant::call::{Proof, TenantCall};
 use guildhall::objects::tenant::command::Command;
