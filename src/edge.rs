@@ -33,7 +33,20 @@ pub struct Settings {
     pub allow_loopback_targets: bool,
     /// Where names of targets are looked up before they are called (DNS over HTTPS, JSON), beside the runtime's own rule.
     pub doh_url: Option<String>,
+    pub settlement: Settlement,
     pub secrets: Rc<Secrets>,
+}
+
+/// How the marketplace settles, as it was set; what it comes to is read where it is used, so that a mistake here stops payments
+/// and nothing else.
+#[derive(Clone)]
+pub struct Settlement {
+    /// `SETTLEMENT_RAIL`.
+    pub rail: Option<String>,
+    /// `SETTLEMENT_BASE_URL`: a node of the chain, which is asked in JSON-RPC.
+    pub base_url: Option<String>,
+    /// `SETTLEMENT_MINT`: the token that is paid in.
+    pub mint: Option<String>,
 }
 
 /// Key material from the environment. `Debug` shows nothing.
@@ -43,6 +56,8 @@ pub struct Secrets {
     pub challenge_secret: [u8; 32],
     pub seal_secret: [u8; 32],
     pub csrf_secret: [u8; 32],
+    /// `SETTLEMENT_SECRET_KEY`: what pays agents and gives back to buyers.
+    pub settlement_key: Option<String>,
 }
 
 impl std::fmt::Debug for Secrets {
@@ -97,11 +112,17 @@ impl Settings {
                 .unwrap_or_default(),
             allow_loopback_targets: variable(env, "ALLOW_LOOPBACK_TARGETS").is_some_and(|value| value == "true"),
             doh_url: variable(env, "DOH_URL"),
+            settlement: Settlement {
+                rail: variable(env, "SETTLEMENT_RAIL"),
+                base_url: variable(env, "SETTLEMENT_BASE_URL"),
+                mint: variable(env, "SETTLEMENT_MINT"),
+            },
             secrets: Rc::new(Secrets {
                 token_signing_seed: seed(env, "TOKEN_SIGNING_SEED")?,
                 challenge_secret: seed(env, "CHALLENGE_SECRET")?,
                 seal_secret: seed(env, "SEAL_SECRET")?,
                 csrf_secret: seed(env, "CSRF_SECRET")?,
+                settlement_key: variable(env, "SETTLEMENT_SECRET_KEY"),
             }),
         })
     }

@@ -7,6 +7,7 @@ use wasm_bindgen::prelude::*;
 use worker::web_sys::{Request, Response, ResponseInit};
 use worker::{Context, Env, MessageBatch, MessageExt, QueueRetryOptionsBuilder, ScheduleContext, ScheduledEvent, event};
 
+use crate::jobs::lane::Errand;
 use crate::objects::message::Message;
 use crate::{api, edge, http, jobs, objects};
 
@@ -67,22 +68,26 @@ async fn answer(request: Request, env: Env) -> worker::Result<Response> {
 /// Seconds until a message is delivered again whose predecessor is still on its way, or whose store was busy.
 const RETRY_DELAY_S: u32 = 1;
 
-/// Each message is acknowledged or retried by itself; one bad body does not hold up its neighbours. Attempts begin first, on
-/// their own and not waited for: see there.
+/// Each message is acknowledged or retried by itself; one bad body does not hold up its neighbours. Errands begin first, on their
+/// own and not waited for: see there.
 #[event(queue)]
 async fn queue(batch: MessageBatch<String>, env: Env, context: Context) -> worker::Result<()> {
     let edge = edge::Edge::new(env).ok();
-    let (mut attempts, mut others) = (Vec::new(), Vec::new());
+    let (mut errands, mut others) = (Vec::new(), Vec::new());
     for message in batch.raw_iter() {
         match message.body().as_string().and_then(|text| serde_json::from_str(&text).ok()) {
             Some(Message::WebhookAttempt(attempt)) if edge.is_some() => {
-                attempts.push(attempt);
+                errands.push(Errand::Delivery(Box::new(attempt)));
+                message.ack();
+            }
+            Some(Message::Transfer(attempt)) if edge.is_some() => {
+                errands.push(Errand::Transfer(Box::new(attempt)));
                 message.ack();
             }
             body => others.push((message, body)),
         }
     }
-    for lane in edge.iter().flat_map(|edge| jobs::delivery::lanes(edge, std::mem::take(&mut attempts))) {
+    for lane in edge.iter().flat_map(|edge| jobs::lane::lanes(edge, std::mem::take(&mut errands))) {
         context.wait_until(lane);
     }
     for (message, body) in others {

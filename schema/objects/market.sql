@@ -47,8 +47,9 @@ CREATE TABLE market_service (
 CREATE INDEX market_service_of_agent ON market_service (agent_id, id) WHERE active = 1;
 
 -- The terms are those the order was placed under. `version` rises with every change. `due_at_ms` is when the clock ends it
--- where it stands; the price of one that is paid and not ended lies in the account that is named after the order. The newest
--- deliveries, and what is asked for now, stand in the row too: lists and events tell of them without another look.
+-- where it stands; the price of one that is paid and not ended lies in the account that is named after the order. `rail` is the
+-- one it was paid over, which is the one that pays for it whatever the deployment's is by then. The newest deliveries, and what is
+-- asked for now, stand in the row too: lists and events tell of them without another look.
 CREATE TABLE market_order (
   id TEXT PRIMARY KEY,
   version INTEGER NOT NULL,
@@ -73,9 +74,12 @@ CREATE TABLE market_order (
   open_requests INTEGER NOT NULL DEFAULT 0 CHECK (open_requests >= 0),
   payment_method TEXT,
   escrow_tx_hash TEXT,
+  rail TEXT CHECK (rail IN ('sandbox', 'solana')),
   payout_tx_hash TEXT,
   payout_status TEXT NOT NULL DEFAULT 'none' CHECK (payout_status IN ('none', 'awaiting_wallet', 'pending', 'retrying', 'paid')),
   payout_minor INTEGER,
+  refund_tx_hash TEXT,
+  refund_status TEXT NOT NULL DEFAULT 'none' CHECK (refund_status IN ('none', 'pending', 'retrying', 'paid')),
   recent_deliveries TEXT NOT NULL DEFAULT '[]',
   request_brief TEXT,
   dispute_reason TEXT,
@@ -95,7 +99,37 @@ CREATE INDEX market_order_by_birth ON market_order (agent_id, id);
 
 CREATE INDEX market_order_by_deadline ON market_order (due_at_ms, id) WHERE due_at_ms IS NOT NULL;
 
-CREATE INDEX market_order_to_pay_out ON market_order (agent_id, id) WHERE payout_status IN ('awaiting_wallet', 'pending', 'retrying');
+CREATE INDEX market_order_to_pay_out ON market_order (agent_id, id) WHERE payout_status = 'awaiting_wallet';
+
+-- What leaves over a rail that moves real money: an order's payout, and its refund, each once. `signed` is the transaction as
+-- it is sent, base64; while it stands here nothing else is signed. It is taken by no block higher than `last_height`, and was
+-- signed as of `signed_slot`. `claim` counts how often the transfer was handed out, `failures` the steps of its schedule, and
+-- `next_at_ms` is when it is handed out next: for one under way, when that is taken for lost.
+CREATE TABLE market_transfer (
+  order_id TEXT NOT NULL REFERENCES market_order (id),
+  purpose TEXT NOT NULL CHECK (purpose IN ('payout', 'refund')),
+  amount_minor INTEGER NOT NULL CHECK (amount_minor BETWEEN 1 AND 100000000),
+  claim INTEGER NOT NULL DEFAULT 0,
+  failures INTEGER NOT NULL DEFAULT 0,
+  next_at_ms INTEGER,
+  wallet TEXT,
+  signature TEXT UNIQUE,
+  signed TEXT,
+  signed_slot INTEGER,
+  last_height INTEGER,
+  signed_at_ms INTEGER,
+  landed_at_ms INTEGER,
+  PRIMARY KEY (order_id, purpose),
+  CHECK ((signature IS NULL) = (signed IS NULL)),
+  CHECK ((signature IS NULL) = (wallet IS NULL)),
+  CHECK ((signature IS NULL) = (signed_slot IS NULL)),
+  CHECK ((signature IS NULL) = (last_height IS NULL)),
+  CHECK ((signature IS NULL) = (signed_at_ms IS NULL)),
+  CHECK (landed_at_ms IS NULL OR signature IS NOT NULL),
+  CHECK ((landed_at_ms IS NULL) = (next_at_ms IS NOT NULL))
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX market_transfer_due ON market_transfer (next_at_ms, order_id) WHERE next_at_ms IS NOT NULL;
 
 -- An endpoint of a seller gets what happens to its orders, in the marketplace's own words; management does not see it.
 ALTER TABLE webhook_endpoint ADD COLUMN seller_id TEXT;

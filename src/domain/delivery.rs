@@ -7,7 +7,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::entropy::Entropy;
-use super::time::{HOUR_MS, MINUTE_MS, SECOND_MS, Timestamp};
+use super::time::{DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS, Timestamp};
 
 /// Milliseconds between an attempt and the next, after the first one, which is made at once.
 const PAUSES_MS: [u64; 9] =
@@ -121,10 +121,21 @@ fn parse_http_date(text: &str) -> Option<Timestamp> {
 /// either way, so that what failed together does not come back together; a receiver that asks for more time gets it.
 pub fn next_attempt(made: u64, last: &Attempted, now: Timestamp, entropy: &mut dyn Entropy) -> Option<Timestamp> {
     let pause_ms = *PAUSES_MS.get(usize::try_from(made.checked_sub(1)?).ok()?)?;
+    Some(now.plus_ms(vary(pause_ms, entropy).max(last.put_off_ms(now))))
+}
+
+/// The same schedule for what is never given up: after its end, the last pause again and again.
+pub fn next_try(made: u64, now: Timestamp, entropy: &mut dyn Entropy) -> Timestamp {
+    let last = PAUSES_MS.len() - 1;
+    let at = usize::try_from(made.saturating_sub(1)).map_or(last, |at| at.min(last));
+    now.plus_ms(vary(PAUSES_MS.get(at).copied().unwrap_or(DAY_MS), entropy))
+}
+
+/// Ten per cent more or less.
+fn vary(pause_ms: u64, entropy: &mut dyn Entropy) -> u64 {
     let mut drawn = [0; 4];
     entropy.fill(&mut drawn);
-    let varied_ms = pause_ms - pause_ms / 10 + u64::from(u32::from_be_bytes(drawn)) % (pause_ms / 5 + 1);
-    Some(now.plus_ms(varied_ms.max(last.put_off_ms(now))))
+    pause_ms - pause_ms / 10 + u64::from(u32::from_be_bytes(drawn)) % (pause_ms / 5 + 1)
 }
 
 /// How well an endpoint is.
@@ -211,6 +222,17 @@ mod tests {
         }
         assert_eq!(next_attempt(10, &answered(500, None), NOW, &mut Fixed(0)), None, "the tenth was the last");
         assert_eq!(next_attempt(0, &answered(500, None), NOW, &mut Fixed(0)), None);
+    }
+
+    #[test]
+    fn what_is_never_given_up_is_tried_on_the_same_schedule_and_then_daily() {
+        for made in 1..=9 {
+            let attempt = next_attempt(made, &answered(500, None), NOW, &mut Fixed(7)).unwrap();
+            assert_eq!(next_try(made, NOW, &mut Fixed(7)), attempt);
+        }
+        for made in [10, 11, 1_000, u64::MAX] {
+            assert_eq!(next_try(made, NOW, &mut Fixed(0)).since_ms(NOW), DAY_MS - DAY_MS / 10);
+        }
     }
 
     #[test]

@@ -117,6 +117,12 @@ actions! {
     OrderRefunded = "order.refunded";
     /// What the agent earned was sent to its wallet.
     OrderPaidOut = "order.paid_out";
+    /// What goes back to the buyer was sent to it; over the sandbox it is gone with the order's end.
+    OrderRefundSent = "order.refund_sent";
+    /// A payout or refund has come further, or not, and nothing was moved.
+    OrderSettling = "order.settling";
+    /// The entry's object is the order's id, what the transfer is for and its signature, with colons between.
+    TransferSigned = "order.transfer_signed";
     /// The entry's object is the file's name, a colon and its SHA-256.
     FileKept = "file.kept";
     ProfileOpened = "profile.opened";
@@ -201,6 +207,8 @@ const ORDER_MEMBERS: &[&str] = &[
     "auto_action_at",
     "settlement",
     "payout_status",
+    "refund_status",
+    "refund_tx_hash",
     "created_at",
     "version",
 ];
@@ -228,6 +236,7 @@ impl Action {
                 | Self::ReceiptIssued
                 | Self::OrderFeeTaken
                 | Self::OrderRefunded
+                | Self::TransferSigned
                 | Self::FileKept
         )
     }
@@ -250,7 +259,10 @@ impl Action {
             | Self::OrderDelivered
             | Self::OrderCompleted
             | Self::OrderDisputed
-            | Self::OrderCancelled => ORDER_MEMBERS,
+            | Self::OrderCancelled
+            | Self::OrderPaidOut
+            | Self::OrderRefundSent
+            | Self::OrderSettling => ORDER_MEMBERS,
             Self::ProfileOpened | Self::ProfileUpdated => ProfileForm::MEMBERS,
             Self::ServiceCreated | Self::ServiceUpdated | Self::ServiceRemoved => ServiceForm::MEMBERS,
             Self::OrderReviewed => ReviewForm::MEMBERS,

@@ -33,6 +33,8 @@ pub enum Account {
     MarketFee,
     /// What agents have earned of orders and has not been sent to them yet.
     Payout,
+    /// What buyers get back of orders and has not been sent to them yet.
+    Refund,
 }
 
 /// What sets a wallet's held account apart from its available one.
@@ -46,6 +48,7 @@ impl Account {
             "revenue" => Some(Self::Revenue),
             "market.fee" => Some(Self::MarketFee),
             "market.payout" => Some(Self::Payout),
+            "market.refund" => Some(Self::Refund),
             wallet => match wallet.strip_suffix(HELD_SUFFIX) {
                 Some(wallet) => WalletId::parse(wallet).ok().map(Self::Held),
                 None => WalletId::parse(wallet)
@@ -69,6 +72,7 @@ impl fmt::Display for Account {
             Self::Escrow(order) => order.fmt(f),
             Self::MarketFee => f.write_str("market.fee"),
             Self::Payout => f.write_str("market.payout"),
+            Self::Refund => f.write_str("market.refund"),
         }
     }
 }
@@ -169,7 +173,7 @@ mod tests {
         let wallet = WalletId::new(Timestamp::from_ms(1), &mut Zero);
         let lease = Account::Lease(LeaseId::new(Timestamp::from_ms(1), &mut Zero));
         let escrow = Account::Escrow(OrderId::new(Timestamp::from_ms(1), &mut Zero));
-        let house = [Account::Outside, Account::Revenue, Account::MarketFee, Account::Payout];
+        let house = [Account::Outside, Account::Revenue, Account::MarketFee, Account::Payout, Account::Refund];
         for account in house.into_iter().chain([Account::Available(wallet), Account::Held(wallet), lease, escrow]) {
             assert_eq!(Account::parse(&account.to_string()), Some(account));
         }

@@ -37,5 +37,6 @@ pub mod rule;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod schema;
 pub mod session;
+pub mod settlement;
 pub mod tenant;
 pub mod webhook;

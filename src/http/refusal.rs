@@ -126,6 +126,9 @@ fn fault_of_seller(refusal: SellerRefusal) -> Fault {
         SellerRefusal::ServiceLimit => {
             Fault::new(Code::ServiceLimit, "an agent has at most 100 active services; delete one: DELETE /api/services/{id}")
         }
+        SellerRefusal::AgentNotRevoked => {
+            Fault::new(Code::Conflict, "this agent is not revoked and names its wallet itself: PATCH /api/agents/me")
+        }
         SellerRefusal::OwnerNotSigned => buyer::wallet_auth_invalid(),
     }
 }

@@ -1,80 +1,35 @@
 //! Attempts to hand an event over: the queue's consumer signs, calls the receiver and reports to the tenant's object, which
 //! decides what follows (contract README 11).
-//!
-//! A message is acknowledged before its attempt is made, and the attempt goes on by itself, so that a receiver that takes its
-//! fifteen seconds holds up nobody's messages. What is lost that way was leased, and is due again when the lease is over.
-//! An invocation may wait for six answers at once, and the seventh call would use its receiver's time up waiting for a turn. So
-//! attempts run in five lanes: each begins, and its time with it, when it can.
-
-use std::cell::RefCell;
-use std::future::Future;
-use std::rc::Rc;
 
 use serde_json::{Value, json};
 use worker::js_sys::Array;
 use worker::wasm_bindgen::{JsCast, JsValue};
 
+use super::lane;
 use crate::crypto::webhook;
 use crate::domain::delivery::{Attempted, RESPONSE_BYTES_MAX, TIME_LIMIT_MS, cut_response};
-use crate::domain::id::RequestId;
 use crate::domain::target::{self, Host, Rules, is_public_v4, is_public_v6};
-use crate::domain::time::Timestamp;
 use crate::edge::task::Answer;
-use crate::edge::{self, Edge, PlatformEntropy, platform};
+use crate::edge::{self, Edge, platform};
 use crate::http::keys::Keys;
 use crate::http::webhook::target_rules;
 use crate::objects::clock;
-use crate::objects::hop::{Cost, HopError};
-use crate::objects::tenant::call::{Proof, TenantCall};
-use crate::objects::tenant::client;
 use crate::objects::tenant::command::Command;
 use crate::objects::tenant::webhook::command::{Attempt, WebhookCommand};
-use crate::store::Database;
-use crate::store::due::{self, ObjectClass};
 
-/// Attempts that one invocation makes at once.
-pub const LANES: usize = 5;
-/// How often a report is tried that its object did not take.
-const REPORTS_MAX: u32 = 3;
 /// A lookup of a name may take so long, and answer so much.
 const LOOKUP_LIMIT_MS: u32 = 5_000;
 const LOOKUP_BYTES_MAX: u32 = 65_536;
 
-/// The attempts of one invocation: lanes that are run side by side, each of which makes one attempt after another.
-pub fn lanes(edge: &Edge, attempts: Vec<Attempt>) -> Vec<impl Future<Output = ()> + use<>> {
-    let edge = edge.clone();
-    share(attempts, move |next| attempt(edge.clone(), next))
-}
-
-fn share<T, F: Future<Output = ()>>(items: Vec<T>, run: impl Fn(T) -> F + Clone) -> Vec<impl Future<Output = ()>> {
-    let count = items.len().min(LANES);
-    let left = Rc::new(RefCell::new(items.into_iter()));
-    let lane = || {
-        let (left, run) = (Rc::clone(&left), run.clone());
-        async move {
-            loop {
-                let next = left.borrow_mut().next();
-                let Some(next) = next else { return };
-                run(next).await;
-            }
-        }
-    };
-    (0..count).map(|_| lane()).collect()
-}
-
 /// Makes one attempt and reports it.
-async fn attempt(edge: Edge, attempt: Attempt) {
+pub(super) async fn attempt(edge: &Edge, attempt: &Attempt) {
     let log = |error: String| worker::console_error!("{}", json!({"job": "delivery", "delivery": attempt.delivery_id, "error": error}));
-    if let Err(error) = clock::learn(&edge).await {
+    if let Err(error) = clock::learn(edge).await {
         return log(error.to_string());
     }
-    let attempted = make(&edge, &attempt).await;
-    for _ in 0..REPORTS_MAX {
-        match report(&edge, &attempt, &attempted).await {
-            Ok(()) => return,
-            Err(error) => log(error.to_string()),
-        }
-    }
+    let attempted = make(edge, attempt).await;
+    let report = WebhookCommand::Report { delivery_id: attempt.delivery_id, claim: attempt.claim, attempted };
+    lane::report(edge, attempt.tenant, &Command::Webhook(report), log).await;
 }
 
 /// 1. The target is one that may be called, now as when it was stored. 2. Sign. 3. Call.
@@ -185,60 +140,9 @@ fn count_public(text: &str) -> Option<usize> {
     Some(found)
 }
 
-/// Tells the tenant's object; when that has set its alarm anew, the due index learns of it.
-async fn report(edge: &Edge, attempt: &Attempt, attempted: &Attempted) -> Result<(), HopError> {
-    let broken = |error: worker::Error| HopError::Broken(error.to_string());
-    let now: Timestamp = edge::now();
-    let command = WebhookCommand::Report { delivery_id: attempt.delivery_id, claim: attempt.claim, attempted: attempted.clone() };
-    let call = TenantCall::new(RequestId::new(now, &mut PlatformEntropy), Proof::House, Command::Webhook(command));
-    let answered = client::call(&edge.tenants().map_err(broken)?, attempt.tenant, now, &call, &Cost::default()).await?;
-    if let Some(due_at_ms) = answered.due_at_ms {
-        let database = edge.database().map_err(broken)?;
-        // The alarm is set; the index is there for repairs.
-        let _ = due::note(Database::new(&database, &|| ()), ObjectClass::Tenant, &attempt.tenant.to_string(), due_at_ms).await;
-    }
-    Ok(())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::cell::Cell;
-    use std::future::poll_fn;
-    use std::task::{Context, Poll, Waker};
-
-    #[test]
-    fn five_attempts_are_made_at_once_and_every_one_is_made() {
-        let (under_way, most, made) = (Cell::new(0_usize), Cell::new(0), RefCell::new(Vec::new()));
-        let run = |item: u32| {
-            let (under_way, most, made) = (&under_way, &most, &made);
-            let mut polls = 0;
-            poll_fn(move |_| {
-                polls += 1;
-                if polls == 1 {
-                    under_way.set(under_way.get() + 1);
-                    most.set(most.get().max(under_way.get()));
-                }
-                // Each takes its own time.
-                if polls <= item % 4 {
-                    return Poll::Pending;
-                }
-                under_way.set(under_way.get() - 1);
-                made.borrow_mut().push(item);
-                Poll::Ready(())
-            })
-        };
-        let mut lanes: Vec<_> = share((0..23).collect(), run).into_iter().map(Box::pin).collect();
-        assert_eq!(lanes.len(), LANES);
-        while !lanes.is_empty() {
-            lanes.retain_mut(|lane| lane.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
-        }
-        let mut made = made.take();
-        made.sort_unstable();
-        assert!(made.into_iter().eq(0..23));
-        assert_eq!(most.get(), LANES);
-        assert!(share(Vec::new(), run).is_empty());
-    }
 
     #[test]
     fn a_name_is_public_when_every_address_it_stands_for_is() {

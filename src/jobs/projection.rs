@@ -40,7 +40,7 @@ pub async fn consume(edge: &Edge, message: Message) -> Verdict {
     let result = match message {
         Message::TenantEvents(events) => project(edge, database, events).await,
         // Not a projection; its own consumer takes it.
-        Message::WebhookAttempt(_) => return Verdict::Retry,
+        Message::WebhookAttempt(_) | Message::Transfer(_) => return Verdict::Retry,
         Message::MemoryCounts(MemoryCounts { tenant, observations, open_sessions, at }) => {
             count_memory(database, &tenant, observations, open_sessions, at.as_ms()).await.map(|()| Applied::Done).map_err(Failure::from)
         }
@@ -178,7 +178,10 @@ pub fn changes_of(events: &[Event]) -> Vec<Change> {
                 | Action::OrderDelivered
                 | Action::OrderCompleted
                 | Action::OrderDisputed
-                | Action::OrderCancelled,
+                | Action::OrderCancelled
+                | Action::OrderPaidOut
+                | Action::OrderRefundSent
+                | Action::OrderSettling,
             ) => {
                 changes.extend(order_change(&event.data));
                 changes.extend(count_of_service(&event.kind, &event.data));

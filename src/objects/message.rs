@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::tenant::order::command::TransferAttempt;
 use super::tenant::outcome::Event;
 use super::tenant::webhook::command::Attempt;
 use crate::domain::event::Action;
@@ -19,6 +20,7 @@ pub enum Message {
     TenantEvents(TenantEvents),
     MemoryCounts(MemoryCounts),
     WebhookAttempt(Attempt),
+    Transfer(TransferAttempt),
 }
 
 impl Message {

@@ -1,7 +1,7 @@
 //! What the code counts on in `wrangler.toml`.
 
 use guildhall::domain::delivery::TIME_LIMIT_MS;
-use guildhall::jobs::delivery::LANES;
+use guildhall::jobs::lane::LANES;
 
 use super::source;
 

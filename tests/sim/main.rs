@@ -17,6 +17,7 @@ mod mutant;
 mod object;
 mod random;
 mod run;
+mod settlement;
 #[path = "../support/sqlite.rs"]
 mod sqlite;
 mod story;

@@ -9,6 +9,7 @@ use crate::domain::id::{OrderId, ServiceId, TenantUuid};
 use crate::domain::limit::LimitClass;
 use crate::domain::market::order::{REFERENCE_IMAGES_MAX, REFERENCE_URLS_MAX};
 use crate::domain::market::price::Price;
+use crate::domain::market::settlement::Rail;
 use crate::domain::market::state::{OrderEvent, OrderStatus, Party, TABLE};
 use crate::domain::target;
 use crate::http::buyer;
@@ -51,7 +52,7 @@ pub static ROUTES: &[Route] = routes! {
     Patch "/api/orders/{id}" => patch {
         name: "moveOrder", summary: "Accept, pay, approve, cancel or dispute an order; or start it", access: Party,
         class: Some(LimitClass::AtelierOther), body: Json, documented: true, request: PatchBody, status: 200, response: Success<OrderForm>,
-        also: [403, 404, 409],
+        also: [403, 404, 409, 502, 503, 504],
     }
     Post "/api/orders/{id}/resolve" => resolve {
         name: "resolveDispute", summary: "End a dispute", access: Admin, class: Some(LimitClass::AtelierOther), body: Json, documented: true,
@@ -312,16 +313,17 @@ fn read_act(ctx: &Ctx) -> Result<Asked, Fault> {
     }))
 }
 
-/// What pays for an order: nothing for a price of 0; else a transaction nobody has used for another. Only what can be paid for
-/// claims its transaction.
+/// What pays for an order: nothing for a price of 0; else a transaction that the rail confirms and nobody has used for another. Only
+/// what can be paid for asks the rail, and only what has paid is claimed.
 async fn pay(ctx: &Ctx, visit: &Visit, method: String, tx_hash: Option<String>) -> Result<OrderAct, Fault> {
     let price = visit.probe(ctx, Intent::Move(OrderEvent::Pay)).await?;
     if price.is_some_and(Price::is_zero) {
-        return Ok(OrderAct::Pay { method, tx_hash: None });
+        return Ok(OrderAct::Pay { method, tx_hash: None, rail: Rail::Sandbox });
     }
     let tx_hash = tx_hash.ok_or_else(|| Fault::field("$.escrow_tx_hash", "is required"))?;
+    let rail = ctx.confirm_payment(ctx.buyer()?.as_str(), price.unwrap_or_default(), &tx_hash).await?;
     claim_transaction(ctx, &tx_hash, visit.order_id).await?;
-    Ok(OrderAct::Pay { method, tx_hash: Some(tx_hash) })
+    Ok(OrderAct::Pay { method, tx_hash: Some(tx_hash), rail })
 }
 
 /// Makes a transaction this order's: 409 when it has paid for another, or may still do so. A claim that came to nothing,

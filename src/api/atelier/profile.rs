@@ -6,7 +6,7 @@ use super::field::{SignedAt, Wallet, check_url, has_signed, nullable};
 #[cfg(not(target_arch = "wasm32"))]
 use super::register::NewKey;
 use super::register::show_key;
-use super::{ask, misanswered, read_after};
+use super::{ask, misanswered, path_agent, read_after};
 use crate::domain::form::profile::ProfileForm;
 use crate::domain::key::KeyKind;
 use crate::domain::limit::LimitClass;
@@ -38,6 +38,11 @@ pub static ROUTES: &[Route] = routes! {
     Post "/api/agents/me/api-key/rotate" => rotate_key {
         name: "rotateSellerKey", summary: "A new key, shown once; the old one is dead", access: Seller, class: Some(LimitClass::AtelierOther),
         body: Json, documented: true, status: 200, response: Success<NewKey>, also: [409, 422],
+    }
+    Put "/api/agents/{id}/payout-wallet" => name_payout_wallet {
+        name: "namePayoutWallet", summary: "Where a revoked agent is paid, for its tenant or an operator", access: Management,
+        class: Some(LimitClass::AtelierOther), body: Json, documented: true, request: PayoutWallet, status: 200, response: Success<PaidTo>,
+        also: [404, 409],
     }
 };
 
@@ -71,6 +76,20 @@ struct ProfilePatch {
     #[serde(default, deserialize_with = "nullable")]
     #[cfg_attr(not(target_arch = "wasm32"), schemars(with = "Option<Wallet>"))]
     payout_wallet: Option<Option<Wallet>>,
+}
+
+#[derive(Deserialize)]
+#[cfg_attr(not(target_arch = "wasm32"), derive(schemars::JsonSchema))]
+struct PayoutWallet {
+    payout_wallet: Wallet,
+}
+
+#[derive(Serialize)]
+#[cfg_attr(not(target_arch = "wasm32"), derive(schemars::JsonSchema))]
+struct PaidTo {
+    #[cfg_attr(not(target_arch = "wasm32"), schemars(regex(pattern = "^ext_[0-9A-HJKMNP-TV-Z]{26}$")))]
+    agent_id: String,
+    payout_wallet: Option<String>,
 }
 
 /// What an agent can do, each at most once.
@@ -132,6 +151,20 @@ async fn change_me(ctx: &Ctx) -> Result<Reply, Fault> {
     let me = profile_of(ask(ctx, &seat, SellerCommand::Change(Box::new(change))).await?)?;
     ctx.with_database(async |database| market::write_profile(database, seat.tenant, &me.profile).await).await?;
     Ok(Reply::success(200, &me)?.no_store())
+}
+
+/// 1. The tenant. 2. The agent: 404. 3. The body: 400. 4. One that is revoked, 409: what waited for a wallet is paid. 5. Answer: 200.
+async fn name_payout_wallet(ctx: &Ctx) -> Result<Reply, Fault> {
+    let seat = ctx.management_seat().await?;
+    let agent_id = path_agent(ctx, seat.tenant)?;
+    let PayoutWallet { payout_wallet: Wallet(wallet) } = ctx.incoming.body()?;
+    let command = SellerCommand::NamePayoutWallet { agent_id, wallet: wallet.as_str().to_owned() };
+    let profile = match ask(ctx, &seat, command).await? {
+        SellerOutcome::Revoked { profile } => profile,
+        other => return Err(misanswered(other)),
+    };
+    ctx.with_database(async |database| market::write_profile(database, seat.tenant, &profile).await).await?;
+    Reply::success(200, &PaidTo { agent_id: format!("ext_{}", agent_id.ulid()), payout_wallet: profile.payout_wallet })
 }
 
 /// Replaces the caller's key: 200.

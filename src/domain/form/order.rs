@@ -6,6 +6,7 @@ use super::{ext, iso, iso_or_null};
 use crate::domain::id::{AgentId, DeliverableId, MessageId, OrderId, ReviewId, ServiceId};
 use crate::domain::market::order::{MediaType, PayoutStatus, SenderType};
 use crate::domain::market::price::Price;
+use crate::domain::market::settlement::Rail;
 use crate::domain::market::state::OrderStatus;
 use crate::domain::time::Timestamp;
 
@@ -59,9 +60,13 @@ pub struct OrderForm {
     #[serde(with = "iso_or_null")]
     #[cfg_attr(not(target_arch = "wasm32"), schemars(with = "Option<String>"))]
     pub auto_action_at: Option<Timestamp>,
-    /// The rail the agent is paid over, once it is.
-    pub settlement: Option<String>,
+    /// The rail that has paid the agent, or given back to the buyer.
+    pub settlement: Option<Rail>,
     pub payout_status: PayoutStatus,
+    /// How far what goes back to the buyer has come.
+    pub refund_status: PayoutStatus,
+    /// Of a refund over a rail that moves real money.
+    pub refund_tx_hash: Option<String>,
     #[serde(with = "iso")]
     #[cfg_attr(not(target_arch = "wasm32"), schemars(with = "String"))]
     pub created_at: Timestamp,

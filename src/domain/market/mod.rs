@@ -5,4 +5,5 @@ pub mod price;
 pub mod profile;
 pub mod rating;
 pub mod service;
+pub mod settlement;
 pub mod state;

@@ -20,6 +20,7 @@ pub(super) fn run(desk: &mut Desk<'_>, batch: u64) -> Step<Done> {
     let batch = batch.max(1);
     let expired = sweep::run(desk, batch)? + order::sweep::expire_due(desk, batch)?;
     let purged = if desk.housekeeping_at.is_some_and(|at| at <= desk.now) { keep_house(desk, batch)? } else { 0 };
+    order::payout::settle_waiting(desk, batch)?;
     fan::run(desk, batch)?;
     plan_next(desk)?;
     Ok(Done { outcome: Outcome::Due(Due { expired, purged }), keep: Keep::Nothing })
@@ -27,7 +28,9 @@ pub(super) fn run(desk: &mut Desk<'_>, batch: u64) -> Step<Done> {
 
 /// The alarm must stand no later than the next deadline there is.
 pub(super) fn plan_next(desk: &mut Desk<'_>) -> Step<()> {
-    for deadline in [sweep::next_deadline(desk)?, order::sweep::next_deadline(desk)?].into_iter().flatten() {
+    for deadline in
+        [sweep::next_deadline(desk)?, order::sweep::next_deadline(desk)?, order::transfer::next_deadline(desk)?].into_iter().flatten()
+    {
         desk.due_by(deadline);
     }
     fan::plan_next(desk)

@@ -9,6 +9,8 @@ use worker::{Env, State};
 use super::call::{Proof, TenantCall, TenantReply};
 use super::command::Command;
 use super::errand::Errand;
+use super::order::command::OrderCommand;
+use super::order::outcome::OrderOutcome;
 use super::outcome::Outcome;
 use super::refusal::Refusal;
 use super::webhook::command::{WebhookCommand, WebhookOutcome};
@@ -169,12 +171,13 @@ impl Shell {
         self.outbox_is_scheduled.set(false);
         let now = edge::now();
         self.run_as_house(now, Command::RunDue { batch: DUE_BATCH })?;
+        let transfers = self.send_transfers(now).await;
         let (sent, handed_on) = (self.send_attempts(now).await, self.hand_all_on(now).await);
-        let due_at_ms = match (sent, handed_on) {
-            (Ok(reply), Ok(outbox_pending)) => self.next_due(&TenantReply { outbox_pending, ..reply }, now),
-            (sent, handed_on) => {
+        let due_at_ms = match (transfers, sent, handed_on) {
+            (Ok(()), Ok(reply), Ok(outbox_pending)) => self.next_due(&TenantReply { outbox_pending, ..reply }, now),
+            (transfers, sent, handed_on) => {
                 // What one queue does not take today must not end everything this object has to do.
-                for error in [sent.err(), handed_on.err()].into_iter().flatten() {
+                for error in [transfers.err(), sent.err(), handed_on.err()].into_iter().flatten() {
                     worker::console_error!("{}", serde_json::json!({"job": "alarm", "error": error.to_string()}));
                 }
                 self.outbox_is_scheduled.set(true);
@@ -246,6 +249,20 @@ impl Shell {
                 return Ok(reply);
             }
         }
+    }
+
+    /// Claims the transfers that are due and sends them to the queue, as [`Self::send_attempts`] does attempts.
+    async fn send_transfers(&self, now: Timestamp) -> worker::Result<()> {
+        for _ in 0..CLAIM_ROUNDS {
+            let reply = self.run_as_house(now, Command::Order(OrderCommand::ClaimTransfers { limit: CLAIM_BATCH }))?;
+            let Ok(Outcome::Order(OrderOutcome::Transfers { attempts, more })) = reply.outcome else { return Ok(()) };
+            let texts: Result<Vec<_>, _> = attempts.into_iter().map(|attempt| Message::Transfer(attempt).to_text()).collect();
+            self.send_all(texts?).await?;
+            if !more {
+                break;
+            }
+        }
+        Ok(())
     }
 
     /// Sends messages, as many at once as the queue takes. A parcel that it does not take is no reason to keep the next one

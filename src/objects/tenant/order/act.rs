@@ -98,9 +98,12 @@ pub(super) fn place(desk: &mut Desk<'_>, draft: &OrderDraft) -> Step<Done> {
         open_requests: 0,
         payment_method: None,
         escrow_tx_hash: None,
+        rail: None,
         payout_tx_hash: None,
         payout_status: PayoutStatus::None,
         payout: None,
+        refund_tx_hash: None,
+        refund_status: PayoutStatus::None,
         recent: Vec::new(),
         request_brief: None,
         delivered_at: None,
@@ -108,6 +111,7 @@ pub(super) fn place(desk: &mut Desk<'_>, draft: &OrderDraft) -> Step<Done> {
         created_at: desk.now,
         dispute_reason: None,
         due_at: None,
+        is_forsaken: false,
     };
     record.write(desk)?;
     desk.sql.run(COUNT_ORDER_OF_SERVICE, params![draft.service_id.to_string()])?;
@@ -196,9 +200,10 @@ fn advance(desk: &mut Desk<'_>, record: &mut Record, act: &OrderAct, event: Orde
         OrderAct::Pay { tx_hash: None, .. } if record.order.price.is_some_and(|price| !price.is_zero()) => {
             return Err(OrderRefusal::PaymentMissing.into());
         }
-        OrderAct::Pay { method, tx_hash } => {
+        OrderAct::Pay { method, tx_hash, rail } => {
             record.payment_method = Some(method.clone());
             record.escrow_tx_hash.clone_from(tx_hash);
+            record.rail = Some(*rail);
             if is_workspace {
                 record.open_requests = 1;
                 let brief = record.brief.clone();
@@ -213,7 +218,11 @@ fn advance(desk: &mut Desk<'_>, record: &mut Record, act: &OrderAct, event: Orde
                 answer_request(desk, record, id)?;
             }
         }
-        OrderAct::Dispute { reason } => record.dispute_reason.clone_from(reason),
+        OrderAct::Dispute { reason } => {
+            record.dispute_reason.clone_from(reason);
+            // What it has delivered went on when it was revoked; it will deliver nothing more.
+            record.is_forsaken = agent::find(desk, record.agent_id)?.status == AgentStatus::Revoked;
+        }
         OrderAct::Resolve { note, .. } => record.dispute_reason = Some(note.clone()),
         OrderAct::Accept | OrderAct::Start | OrderAct::Approve | OrderAct::Cancel | OrderAct::Request { .. } => {}
     }

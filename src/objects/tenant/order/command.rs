@@ -2,10 +2,12 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::domain::id::{AgentId, MessageId, OrderId, ServiceId};
+use crate::domain::id::{AgentId, MessageId, OrderId, ServiceId, TenantUuid};
 use crate::domain::market::order::MediaType;
 use crate::domain::market::price::Price;
+use crate::domain::market::settlement::{Purpose, Rail};
 use crate::domain::market::state::{OrderEvent, OrderStatus};
+use crate::domain::time::Timestamp;
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -56,6 +58,70 @@ pub enum OrderCommand {
         rating: u64,
         comment: Option<String>,
     },
+    /// House. Transfers that are due, at most `limit`, each to be seen to and reported.
+    ClaimTransfers {
+        limit: u64,
+    },
+    /// House. What was signed for a transfer, before it is sent.
+    KeepSigned {
+        order_id: OrderId,
+        purpose: Purpose,
+        claim: u64,
+        signed: SignedTransfer,
+    },
+    /// House. How far a transfer has come.
+    ReportTransfer {
+        order_id: OrderId,
+        purpose: Purpose,
+        claim: u64,
+        report: TransferReport,
+    },
+}
+
+/// A transfer to be seen to: all the queue's consumer needs for it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TransferAttempt {
+    pub tenant: TenantUuid,
+    pub order_id: OrderId,
+    pub purpose: Purpose,
+    /// Which handing out of the transfer this is: what is signed and told of it names it.
+    pub claim: u64,
+    pub amount: Price,
+    /// To whom; what was signed before goes to whom it was signed for.
+    pub wallet: String,
+    /// What was signed before and may still land.
+    pub signed: Option<SignedTransfer>,
+}
+
+/// A transaction that was signed for a transfer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SignedTransfer {
+    pub wallet: String,
+    /// By which the chain knows it: base58.
+    pub signature: String,
+    /// As it is sent: base64.
+    pub text: String,
+    /// The slot as of which it was signed.
+    pub slot: u64,
+    /// No higher block takes it.
+    pub last_height: u64,
+    pub at: Timestamp,
+}
+
+/// How far a transfer has come.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TransferReport {
+    /// That transaction has moved the money, for good.
+    Landed { signature: String },
+    /// That transaction has not landed and cannot any more.
+    Dead { signature: String },
+    /// It is on its way.
+    Open,
+    /// The rail did not do what was asked.
+    Failed,
+    /// Nobody has said which rail, or with what.
+    Unconfigured,
 }
 
 /// In whose name somebody comes to an order.
@@ -104,10 +170,11 @@ pub enum OrderAct {
         price: Price,
     },
     Accept,
-    /// The money has come; `tx_hash` is this order's alone.
+    /// The money has come, over that rail; `tx_hash` is this order's alone.
     Pay {
         method: String,
         tx_hash: Option<String>,
+        rail: Rail,
     },
     Start,
     Deliver {
@@ -154,7 +221,7 @@ impl OrderCommand {
     /// Whether it is an operator's.
     pub const fn is_for_operators(&self) -> bool {
         match self {
-            Self::Place(_) => false,
+            Self::Place(_) | Self::ClaimTransfers { .. } | Self::KeepSigned { .. } | Self::ReportTransfer { .. } => false,
             Self::Act { by, .. }
             | Self::Probe { by, .. }
             | Self::Get { by, .. }
@@ -168,7 +235,7 @@ impl OrderCommand {
     /// Whether only the house may give it: it speaks for a wallet that has proved itself at the door.
     pub const fn is_for_house(&self) -> bool {
         match self {
-            Self::Place(_) => true,
+            Self::Place(_) | Self::ClaimTransfers { .. } | Self::KeepSigned { .. } | Self::ReportTransfer { .. } => true,
             Self::Act { by, .. }
             | Self::Probe { by, .. }
             | Self::Get { by, .. }

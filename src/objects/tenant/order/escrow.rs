@@ -4,17 +4,18 @@
 //! and nothing before or after; what leaves it are the agent's part, the platform's and the buyer's, which together are all.
 
 use super::super::desk::{Desk, Step};
-use super::payout;
 use super::record::Record;
+use super::{payout, transfer};
 use crate::domain::event::Action;
 use crate::domain::ledger::{Account, Transfer};
 use crate::domain::market::order::{Escrow, PayoutStatus};
 use crate::domain::market::price::Price;
+use crate::domain::market::settlement::Purpose;
 use crate::domain::market::state::{OrderEvent, OrderStatus};
 use crate::{params, statements};
 
 statements! {
-    OPEN_ACCOUNTS = "INSERT OR IGNORE INTO account (id) VALUES (?1), ('market.fee'), ('market.payout')";
+    OPEN_ACCOUNTS = "INSERT OR IGNORE INTO account (id) VALUES (?1), ('market.fee'), ('market.payout'), ('market.refund')";
     COUNT_COMPLETED_OF_SERVICE = "UPDATE market_service SET completed = completed + 1 WHERE id = ?1";
     COUNT_COMPLETED_OF_AGENT = "UPDATE market_profile SET completed = completed + 1 WHERE agent_id = ?1";
 }
@@ -33,26 +34,27 @@ const fn action_of(event: OrderEvent, to: OrderStatus) -> Action {
     }
 }
 
-fn transfer(from: Account, to: Account, price: Price) -> Step<Option<Transfer>> {
+fn part(from: Account, to: Account, price: Price) -> Step<Option<Transfer>> {
     if price.is_zero() { Ok(None) } else { Ok(Some(Transfer::new(from, to, price.micros())?)) }
 }
 
 /// Writes an order that has moved, moves its money with it and announces both.
 pub(super) fn settle(desk: &mut Desk<'_>, record: &mut Record, event: OrderEvent, escrow: Escrow) -> Step<()> {
     let (id, held) = (record.id.to_string(), Account::Escrow(record.id));
-    let to = record.order.status;
+    let (to, refunds) = (record.order.status, payout::refund_account(record));
     let mut first = None;
     match escrow {
         Escrow::Untouched => {}
         Escrow::Funded(price) => {
             desk.sql.run(OPEN_ACCOUNTS, params![held.to_string()])?;
-            first = transfer(Account::Outside, held, price)?;
+            first = part(Account::Outside, held, price)?;
         }
         Escrow::Resolved { cut, refund } => {
             first = match to {
-                OrderStatus::Completed => transfer(held, Account::Payout, cut.payout)?,
-                _ => transfer(held, Account::Outside, refund)?,
+                OrderStatus::Completed => part(held, Account::Payout, cut.payout)?,
+                _ => part(held, refunds, refund)?,
             };
+            record.refund_status = payout::refund_status(record, refund);
             if to == OrderStatus::Completed && !cut.payout.is_zero() {
                 record.payout = Some(cut.payout);
                 record.payout_status = PayoutStatus::Pending;
@@ -68,20 +70,20 @@ pub(super) fn settle(desk: &mut Desk<'_>, record: &mut Record, event: OrderEvent
     if to == OrderStatus::Completed && event == OrderEvent::Deliver {
         desk.record(Action::OrderDelivered, &id, None, &record.form())?;
     }
-    let destination = payout::prepare(desk, record)?;
+    let paid = payout::prepare(desk, record)?;
     record.write_change(desk)?;
     desk.record(action_of(event, to), &id, first, &record.form())?;
     if let (OrderStatus::Completed, Escrow::Resolved { cut, refund }) = (to, escrow) {
-        for (action, account, part) in
-            [(Action::OrderFeeTaken, Account::MarketFee, cut.fee), (Action::OrderRefunded, Account::Outside, refund)]
-        {
-            if let Some(transfer) = transfer(held, account, part)? {
+        for (action, account, amount) in [(Action::OrderFeeTaken, Account::MarketFee, cut.fee), (Action::OrderRefunded, refunds, refund)] {
+            if let Some(transfer) = part(held, account, amount)? {
                 desk.record(action, &id, Some(transfer), &())?;
             }
         }
     }
-    match destination {
-        Some(wallet) => payout::note(desk, record, &wallet),
-        None => Ok(()),
+    if let Escrow::Resolved { refund, .. } = escrow
+        && record.refund_status == PayoutStatus::Pending
+    {
+        transfer::owe(desk, record.id, Purpose::Refund, refund)?;
     }
+    payout::pay(desk, record, &paid)
 }

@@ -14,6 +14,7 @@ mod record;
 pub mod refusal;
 mod review;
 pub(super) mod sweep;
+pub(super) mod transfer;
 
 use command::OrderCommand;
 use outcome::OrderOutcome;
@@ -22,7 +23,7 @@ use super::desk::{Desk, Done, Keep, Step};
 use super::outcome::Outcome;
 
 /// Every statement about them.
-pub(super) const ALL_STATEMENTS: [&[&str]; 7] = [
+pub(super) const ALL_STATEMENTS: [&[&str]; 8] = [
     act::STATEMENTS,
     escrow::STATEMENTS,
     message::STATEMENTS,
@@ -30,6 +31,7 @@ pub(super) const ALL_STATEMENTS: [&[&str]; 7] = [
     record::STATEMENTS,
     review::STATEMENTS,
     sweep::STATEMENTS,
+    transfer::STATEMENTS,
 ];
 
 impl From<OrderOutcome> for Done {
@@ -55,5 +57,8 @@ pub(super) fn execute(desk: &mut Desk<'_>, command: &OrderCommand) -> Step<Done>
         OrderCommand::PostMessage { order_id, by, content } => message::post(desk, *order_id, by, content),
         OrderCommand::ListMessages { order_id, by, after, limit } => message::list(desk, *order_id, by, *after, *limit),
         OrderCommand::Review { order_id, by, rating, comment } => review::write(desk, *order_id, by, *rating, comment.as_deref()),
+        OrderCommand::ClaimTransfers { limit } => transfer::claim(desk, *limit),
+        OrderCommand::KeepSigned { order_id, purpose, claim, signed } => transfer::keep_signed(desk, *order_id, *purpose, *claim, signed),
+        OrderCommand::ReportTransfer { order_id, purpose, claim, report } => transfer::report(desk, *order_id, *purpose, *claim, report),
     }
 }

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::command::TransferAttempt;
 use crate::domain::form::order::{MessageForm, OrderForm, ReviewForm};
 use crate::domain::market::price::Price;
 
@@ -21,4 +22,14 @@ pub enum OrderOutcome {
     Message(Box<MessageForm>),
     Messages(Vec<MessageForm>),
     Review(Box<ReviewForm>),
+    /// `more` when others are due at once.
+    Transfers {
+        attempts: Vec<TransferAttempt>,
+        more: bool,
+    },
+    /// Whether what was signed is kept: only then it may be sent.
+    Signed {
+        is_kept: bool,
+    },
+    Reported,
 }

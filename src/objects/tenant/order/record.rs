@@ -8,7 +8,8 @@ use crate::domain::id::{AgentId, DeliverableId, OrderId, ServiceId};
 use crate::domain::market::order::{DELIVERIES_LISTED, MediaType, Order, PayoutStatus};
 use crate::domain::market::price::Price;
 use crate::domain::market::service::PriceType;
-use crate::domain::market::state::{OrderStatus, REVIEW_MS};
+use crate::domain::market::settlement::Rail;
+use crate::domain::market::state::{OrderEvent, OrderStatus, REVIEW_MS};
 use crate::domain::time::Timestamp;
 use crate::objects::sql::{Row, SqlError};
 use crate::{params, statements};
@@ -20,8 +21,8 @@ macro_rules! columns {
     () => {
         "o.id, o.version, o.agent_id, o.provider_name, o.service_id, o.service_title, o.client_wallet, o.brief, o.reference_urls, \
          o.reference_images, o.status, o.since_ms, o.price_type, o.price_minor, o.turnaround_hours, o.quota_total, o.deliveries, o.disputes, \
-         o.open_requests, o.payment_method, o.escrow_tx_hash, o.payout_tx_hash, o.payout_status, o.payout_minor, o.recent_deliveries, \
-         o.request_brief, o.paid_at_ms, o.workspace_ends_at_ms, o.delivered_at_ms, o.completed_at_ms, \
+         o.open_requests, o.payment_method, o.escrow_tx_hash, o.rail, o.payout_tx_hash, o.payout_status, o.payout_minor, o.refund_tx_hash, \
+         o.refund_status, o.recent_deliveries, o.request_brief, o.paid_at_ms, o.workspace_ends_at_ms, o.delivered_at_ms, o.completed_at_ms, \
          o.created_at_ms, o.dispute_reason, o.due_at_ms"
     };
 }
@@ -38,7 +39,8 @@ statements! {
     CHANGE = "UPDATE market_order SET version = version + 1, status = ?2, since_ms = ?3, due_at_ms = ?4, price_minor = ?5, deliveries = ?6,
             disputes = ?7, open_requests = ?8, payment_method = ?9, escrow_tx_hash = ?10, payout_tx_hash = ?11, payout_status = ?12,
             payout_minor = ?13, recent_deliveries = ?14, request_brief = ?15, paid_at_ms = ?16, workspace_ends_at_ms = ?17,
-            delivered_at_ms = ?18, completed_at_ms = ?19, dispute_reason = ?20 WHERE id = ?1";
+            delivered_at_ms = ?18, completed_at_ms = ?19, dispute_reason = ?20, rail = ?21, refund_tx_hash = ?22, refund_status = ?23
+        WHERE id = ?1";
     LIST_DELIVERIES = "SELECT id, url, media_type, sha256, at_ms FROM market_delivery WHERE order_id = +?1 ORDER BY id DESC LIMIT +?2";
     WRITE_DELIVERY = "INSERT INTO market_delivery (id, order_id, url, media_type, sha256, at_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
 }
@@ -60,9 +62,13 @@ pub(super) struct Record {
     pub open_requests: u64,
     pub payment_method: Option<String>,
     pub escrow_tx_hash: Option<String>,
+    /// The rail it was paid over: what goes out goes out over the same.
+    pub rail: Option<Rail>,
     pub payout_tx_hash: Option<String>,
     pub payout_status: PayoutStatus,
     pub payout: Option<Price>,
+    pub refund_tx_hash: Option<String>,
+    pub refund_status: PayoutStatus,
     /// Newest first.
     pub recent: Vec<DeliverableForm>,
     /// What its oldest open request asks for, when that is not what it was placed with.
@@ -73,6 +79,8 @@ pub(super) struct Record {
     pub dispute_reason: Option<String>,
     /// When it is ended where it stands: when its time is up, or once its provider is gone.
     pub due_at: Option<Timestamp>,
+    /// Whether its provider is known to be gone.
+    pub is_forsaken: bool,
 }
 
 /// The order of that id.
@@ -120,9 +128,11 @@ fn read_row(row: &Row) -> Result<Record, SqlError> {
     let price = price_of(column.number_or_null()?)?;
     let (turnaround_hours, quota) = (column.number()?, column.number()?);
     let (deliveries, disputes, open_requests) = (column.number()?, column.number()?, column.number()?);
-    let (payment_method, escrow_tx_hash, payout_tx_hash) = (column.text_or_null()?, column.text_or_null()?, column.text_or_null()?);
+    let (payment_method, escrow_tx_hash, rail) = (column.text_or_null()?, column.text_or_null()?, column.name_or_null(Rail::parse)?);
+    let payout_tx_hash = column.text_or_null()?;
     let payout_status = column.name(PayoutStatus::parse)?;
     let payout = price_of(column.number_or_null()?)?;
+    let (refund_tx_hash, refund_status) = (column.text_or_null()?, column.name(PayoutStatus::parse)?);
     let (recent, request_brief) = (column.json()?, column.text_or_null()?);
     let (paid_at, workspace_ends_at) = (column.time_or_null()?, column.time_or_null()?);
     let (delivered_at, completed_at, created_at) = (column.time_or_null()?, column.time_or_null()?, column.time()?);
@@ -143,9 +153,12 @@ fn read_row(row: &Row) -> Result<Record, SqlError> {
         open_requests,
         payment_method,
         escrow_tx_hash,
+        rail,
         payout_tx_hash,
         payout_status,
         payout,
+        refund_tx_hash,
+        refund_status,
         recent,
         request_brief,
         delivered_at,
@@ -153,6 +166,7 @@ fn read_row(row: &Row) -> Result<Record, SqlError> {
         created_at,
         dispute_reason,
         due_at,
+        is_forsaken: false,
     })
 }
 
@@ -187,7 +201,8 @@ impl Record {
 
     /// Writes what has changed of it.
     pub(super) fn write_change(&mut self, desk: &mut Desk<'_>) -> Step<()> {
-        self.due_at = self.order.due_at();
+        let is_let_go = self.is_forsaken && self.order.check(OrderEvent::ProviderRevoked).is_ok();
+        self.due_at = if is_let_go { Some(desk.now) } else { self.order.due_at() };
         let order = &self.order;
         desk.sql.run(
             CHANGE,
@@ -212,6 +227,9 @@ impl Record {
                 self.delivered_at.map(Timestamp::as_ms),
                 self.completed_at.map(Timestamp::as_ms),
                 self.dispute_reason.as_deref(),
+                self.rail.map(Rail::as_str),
+                self.refund_tx_hash.as_deref(),
+                self.refund_status.as_str(),
             ],
         )?;
         self.version += 1;
@@ -291,8 +309,10 @@ impl Record {
             completed_at: self.completed_at,
             dispute_count: order.disputes,
             auto_action_at: self.due_at,
-            settlement: self.payout_tx_hash.as_ref().map(|_| super::payout::SANDBOX.to_owned()),
+            settlement: self.rail.filter(|_| self.payout_tx_hash.is_some() || self.refund_tx_hash.is_some()),
             payout_status: self.payout_status,
+            refund_status: self.refund_status,
+            refund_tx_hash: self.refund_tx_hash.clone(),
             created_at: self.created_at,
             version: self.version,
         }

@@ -32,6 +32,11 @@ pub enum SellerCommand {
         owner: String,
         key: NewSecret,
     },
+    /// Management. Where a revoked agent is paid, which cannot say so any more.
+    NamePayoutWallet {
+        agent_id: AgentId,
+        wallet: String,
+    },
     /// Whether the caller is that agent, if one is named, and may change something. Changes nothing: what else is wrong with
     /// a request is told after this.
     ProbeAgent {
@@ -128,6 +133,6 @@ impl SellerCommand {
 
     /// Whether who manages the tenant gives it; all others are the agent's own.
     pub const fn is_for_management(&self) -> bool {
-        matches!(self, Self::Look { .. } | Self::Open(_))
+        matches!(self, Self::Look { .. } | Self::Open(_) | Self::NamePayoutWallet { .. })
     }
 }

@@ -2,7 +2,8 @@
 //!
 //! Invariants: 1. An agent has at most one profile, and a market agent one living key. 2. Who owns an agent, once its wallet
 //! has signed for it, changes only with the signature of the wallet that follows. 3. An agent changes nothing of another's,
-//! and a suspended one nothing at all.
+//! and a suspended one nothing at all. 4. Who manages the tenant changes nothing of a profile, but where a revoked agent is paid:
+//! what it has earned is the tenant's, and nobody else can say so.
 
 pub mod command;
 pub mod outcome;
@@ -46,6 +47,7 @@ pub(super) fn execute(desk: &mut Desk<'_>, command: &SellerCommand) -> Step<Done
         SellerCommand::Change(change) => profile::change(desk, change),
         SellerCommand::RotateKey { key } => profile::rotate_key(desk, key),
         SellerCommand::Recover { agent_id, owner, key } => profile::recover(desk, *agent_id, owner, key),
+        SellerCommand::NamePayoutWallet { agent_id, wallet } => profile::name_payout_wallet(desk, *agent_id, wallet),
         SellerCommand::ProbeAgent { agent_id } => {
             let own = own_agent(desk)?;
             if agent_id.is_some_and(|named| named != own) {

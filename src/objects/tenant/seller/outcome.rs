@@ -26,4 +26,8 @@ pub enum SellerOutcome {
     Possible,
     Service(Box<ServiceForm>),
     Services(Vec<ServiceForm>),
+    /// The profile of an agent that has no key any more.
+    Revoked {
+        profile: Box<ProfileForm>,
+    },
 }

@@ -11,7 +11,7 @@ use super::command::{Opening, ProfileChange};
 use super::outcome::SellerOutcome;
 use super::refusal::SellerRefusal;
 use super::{check_active, own_agent, shown};
-use crate::domain::agent::spell_maip;
+use crate::domain::agent::{AgentStatus, spell_maip};
 use crate::domain::event::Action;
 use crate::domain::form::profile::ProfileForm;
 use crate::domain::id::AgentId;
@@ -160,9 +160,24 @@ pub(super) fn change(desk: &mut Desk<'_>, change: &ProfileChange) -> Step<Done> 
         if form.endpoint_url != before.endpoint_url {
             endpoint::move_for_seller(desk, form.id, &form.endpoint_url)?;
         }
-        payout::settle_waiting(desk, form.id)?;
+        payout::settle_waiting(desk, payout::BATCH)?;
     }
     Ok(SellerOutcome::Profile { profile: Box::new(form), key_last4 }.into())
+}
+
+/// Names the wallet of an agent that is revoked, and pays it what waited for one.
+pub(super) fn name_payout_wallet(desk: &mut Desk<'_>, agent_id: AgentId, wallet: &str) -> Step<Done> {
+    let mut form = find(desk, agent_id)?.ok_or(SellerRefusal::UnknownAgent)?;
+    if agent::find(desk, agent_id)?.status != AgentStatus::Revoked {
+        return Err(SellerRefusal::AgentNotRevoked.into());
+    }
+    if form.payout_wallet.as_deref() != Some(wallet) {
+        form.payout_wallet = Some(wallet.to_owned());
+        form.version += 1;
+        write_change(desk, &form)?;
+        payout::settle_waiting(desk, payout::BATCH)?;
+    }
+    Ok(SellerOutcome::Revoked { profile: Box::new(form) }.into())
 }
 
 fn write_change(desk: &mut Desk<'_>, form: &ProfileForm) -> Step<()> {

@@ -23,6 +23,8 @@ pub enum SellerRefusal {
     ProfileExists,
     /// 409.
     ServiceLimit,
+    /// 409. An agent that is not revoked says itself where it is paid.
+    AgentNotRevoked,
     /// 401. A wallet that has signed is replaced only by one that has.
     OwnerNotSigned,
 }

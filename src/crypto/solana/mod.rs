@@ -1,6 +1,9 @@
 //! Solana wallets: addresses, what they sign at the marketplace, and the ids that a sandbox makes up for itself (contract
 //! atelier 1 and 4).
 
+pub mod payment;
+pub mod transfer;
+
 use std::fmt;
 
 use sha2::{Digest, Sha512};
@@ -41,8 +44,17 @@ impl SolanaAddress {
         if fits { Ok(Self { text: text.to_owned(), key }) } else { Err(NotAnAddress) }
     }
 
+    /// The address of these bytes.
+    pub fn from_bytes(key: [u8; 32]) -> Self {
+        Self { text: bs58::encode(key).into_string(), key }
+    }
+
     pub fn as_str(&self) -> &str {
         &self.text
+    }
+
+    pub const fn as_bytes(&self) -> &[u8; 32] {
+        &self.key
     }
 
     /// Whether this wallet signed, lately, that it is itself: base58 of an Ed25519 signature over

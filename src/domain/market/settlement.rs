@@ -1,0 +1,131 @@
+//! Money that leaves the house over a rail: which rail, what for, and when a signed transfer may be signed anew.
+//!
+//! Invariant: one order's payout, and its refund, leaves the rail at most once. A transfer is signed and kept before it is
+//! sent; while what was signed can still land, or may have, the very same bytes are sent again and nothing else is signed.
+
+use super::state::names;
+use crate::domain::time::{MINUTE_MS, SECOND_MS, Timestamp};
+use serde::{Deserialize, Serialize};
+
+names! {
+    /// How buyers pay and everybody is paid.
+    Rail {
+        /// Entries of the ledger, and nothing outside of it.
+        Sandbox = "sandbox",
+        /// USDC on Solana.
+        Solana = "solana",
+    }
+}
+
+names! {
+    /// What a transfer is for.
+    Purpose {
+        /// The agent's part.
+        Payout = "payout",
+        /// What goes back to the buyer.
+        Refund = "refund",
+    }
+}
+
+/// The first pause before a transfer that is on its way is looked for again; it grows with the time it takes.
+const LOOK_PAUSE_MS: u64 = 5 * SECOND_MS;
+const LOOK_PAUSE_MS_MAX: u64 = 30 * MINUTE_MS;
+
+/// How long it is until a transfer signed then is looked for again.
+pub fn look_pause_ms(signed_at: Timestamp, now: Timestamp) -> u64 {
+    (now.since_ms(signed_at) / 2).clamp(LOOK_PAUSE_MS, LOOK_PAUSE_MS_MAX)
+}
+
+/// What the chain says of a transaction it knows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Known {
+    /// No fork can undo it.
+    pub is_final: bool,
+    /// It moved nothing.
+    pub has_failed: bool,
+}
+
+/// What a node says of a signed transfer: the state of the chain first, and then what it knows of the transaction. In the other
+/// order it could land between the two and be taken for lost.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Sighting {
+    /// The final block's height, and its slot.
+    pub final_height: u64,
+    pub final_slot: u64,
+    /// The first block the node still has, by its slot.
+    pub first_slot: u64,
+    /// The slot as of which the transaction was looked for, and what was found.
+    pub looked_slot: u64,
+    pub known: Option<Known>,
+}
+
+/// Where a signed transfer stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Landing {
+    /// It has moved the money, for good.
+    Landed,
+    /// It may still land.
+    Open,
+    /// It has not landed and cannot any more.
+    Dead,
+}
+
+/// Judges a transfer that was signed as of `signed_slot` and is taken by no block higher than `last_height`.
+///
+/// It is lost only if a node says so that has every block it could stand in, and has looked no earlier than the last of them
+/// was final.
+pub const fn judge(signed_slot: u64, last_height: u64, seen: &Sighting) -> Landing {
+    match seen.known {
+        Some(Known { is_final: true, has_failed: false }) => Landing::Landed,
+        Some(Known { is_final: true, has_failed: true }) => Landing::Dead,
+        Some(Known { is_final: false, .. }) => Landing::Open,
+        None => {
+            let is_past = seen.final_height > last_height;
+            let has_looked_everywhere = seen.first_slot <= signed_slot && seen.looked_slot >= seen.final_slot;
+            if is_past && has_looked_everywhere { Landing::Dead } else { Landing::Open }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: Timestamp = Timestamp::from_ms(1_770_000_000_000);
+
+    const LOST: Sighting = Sighting { final_height: 1_151, final_slot: 1_400, first_slot: 10, looked_slot: 1_400, known: None };
+
+    fn landing(seen: Sighting) -> Landing {
+        judge(1_000, 1_150, &seen)
+    }
+
+    #[test]
+    fn a_transfer_is_dead_only_when_every_block_it_could_stand_in_was_looked_through() {
+        assert_eq!(landing(LOST), Landing::Dead);
+        assert_eq!(landing(Sighting { first_slot: 1_000, ..LOST }), Landing::Dead);
+        for open in [
+            Sighting { final_height: 1_150, ..LOST },
+            Sighting { first_slot: 1_001, ..LOST },
+            Sighting { looked_slot: 1_399, ..LOST },
+            Sighting { known: Some(Known { is_final: false, has_failed: false }), ..LOST },
+            Sighting { known: Some(Known { is_final: false, has_failed: true }), ..LOST },
+        ] {
+            assert_eq!(landing(open), Landing::Open, "{open:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_final_has_landed_or_failed_however_early_or_late_it_is_looked_for() {
+        for (final_height, first_slot) in [(1, 1), (1_150, 1_001), (9_999, 9_999)] {
+            let of = |has_failed| landing(Sighting { final_height, first_slot, known: Some(Known { is_final: true, has_failed }), ..LOST });
+            assert_eq!((of(false), of(true)), (Landing::Landed, Landing::Dead));
+        }
+    }
+
+    #[test]
+    fn a_transfer_is_looked_for_often_at_first_and_never_given_up() {
+        let after_s = |s: u64| look_pause_ms(NOW, NOW.plus_s(s)) / SECOND_MS;
+        assert_eq!([0, 8, 10, 60, 600, 3_600, 86_400].map(after_s), [5, 5, 5, 30, 300, 1_800, 1_800]);
+        assert_eq!(look_pause_ms(NOW, NOW.minus_ms(1)), LOOK_PAUSE_MS);
+    }
+}
