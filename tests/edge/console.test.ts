@@ -302,9 +302,9 @@ test("every page holds on a telephone, in light and in dark", async () => {
   const slug = `${newSlug("a")}-${"x".repeat(18)}`;
   await createTenant(page, slug);
   for (const path of ["/", "/account", "/account/tenants", "/account/agents", "/account/keys", "/account/enrollment", "/account/billing", "/account/settings"]) {
+    await page.goto(at(`${path}?tenant=${slug}`));
     for (const colorScheme of ["light", "dark"] as const) {
       await page.emulateMedia({ colorScheme });
-      await page.goto(at(`${path}?tenant=${slug}`));
       const overflow = await page.evaluate("document.documentElement.scrollWidth - innerWidth");
       assert.ok(Number(overflow) <= 0, `${path} is ${overflow} px too wide`);
       await takePicture(page, `console-360-${colorScheme}${path.replaceAll("/", "-")}`);

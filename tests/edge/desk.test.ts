@@ -508,10 +508,10 @@ test("the pages of money hold at every width, in light and in dark, and the keyb
   page.on("pageerror", (error) => complaints.push(error.message));
   const look = async (path: string, width: number, name = path): Promise<void> => {
     await page.setViewportSize({ width, height: 900 });
+    await page.goto(new URL(path, server.current.url).href);
+    await page.evaluate("for (const one of document.querySelectorAll('main details')) one.open = true");
     for (const colorScheme of ["light", "dark"] as const) {
       await page.emulateMedia({ colorScheme });
-      await page.goto(new URL(path, server.current.url).href);
-      await page.evaluate("for (const one of document.querySelectorAll('main details')) one.open = true");
       const overflow = await page.evaluate("document.documentElement.scrollWidth - innerWidth");
       assert.ok(Number(overflow) <= 0, `${path} is ${overflow} px too wide at ${width}`);
       await takePicture(page, `desk-${width}-${colorScheme}-${name.replace(/^\/account\/?/, "").replace(/\?.*/, "").replaceAll(/(\w{3}_)\w+/g, "$1").replaceAll("/", "-") || "overview"}`);

@@ -36,8 +36,9 @@ export class BrowserSession {
   }
 }
 
-/** Keeps a picture of the whole page in .test/pictures, to be looked at. */
+/** With PICTURES=1, keeps a picture of the whole page in .test/pictures, to be looked at. */
 export async function takePicture(page: Page, name: string): Promise<void> {
+  if (process.env["PICTURES"] === undefined) return;
   mkdirSync(PICTURES, { recursive: true });
   await page.screenshot({ path: join(PICTURES, `${name}.png`), fullPage: true });
 }
