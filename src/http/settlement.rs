@@ -137,7 +137,8 @@ impl Solana {
         let known = match told.pointer("/value/0") {
             Some(Value::Null) => None,
             Some(status) => {
-                let commitment = status.get("confirmationStatus").and_then(Value::as_str).ok_or_else(|| unreadable("getSignatureStatuses"))?;
+                let commitment =
+                    status.get("confirmationStatus").and_then(Value::as_str).ok_or_else(|| unreadable("getSignatureStatuses"))?;
                 let error = status.get("err").ok_or_else(|| unreadable("getSignatureStatuses"))?;
                 Some(Known { is_final: commitment == "finalized", has_failed: !error.is_null() })
             }
@@ -156,8 +157,7 @@ impl Solana {
     async fn check_payment(&self, signature: &str, payer: &str, amount: Micros) -> Result<Result<(), NotPaid>, NodeError> {
         let options = json!({"encoding": "json", "commitment": "finalized", "maxSupportedTransactionVersion": 0});
         let told = self.ask("getTransaction", json!([signature, options]), BUYER_LIMIT_MS).await?;
-        let expected =
-            Expected { signature, mint: self.mint.as_str(), payer, payee: self.payer.address().as_str(), amount: amount.get() };
+        let expected = Expected { signature, mint: self.mint.as_str(), payer, payee: self.payer.address().as_str(), amount: amount.get() };
         payment::judge(&told, &expected).map_err(|Unreadable| unreadable("getTransaction"))
     }
 }
@@ -184,9 +184,11 @@ impl From<NodeError> for Fault {
     fn from(error: NodeError) -> Self {
         let (code, detail, cause) = match error {
             NodeError::Silent => (Code::UpstreamTimeout, "the settlement rail did not answer; pay again with the same transaction", None),
-            NodeError::Broken(cause) | NodeError::Refused(cause) => {
-                (Code::UpstreamError, "the settlement rail gave no answer that can be used; pay again with the same transaction", Some(cause))
-            }
+            NodeError::Broken(cause) | NodeError::Refused(cause) => (
+                Code::UpstreamError,
+                "the settlement rail gave no answer that can be used; pay again with the same transaction",
+                Some(cause),
+            ),
         };
         Self { cause, ..Self::new(code, detail) }
     }
@@ -194,7 +196,8 @@ impl From<NodeError> for Fault {
 
 impl From<NotConfigured> for Fault {
     fn from(NotConfigured(setting): NotConfigured) -> Self {
-        Self::new(Code::UpstreamNotConfigured, "paying needs a settlement rail, and this deployment's is not set up").with("upstream", setting)
+        Self::new(Code::UpstreamNotConfigured, "paying needs a settlement rail, and this deployment's is not set up")
+            .with("upstream", setting)
     }
 }
 
@@ -216,14 +219,18 @@ impl Ctx {
         }
         match solana.check_payment(tx_hash, wallet, price.micros()).await? {
             Ok(()) => Ok(Rail::Solana),
-            Err(NotPaid::Unknown) => Err(not_verified("no final transaction has this signature; one is final some 15 seconds after it was sent")),
+            Err(NotPaid::Unknown) => {
+                Err(not_verified("no final transaction has this signature; one is final some 15 seconds after it was sent"))
+            }
             Err(NotPaid::Failed) => Err(not_verified("this transaction failed on the chain and moved nothing")),
             Err(NotPaid::OtherPayer) => Err(not_verified("this transaction was not paid from the order's client_wallet alone")),
             Err(NotPaid::Received(amount)) => {
                 let received = Micros::new(amount).unwrap_or(Micros::MAX).to_fixed(6);
                 let mint = solana.mint.as_str();
                 let own = solana.payer.address().as_str();
-                Err(not_verified(format!("this transaction paid {received} of the token {mint} to {own}, and the order costs exactly {price}")))
+                Err(not_verified(format!(
+                    "this transaction paid {received} of the token {mint} to {own}, and the order costs exactly {price}"
+                )))
             }
         }
     }

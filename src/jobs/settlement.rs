@@ -21,7 +21,8 @@ use crate::objects::tenant::outcome::Outcome;
 /// Sees to one transfer and reports it.
 pub(super) async fn attempt(edge: &Edge, attempt: &TransferAttempt) {
     let TransferAttempt { tenant, order_id, purpose, claim, .. } = *attempt;
-    let log = |error: String| worker::console_error!("{}", json!({"job": "settlement", "order": order_id, "purpose": purpose, "error": error}));
+    let log =
+        |error: String| worker::console_error!("{}", json!({"job": "settlement", "order": order_id, "purpose": purpose, "error": error}));
     if let Err(error) = clock::learn(edge).await {
         return log(error.to_string());
     }

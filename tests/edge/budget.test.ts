@@ -162,6 +162,7 @@ const BUDGET: Record<string, Cost> = {
   recoverSeller: [2, 11, 1],
   getSeller: [2, 4, 0],
   updateSeller: [2, 5, 1],
+  namePayoutWallet: [2, 8, 1],
   rotateSellerKey: [2, 11, 0],
   createService: [2, 8, 1],
   listOwnServices: [2, 3, 0],

@@ -59,7 +59,8 @@ impl World {
         let agent = tale.born.agent_id.expect("a first agent").to_string();
         let mut chance = Random::new(seed);
         let service_id = ServiceId::new(tale.now, &mut chance);
-        let profile = "INSERT INTO market_profile (agent_id, slug, name, description, endpoint_url, capabilities, owner_verified, payout_wallet,
+        let profile =
+            "INSERT INTO market_profile (agent_id, slug, name, description, endpoint_url, capabilities, owner_verified, payout_wallet,
             created_at_ms) VALUES (?1, 'a', 'A', 'sells', 'https://a.example', '[]', 0, 'purse-0', 1)";
         tale.object.sql.connection.execute(profile, [&agent]).unwrap();
         let service = "INSERT INTO market_service (id, agent_id, category, title, description, price_minor, price_type, turnaround_hours,
@@ -167,7 +168,9 @@ impl World {
     /// The alarm hands transfers out; whoever the answer does not reach knows nothing of them.
     fn hand_out(&mut self) -> Checked<()> {
         self.call(Proof::House, Command::RunDue { batch: 2 }, false)?;
-        if let Some(OrderOutcome::Transfers { attempts, .. }) = self.order(Proof::House, OrderCommand::ClaimTransfers { limit: 3 }, false)? {
+        if let Some(OrderOutcome::Transfers { attempts, .. }) =
+            self.order(Proof::House, OrderCommand::ClaimTransfers { limit: 3 }, false)?
+        {
             self.queue.extend(attempts);
         }
         Ok(())
@@ -287,8 +290,13 @@ impl World {
             let told = self.number(&format!("SELECT count(*) FROM audit WHERE action = '{action}'"));
             let paid = self.number(&format!("SELECT count(*) FROM market_order WHERE {column} = 'paid'"));
             ensure!(told == paid, "{told} times {action} for {paid} that are paid");
-            let waits = format!("SELECT coalesce(sum(amount_minor), 0) FROM market_transfer WHERE landed_at_ms IS NULL AND purpose = '{}'", &account[7..]);
-            let unclaimed = format!("SELECT coalesce(sum(payout_minor), 0) FROM market_order WHERE {column} = 'awaiting_wallet' AND '{account}' = 'market.payout'");
+            let waits = format!(
+                "SELECT coalesce(sum(amount_minor), 0) FROM market_transfer WHERE landed_at_ms IS NULL AND purpose = '{}'",
+                &account[7..]
+            );
+            let unclaimed = format!(
+                "SELECT coalesce(sum(payout_minor), 0) FROM market_order WHERE {column} = 'awaiting_wallet' AND '{account}' = 'market.payout'"
+            );
             let (waits, unclaimed) = (self.number(&waits), self.number(&unclaimed));
             let balance = self.number(&format!("SELECT coalesce(sum(balance_micros), 0) FROM account WHERE id = '{account}'"));
             ensure!(balance == (waits + unclaimed) * 10_000, "{account} holds {balance} for {waits} and {unclaimed}");

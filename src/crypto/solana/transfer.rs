@@ -108,7 +108,14 @@ pub fn sign(payer: &Payer, payment: &Payment<'_>) -> Option<Signed> {
         &[
             Instruction {
                 program: program(ASSOCIATED_TOKEN_PROGRAM)?,
-                accounts: vec![Meta::signs(own), Meta::changes(to_account), Meta::reads(to), Meta::reads(mint), Meta::reads(SYSTEM_PROGRAM), Meta::reads(token)],
+                accounts: vec![
+                    Meta::signs(own),
+                    Meta::changes(to_account),
+                    Meta::reads(to),
+                    Meta::reads(mint),
+                    Meta::reads(SYSTEM_PROGRAM),
+                    Meta::reads(token),
+                ],
                 data: vec![CREATE_IDEMPOTENT],
             },
             Instruction {
@@ -257,7 +264,8 @@ mod tests {
     #[test]
     fn a_pair_is_read_whole_or_not_at_all() {
         assert_eq!(payer().address().as_str(), "AKnL4NNf3DGWZJS6cPknBuEGnVsV4A4m5tgebLHaRSZ9");
-        let mut pair = bs58::decode("2AXDGYSE4f2sz7tvMMzyHvUfcoJmxudvdhBcmiUSo6iuCXagjUCKEQF21awZnUGxmwD4m9vGXuC3qieHXJQHAcT").into_vec().unwrap();
+        let mut pair =
+            bs58::decode("2AXDGYSE4f2sz7tvMMzyHvUfcoJmxudvdhBcmiUSo6iuCXagjUCKEQF21awZnUGxmwD4m9vGXuC3qieHXJQHAcT").into_vec().unwrap();
         let seed = bs58::encode(&pair[..32]).into_string();
         pair[63] ^= 1;
         let other = bs58::encode(&pair).into_string();

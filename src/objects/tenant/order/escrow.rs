@@ -74,9 +74,7 @@ pub(super) fn settle(desk: &mut Desk<'_>, record: &mut Record, event: OrderEvent
     record.write_change(desk)?;
     desk.record(action_of(event, to), &id, first, &record.form())?;
     if let (OrderStatus::Completed, Escrow::Resolved { cut, refund }) = (to, escrow) {
-        for (action, account, amount) in
-            [(Action::OrderFeeTaken, Account::MarketFee, cut.fee), (Action::OrderRefunded, refunds, refund)]
-        {
+        for (action, account, amount) in [(Action::OrderFeeTaken, Account::MarketFee, cut.fee), (Action::OrderRefunded, refunds, refund)] {
             if let Some(transfer) = part(held, account, amount)? {
                 desk.record(action, &id, Some(transfer), &())?;
             }

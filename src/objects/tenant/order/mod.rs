@@ -59,8 +59,6 @@ pub(super) fn execute(desk: &mut Desk<'_>, command: &OrderCommand) -> Step<Done>
         OrderCommand::Review { order_id, by, rating, comment } => review::write(desk, *order_id, by, *rating, comment.as_deref()),
         OrderCommand::ClaimTransfers { limit } => transfer::claim(desk, *limit),
         OrderCommand::KeepSigned { order_id, purpose, claim, signed } => transfer::keep_signed(desk, *order_id, *purpose, *claim, signed),
-        OrderCommand::ReportTransfer { order_id, purpose, claim, report } => {
-            transfer::report(desk, *order_id, *purpose, *claim, report)
-        }
+        OrderCommand::ReportTransfer { order_id, purpose, claim, report } => transfer::report(desk, *order_id, *purpose, *claim, report),
     }
 }

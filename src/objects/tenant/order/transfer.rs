@@ -129,9 +129,8 @@ pub(super) fn claim(desk: &mut Desk<'_>, limit: u64) -> Step<Done> {
 /// Keeps what was signed for a transfer, if it may be sent: under the latest claim, for the wallet it goes to now, and the only one.
 pub(super) fn keep_signed(desk: &mut Desk<'_>, order_id: OrderId, purpose: Purpose, claim: u64, signed: &SignedTransfer) -> Step<Done> {
     let owed = Owed::find(desk, order_id, purpose)?;
-    let is_kept = owed.is_some_and(|owed| {
-        owed.claim == claim && owed.signed.is_none() && owed.wallet.as_deref() == Some(signed.wallet.as_str())
-    });
+    let is_kept =
+        owed.is_some_and(|owed| owed.claim == claim && owed.signed.is_none() && owed.wallet.as_deref() == Some(signed.wallet.as_str()));
     if is_kept {
         desk.sql.run(
             KEEP_SIGNED,
