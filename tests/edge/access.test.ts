@@ -312,7 +312,7 @@ function expectVerdict(reply: Reply, route: Route, verdict: Verdict, told: strin
     case "unsigned":
       return expectFault(reply, route, 401, UNSIGNED, told);
     case "forbidden":
-      return expectFault(reply, route, 403, FORBIDDEN, told);
+      return expectFault(reply, route, 403, route.access === "Management" ? { ...FORBIDDEN, api: "FORBIDDEN" } : FORBIDDEN, told);
     case "mismatch":
       return expectFault(reply, route, 403, TOKEN_MISMATCH, told);
     case "no token":
