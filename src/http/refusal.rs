@@ -28,6 +28,7 @@ pub fn fault_of(refusal: Refusal, root: Root) -> Fault {
         Refusal::InvalidCredentials => credential::bad_credential(),
         Refusal::TenantMismatch => tenant_mismatch(),
         Refusal::NotMember | Refusal::NoTenant if root == Root::V1 => tenant_mismatch(),
+        Refusal::NotMember if root == Root::Api => tenant_mismatch(),
         Refusal::NotMember | Refusal::NoTenant | Refusal::NotFound(_) | Refusal::InvalidInvitation => Fault::not_found(),
         Refusal::AgentNotActive => {
             Fault::new(Code::AgentSuspended, "this agent is suspended or revoked; its tenant can activate a suspended one")

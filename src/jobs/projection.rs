@@ -222,11 +222,15 @@ fn agent_change(action: Action, data: &Value) -> Option<Change> {
 }
 
 fn order_change(data: &Value) -> Option<Change> {
+    // What was fetched from the object holds more than a buyer lists.
+    let listed = Action::OrderCreated.projected_members();
+    let members = data.as_object()?.iter().filter(|(name, _)| listed.contains(&name.as_str()));
+    let shown = Value::Object(members.map(|(name, value)| (name.clone(), value.clone())).collect());
     Some(Change::Order {
         order_id: text(data, "id")?,
         client_wallet: text(data, "client_wallet")?,
         version: data.get("version")?.as_u64()?,
-        form: data.to_string(),
+        form: shown.to_string(),
     })
 }
 
@@ -273,6 +277,10 @@ mod tests {
             "service_id": "svc_01J8ZZZZZZZZZZZZZZZZZZZZZZ", "reviewer_name": "w", "rating": 5, "comment": null,
             "created_at": "2026-02-02T02:40:00.123Z",
         });
+        let order = json!({
+            "id": "ord_01J8ZZZZZZZZZZZZZZZZZZZZZZ", "client_wallet": "w", "version": 9, "payout_status": "paid", "wallet": "purse",
+            "amount_usd": "4.50",
+        });
         for (action, data) in [
             (Action::ProfileOpened, &profile),
             (Action::ProfileUpdated, &profile),
@@ -281,6 +289,9 @@ mod tests {
             (Action::ServiceRemoved, &service),
             (Action::OrderCreated, &review),
             (Action::OrderCompleted, &review),
+            (Action::OrderPaidOut, &order),
+            (Action::OrderRefundSent, &order),
+            (Action::OrderSettling, &order),
             (Action::OrderReviewed, &review),
         ] {
             let (seq, event_id, at_ms) = (1, EventId::from_ulid(1_u128.into()), Timestamp::from_ms(1_770_000_000_000));

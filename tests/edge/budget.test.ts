@@ -32,7 +32,7 @@ const BUDGET: Record<string, Cost> = {
   advanceTestClock: [0, 0, 0],
 
   // Accounts. A registration bears a tenant: its objects make their tables.
-  register: [5, 138, 5],
+  register: [5, 139, 5],
   signIn: [2, 2, 2],
   createToken: [2, 2, 1],
   showCsrf: [1, 1, 0],
@@ -47,7 +47,7 @@ const BUDGET: Record<string, Cost> = {
   // Wallets.
   createChallenge: [1, 1, 0],
   createWalletSession: [2, 3, 0],
-  signUpAgent: [5, 134, 3],
+  signUpAgent: [5, 135, 3],
   enrollAgent: [3, 11, 0],
   bootstrapOwner: [2, 9, 1],
 
@@ -62,7 +62,7 @@ const BUDGET: Record<string, Cost> = {
   finalizeSession: [2, 7, 0],
 
   // A human's token costs the query that asks whether it still holds.
-  createTenant: [5, 128, 5],
+  createTenant: [5, 129, 5],
   listTenants: [1, 1, 2],
   createEnrollmentToken: [1, 5, 1],
   listEnrollmentTokens: [1, 3, 1],
@@ -158,10 +158,11 @@ const BUDGET: Record<string, Cost> = {
 
   // The marketplace counts the address first. What a seller changes is written to D1 at once; what everybody reads stands there
   // alone.
-  registerSeller: [4, 137, 6],
+  registerSeller: [4, 138, 6],
   recoverSeller: [2, 11, 1],
   getSeller: [2, 4, 0],
   updateSeller: [2, 5, 1],
+  namePayoutWallet: [2, 8, 1],
   rotateSellerKey: [2, 11, 0],
   createService: [2, 8, 1],
   listOwnServices: [2, 3, 0],
@@ -191,11 +192,11 @@ const BUDGET: Record<string, Cost> = {
   accountSignIn: [3, 13, 2],
   accountSignOut: [1, 1, 0],
   accountRegistration: [1, 1, 0],
-  accountRegister: [5, 138, 6],
+  accountRegister: [5, 139, 6],
   accountInvitation: [2, 4, 0],
   accountAcceptInvitation: [2, 8, 3],
   accountTenants: [1, 1, 2],
-  accountCreateTenant: [5, 128, 5],
+  accountCreateTenant: [5, 129, 5],
   accountAgents: [2, 10, 2],
   accountKeys: [2, 10, 2],
   accountMintAgentKey: [2, 11, 1],

@@ -5,8 +5,11 @@ import { createHash } from "node:crypto";
 import { test } from "node:test";
 import { base58 } from "@scure/base";
 import { Buyer, expectData, expectRefusal, type Json } from "./support/buyer.ts";
+import { sleep } from "../../scripts/runtime.ts";
+import type { Client } from "./support/client.ts";
 import { newOperator } from "./support/household.ts";
-import { makeSeller, makeService, type Seller } from "./support/market.ts";
+import { newManager } from "./support/human.ts";
+import { makeSeller, makeService, newRegistration, type Seller } from "./support/market.ts";
 import { useServer } from "./support/server.ts";
 
 const server = useServer({ vars: { RATE_LIMIT_SCALE: "1000" } });
@@ -254,6 +257,36 @@ test("what an agent earns before it names a wallet is sent once it does", async 
   const done = expectData(await buyer.move(order["id"], "approve"));
   assert.deepEqual([done["payout_status"], done["payout_tx_hash"], done["settlement"]], ["awaiting_wallet", null, null]);
   expectData(await seller.client.patch("/api/agents/me", { payout_wallet: PAYOUT_WALLET }));
+  assert.equal(expectData(await buyer.get(`/api/orders/${order["id"]}`)).order.payout_status, "paid");
+  const deadlineMs = Date.now() + 10_000;
+  for (;;) {
+    const [listed] = expectData(await buyer.get("/api/orders"));
+    if (listed.payout_status === "paid") break;
+    assert.ok(Date.now() < deadlineMs, `the buyer's list shows ${listed.payout_status} for ever`);
+    await sleep(50);
+  }
+});
+
+test("what a revoked agent has earned goes where its tenant says", async () => {
+  const manager = await newManager(server.client());
+  const made = await manager.management.post("/v1/agents", { display_name: "Painter" });
+  assert.equal(made.status, 201, made.text);
+  const agent_id = made.json.agt_id;
+  const opened = await manager.management.post("/api/agents/register", newRegistration({ agent_id }));
+  assert.equal(opened.status, 201, opened.text);
+  const seller = { ...(await makeSeller(server.client())), agentId: opened.json.data.agent_id, client: server.client().bearer(opened.json.data.api_key) };
+  const [service, buyer] = [await makeService(seller), new Buyer(server.current)];
+  const order = await buyer.order(service["id"]);
+  expectData(await deliver(seller, order["id"]));
+  assert.equal(expectData(await buyer.move(order["id"], "approve"))["payout_status"], "awaiting_wallet");
+  const path = `/api/agents/${seller.agentId}/payout-wallet`;
+  const name = (by: Client, wallet: unknown = PAYOUT_WALLET) => by.put(path, { payout_wallet: wallet });
+  expectRefusal(await name(manager.management), 409, "CONFLICT");
+  assert.equal((await manager.management.post(`/v1/agents/${agent_id}/revoke`, {})).status, 200);
+  expectRefusal(await seller.client.patch("/api/agents/me", { payout_wallet: PAYOUT_WALLET }), 401, "TOKEN_INVALID");
+  expectRefusal(await name(manager.management, "0x00"), 400, "VALIDATION_ERROR", "$.payout_wallet");
+  expectRefusal(await name((await newManager(server.client())).management), 404, "NOT_FOUND");
+  assert.deepEqual(expectData(await name(manager.management)), { agent_id: seller.agentId, payout_wallet: PAYOUT_WALLET });
   assert.equal(expectData(await buyer.get(`/api/orders/${order["id"]}`)).order.payout_status, "paid");
 });
 

@@ -88,6 +88,17 @@ async function freshAgent(world: World): Promise<string> {
   return made.json.agt_id;
 }
 
+/** A market agent of the household that is revoked, and has never said where it is paid. */
+async function revokedSeller(world: World): Promise<string> {
+  const agent_id = await freshAgent(world);
+  const office = world.server.client().with({ "x-api-key": world.house.apiKey });
+  const opened = await office.post("/api/agents/register", newRegistration({ agent_id }));
+  assert.equal(opened.status, 201, opened.text);
+  const revoked = await office.post(`/v1/agents/${agent_id}/revoke`, {});
+  assert.equal(revoked.status, 200, revoked.text);
+  return agent_id;
+}
+
 /** A session of the household's agent. */
 async function freshAgentSession({ house }: World): Promise<Record<string, any>> {
   return openSession(officeOf(house), house.agent.agentId);
@@ -455,6 +466,7 @@ const WISHES: Record<string, (world: World) => Wish | Promise<Wish>> = {
     const { agentId } = await makeSeller(server.client(), wallet.asOwner());
     return { json: { agent_id: agentId, ...wallet.asOwner() } };
   },
+  namePayoutWallet: async (world) => ({ params: { id: await revokedSeller(world) }, json: { payout_wallet: new Wallet().address } }),
   getSeller: nothing,
   updateSeller: () => ({ json: { description: "I paint what you tell me to paint" } }),
   // Of a tenant of its own, whichever is named beside.

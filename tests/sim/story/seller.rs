@@ -2,10 +2,12 @@
 
 use guildhall::crypto::mac::sha256;
 use guildhall::domain::agent::AgentStatus;
+use guildhall::domain::form::order::OrderForm;
 use guildhall::domain::form::profile::ProfileForm;
 use guildhall::domain::form::service::ServiceForm;
-use guildhall::domain::id::{AgentId, ServiceId};
+use guildhall::domain::id::{AgentId, OrderId, ServiceId};
 use guildhall::domain::key::{KeyKind, KeyNumber};
+use guildhall::domain::market::order::MediaType;
 use guildhall::domain::market::price::Price;
 use guildhall::domain::market::profile::ProfileDraft;
 use guildhall::domain::market::service::{Category, PriceType, SERVICES_MAX, ServiceTerms};
@@ -22,7 +24,7 @@ use guildhall::objects::tenant::seller::outcome::SellerOutcome;
 use guildhall::objects::tenant::seller::refusal::SellerRefusal;
 use guildhall::objects::tenant::webhook::command::NewWebhookSecret;
 
-use super::{Tale, claim, key, operator, secret};
+use super::{Tale, claim, key, operator, secret, wallet_session};
 use crate::generator::secret_hash_of;
 use crate::object::{Crash, Fate};
 
@@ -292,45 +294,166 @@ fn what_is_sold_once_has_no_quota() {
     }
 }
 
+/// An agent without a wallet, the service it offers, and how its orders are made and moved.
+struct Shop {
+    tale: Tale,
+    agent_id: AgentId,
+    service_id: ServiceId,
+}
+
+const BUYER: &str = "buyer";
+
+impl Shop {
+    fn open() -> Self {
+        let mut tale = Tale::new();
+        let agent_id = AgentId::new(tale.now, &mut tale.ids);
+        let mut opening = opening(agent_id, 50);
+        (opening.draft.owner_wallet, opening.draft.is_owner_verified) = (None, false);
+        assert!(tale.market(Proof::House, SellerCommand::Register(opening)).is_ok());
+        let service_id = tale.offer(agent_id, 50, PriceType::Fixed).unwrap().id;
+        Self { tale, agent_id, service_id }
+    }
+
+    fn order(&mut self, caller: Proof, command: OrderCommand) -> OrderForm {
+        match self.tale.ask(caller, Command::Order(command)) {
+            Ok(Outcome::Order(OrderOutcome::Order(form) | OrderOutcome::OrderAndReview { order: form, .. })) => *form,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn place(&mut self) -> OrderForm {
+        let draft = OrderDraft {
+            service_id: self.service_id,
+            wallet: BUYER.to_owned(),
+            brief: "a cat".to_owned(),
+            reference_urls: vec![],
+            reference_images: vec![],
+        };
+        self.order(Proof::House, OrderCommand::Place(Box::new(draft)))
+    }
+
+    fn buyer(&mut self, order_id: OrderId, act: OrderAct) -> OrderForm {
+        self.order(Proof::House, OrderCommand::Act { order_id, by: Side::Wallet(BUYER.to_owned()), act })
+    }
+
+    fn show(&mut self, order_id: OrderId) -> OrderForm {
+        self.order(Proof::House, OrderCommand::Get { order_id, by: Side::Wallet(BUYER.to_owned()) })
+    }
+
+    /// One that was paid for, over the sandbox, and delivered.
+    fn delivered(&mut self) -> OrderId {
+        let id = self.place().id;
+        let pay = OrderAct::Pay { method: "usdc-sol".to_owned(), tx_hash: Some("tx".to_owned()), rail: Rail::Sandbox };
+        self.buyer(id, pay);
+        let (url, media_type) = ("https://painter.example.com/cat.png".to_owned(), MediaType::Image);
+        let act = OrderAct::Deliver { url, media_type, sha256: None };
+        self.order(seller(50), OrderCommand::Act { order_id: id, by: Side::Agent, act });
+        id
+    }
+
+    fn revoke(&mut self) {
+        let command = Command::SetAgentStatus { agent_id: self.agent_id, status: AgentStatus::Revoked };
+        assert!(self.tale.ask(operator(), command).is_ok());
+    }
+
+    fn name_wallet(&mut self, caller: Proof) -> Result<SellerOutcome, Refusal> {
+        self.tale.market(caller, SellerCommand::NamePayoutWallet { agent_id: self.agent_id, wallet: "purse".to_owned() })
+    }
+
+    fn number(&self, sql: &str) -> i64 {
+        self.tale.object.sql.connection.query_row(sql, [], |row| row.get(0)).unwrap()
+    }
+}
+
 #[test]
 fn an_order_keeps_the_price_it_was_placed_at_and_is_paid_out_once_a_wallet_is_named() {
-    let mut tale = Tale::new();
-    let agent_id = AgentId::new(tale.now, &mut tale.ids);
-    let mut opening = opening(agent_id, 50);
-    (opening.draft.owner_wallet, opening.draft.is_owner_verified) = (None, false);
-    assert!(tale.market(Proof::House, SellerCommand::Register(opening)).is_ok());
-    let service_id = tale.offer(agent_id, 50, PriceType::Fixed).unwrap().id;
-    let wallet = "buyer".to_owned();
-    let draft =
-        OrderDraft { service_id, wallet: wallet.clone(), brief: "a cat".to_owned(), reference_urls: vec![], reference_images: vec![] };
-    let order = |tale: &mut Tale, command| match tale.ask(Proof::House, Command::Order(command)) {
-        Ok(Outcome::Order(OrderOutcome::Order(form))) => *form,
-        other => panic!("{other:?}"),
-    };
-    let placed = order(&mut tale, OrderCommand::Place(Box::new(draft)));
+    let mut shop = Shop::open();
+    let placed = shop.place();
     let change = Box::new(ServiceChange { price: Some(Price::parse("9.00").unwrap()), ..ServiceChange::default() });
-    assert!(tale.market(seller(50), SellerCommand::ChangeService { service_id, change }).is_ok());
-    let by = Side::Wallet(wallet);
-    let act = |tale: &mut Tale, by: Side, act| order(tale, OrderCommand::Act { order_id: placed.id, by, act });
-    let paid =
-        act(&mut tale, by.clone(), OrderAct::Pay { method: "usdc-sol".to_owned(), tx_hash: Some("tx".to_owned()), rail: Rail::Sandbox });
-    assert_eq!(paid.quoted_price_usd, Some(Price::parse("5.00").unwrap()));
-    let deliver = OrderAct::Deliver {
-        url: "https://painter.example.com/cat.png".to_owned(),
-        media_type: guildhall::domain::market::order::MediaType::Image,
-        sha256: None,
-    };
-    let command = OrderCommand::Act { order_id: placed.id, by: Side::Agent, act: deliver };
-    assert!(tale.ask(seller(50), Command::Order(command)).is_ok());
-    let done = act(&mut tale, by.clone(), OrderAct::Approve);
+    assert!(shop.tale.market(seller(50), SellerCommand::ChangeService { service_id: shop.service_id, change }).is_ok());
+    let pay = OrderAct::Pay { method: "usdc-sol".to_owned(), tx_hash: Some("tx".to_owned()), rail: Rail::Sandbox };
+    assert_eq!(shop.buyer(placed.id, pay).quoted_price_usd, Some(Price::parse("5.00").unwrap()));
+    let id = shop.delivered();
+    let done = shop.buyer(id, OrderAct::Approve);
     assert_eq!(done.payout_status.as_str(), "awaiting_wallet");
     let payout = Box::new(ProfileChange { payout_wallet: Some(Some("purse".to_owned())), ..ProfileChange::default() });
-    assert!(tale.market(seller(50), SellerCommand::Change(payout)).is_ok());
-    let get = OrderCommand::Get { order_id: placed.id, by };
-    match tale.ask(Proof::House, Command::Order(get)) {
-        Ok(Outcome::Order(OrderOutcome::OrderAndReview { order, .. })) => assert_eq!(order.payout_status.as_str(), "paid"),
-        other => panic!("{other:?}"),
+    assert!(shop.tale.market(seller(50), SellerCommand::Change(payout)).is_ok());
+    assert_eq!(shop.show(id).payout_status.as_str(), "paid");
+    let profile = shop.tale.me(50);
+    assert_eq!((profile.total_orders, profile.completed_orders, profile.version), (2, 1, 2));
+}
+
+#[test]
+fn a_payout_s_event_tells_the_order_as_it_then_is_and_where_the_money_went() {
+    let mut shop = Shop::open();
+    let id = shop.delivered();
+    shop.buyer(id, OrderAct::Approve);
+    let payout = Box::new(ProfileChange { payout_wallet: Some(Some("purse".to_owned())), ..ProfileChange::default() });
+    assert!(shop.tale.market(seller(50), SellerCommand::Change(payout)).is_ok());
+    let text: String = {
+        let sql = "SELECT data FROM outbox WHERE type = 'order.paid_out'";
+        shop.tale.object.sql.connection.query_row(sql, [], |row| row.get(0)).unwrap()
+    };
+    let data: serde_json::Value = serde_json::from_str(&text).unwrap();
+    assert_eq!((data["wallet"].as_str(), data["amount_usd"].as_str()), (Some("purse"), Some("4.50")));
+    let told: OrderForm = serde_json::from_value(data).unwrap();
+    assert_eq!(told, shop.show(id));
+}
+
+#[test]
+fn payouts_that_waited_for_a_wallet_go_out_a_hundred_at_a_time_and_the_alarm_does_the_rest() {
+    let mut shop = Shop::open();
+    for _ in 0..250 {
+        let id = shop.delivered();
+        shop.buyer(id, OrderAct::Approve);
     }
-    let profile = tale.me(50);
-    assert_eq!((profile.total_orders, profile.completed_orders, profile.version), (1, 1, 2));
+    const WAITING: &str = "SELECT count(*) FROM market_order WHERE payout_status = 'awaiting_wallet'";
+    let payout = Box::new(ProfileChange { payout_wallet: Some(Some("purse".to_owned())), ..ProfileChange::default() });
+    let call = shop.tale.call(seller(50), Command::Seller(SellerCommand::Change(payout)));
+    let reply = shop.tale.send(&call);
+    assert_eq!((shop.number(WAITING), reply.next_due_at_ms), (150, Some(shop.tale.now)));
+    for left in [50, 0, 0] {
+        let call = shop.tale.call(Proof::House, Command::RunDue { batch: 100 });
+        let reply = shop.tale.send(&call);
+        assert_eq!(shop.number(WAITING), left);
+        assert!(left == 0 || reply.next_due_at_ms == Some(shop.tale.now), "{reply:?}");
+    }
+    assert_eq!(shop.number("SELECT balance_micros FROM account WHERE id = 'market.payout'"), 0);
+}
+
+#[test]
+fn what_a_revoked_agent_has_earned_goes_where_its_tenant_or_an_operator_says() {
+    for by in [operator(), wallet_session(0)] {
+        let is_management = by == operator();
+        let mut shop = Shop::open();
+        let id = shop.delivered();
+        shop.buyer(id, OrderAct::Approve);
+        assert_eq!(shop.name_wallet(operator()), Err(Refusal::Seller(SellerRefusal::AgentNotRevoked)));
+        shop.revoke();
+        if !is_management {
+            assert_eq!(shop.name_wallet(by), Err(Refusal::Forbidden));
+            continue;
+        }
+        assert!(
+            matches!(shop.name_wallet(by), Ok(SellerOutcome::Revoked { profile }) if profile.payout_wallet.as_deref() == Some("purse"))
+        );
+        assert_eq!(shop.show(id).payout_status.as_str(), "paid");
+        assert_eq!(shop.number("SELECT balance_micros FROM account WHERE id = 'market.payout'"), 0);
+    }
+    let mut shop = Shop::open();
+    shop.agent_id = shop.tale.born.agent_id.unwrap();
+    assert_eq!(shop.name_wallet(operator()), Err(Refusal::Seller(SellerRefusal::UnknownAgent)));
+}
+
+#[test]
+fn an_order_that_is_disputed_once_its_agent_is_gone_is_given_back_at_once() {
+    let mut shop = Shop::open();
+    let (id, kept) = (shop.delivered(), shop.delivered());
+    shop.revoke();
+    let disputed = shop.buyer(id, OrderAct::Dispute { reason: None });
+    assert_eq!((disputed.status.as_str(), disputed.auto_action_at), ("disputed", Some(shop.tale.now)));
+    shop.tale.house(Command::RunDue { batch: 10 });
+    let ended = shop.show(id);
+    assert_eq!((ended.status.as_str(), ended.refund_status.as_str(), ended.payout_status.as_str()), ("cancelled", "paid", "none"));
+    assert_eq!(shop.show(kept).status.as_str(), "delivered", "what it has delivered goes on");
 }
