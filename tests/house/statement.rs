@@ -133,7 +133,11 @@ fn no_list_of_orders_reads_more_than_it_shows() {
     let wanted = [
         (&object, of_state, "SEARCH o USING INDEX market_order_of_agent (agent_id=? AND status=? AND id<?)"),
         (&object, of_all, "SEARCH o USING INDEX market_order_by_birth (agent_id=? AND id<?)"),
-        (&database(&source::sql_files("schema")), of_client, "SEARCH market_orders USING INDEX market_orders_by_client (client_wallet=? AND order_id<?)"),
+        (
+            &database(&source::sql_files("schema")),
+            of_client,
+            "SEARCH market_orders USING INDEX market_orders_by_client (client_wallet=? AND order_id<?)",
+        ),
     ];
     for (connection, statements, search) in wanted {
         let plans: Vec<_> = statements.into_iter().map(|sql| plan(connection, sql)).collect();

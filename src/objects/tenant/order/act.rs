@@ -232,6 +232,11 @@ pub(super) fn list(
         return Err(OrderRefusal::NotParty.into());
     }
     sweep::meet(desk)?;
-    let records = record::list(desk, agent_id, statuses, limit, before)?;
+    let now = desk.now;
+    let mut records = record::list(desk, agent_id, statuses, limit, before)?;
+    // Of a crowd that is due at once some are left: what is shown of them is ended.
+    for record in records.iter_mut().filter(|record| record.is_due(now)) {
+        sweep::end(desk, record)?;
+    }
     Ok(shown(OrderOutcome::Orders(records.iter().map(Record::form).collect())))
 }

@@ -30,9 +30,10 @@ macro_rules! columns {
 
 statements! {
     READ = concat!("SELECT ", columns!(), " FROM market_order o WHERE o.id = ?1");
-    /// No id is after '~'.
+    /// No id is after '~'. What is due stands there no more.
     LIST_OF_STATUS = concat!("SELECT ", columns!(), " FROM market_order o WHERE o.agent_id = +?1 AND o.status = +?4
         AND o.id < coalesce(?3, '~') AND (o.status <> 'in_progress' OR o.workspace_ends_at_ms IS NULL OR o.open_requests > 0)
+        AND (o.due_at_ms IS NULL OR o.due_at_ms > +?5)
         ORDER BY o.id DESC LIMIT +?2");
     LIST_ALL = concat!("SELECT ", columns!(), " FROM market_order o WHERE o.agent_id = +?1 AND o.id < coalesce(?3, '~')
         ORDER BY o.id DESC LIMIT +?2");
@@ -106,7 +107,7 @@ pub(super) fn list(
     // Each state is a stretch of the index, in order: nothing is read but what may be shown, however much an agent has done.
     let mut records = Vec::new();
     for status in OrderStatus::ALL.iter().filter(|status| statuses.contains(status)) {
-        let rows = desk.sql.run(LIST_OF_STATUS, params![agent.clone(), limit, before.clone(), status.as_str()])?;
+        let rows = desk.sql.run(LIST_OF_STATUS, params![agent.clone(), limit, before.clone(), status.as_str(), desk.now.as_ms()])?;
         for row in &rows {
             records.push(read_row(row)?);
         }
