@@ -15,7 +15,7 @@ build: setup ## Build the Worker that is deployed, into build/.
 dev: build ## Build, migrate and serve on http://127.0.0.1:8787; build anew when a source changes. PORT=8787
 	@scripts/node.sh scripts/serve.ts --watch --port $(or $(PORT),8787)
 
-demo: setup ## Walk an agent's first day against a running server, printing every request. URL=http://127.0.0.1:8787
+demo: setup ## Walk three journeys against a running server, printing every request; its clock moves two days. URL=http://127.0.0.1:8787
 	@scripts/node.sh scripts/demo.ts $(or $(URL),http://127.0.0.1:8787)
 
 check: ## The inner loop: format, lints, types, native tests.
@@ -46,8 +46,8 @@ soak: build ## The long simulation, storms, kill -9 under load, the API fuzzed, 
 	@scripts/node.sh tests/soak/webhook.ts
 	@scripts/node.sh tests/fuzz/fuzz.ts
 
-bench: build ## Measure the built Worker against its peer and the bare runtime; prints a table.
-	@scripts/bench.sh
+bench: build ## Measure the built Worker against its peer and the bare runtime; prints a table. ONLY=poll,market QUICK=1 ORDERS=1000000 DUE=10000
+	@scripts/bench.sh $(if $(ONLY),--only $(ONLY)) $(if $(QUICK),--quick)
 
 operator: ## Make a user an operator. EMAIL=somebody@example.com [REMOTE=1]
 	@scripts/setup.sh

@@ -12,7 +12,7 @@ export interface Reply {
 }
 
 export interface RequestParts {
-  method: "GET" | "POST";
+  method: "GET" | "POST" | "PATCH";
   path: string;
   headers?: Record<string, string>;
   body?: unknown;
@@ -22,7 +22,7 @@ export interface RequestParts {
 export function encodeRequest(parts: RequestParts): Buffer {
   const body = parts.body === undefined ? "" : JSON.stringify(parts.body);
   const lines = [`${parts.method} ${parts.path} HTTP/1.1`, "Host: 127.0.0.1"];
-  if (parts.method === "POST") {
+  if (parts.method !== "GET") {
     lines.push("Content-Type: application/json", `Content-Length: ${Buffer.byteLength(body)}`);
   }
   for (const [name, value] of Object.entries(parts.headers ?? {})) lines.push(`${name}: ${value}`);

@@ -73,6 +73,14 @@ export function peer(port: number, databasePort: number, toolbox: Toolbox): Serv
   );
 }
 
+/** The bare upload into the same bucket. */
+export function bucket(port: number, toolbox: Toolbox): Server {
+  const locals = standInsOf("bucket", toolbox);
+  const modules = bundle("bucket", "bucket/worker.ts", toolbox.directory);
+  const service = { name: "bucket", modules, compatibilityDate: COMPATIBILITY_DATE, bindings: locals.bindings };
+  return new Server({ name: "bucket", port, service, helpers: locals.services, extensions: locals.extensions }, toolbox);
+}
+
 function standInsOf(consumer: string, toolbox: Toolbox): StandIns {
   const names = { database: "DB", documents: "DOCUMENTS", files: "FILES", events: "EVENTS", queue: "guildhall-events", consumer };
   return standIns(names, toolbox.directory);
@@ -83,15 +91,21 @@ function ourModules(): Module[] {
   return builtWorker(join(ROOT, "build"));
 }
 
+/** The same behind a path that tells of its memory. */
+export function watchedModules(): Module[] {
+  const watch = ["worker.js", "memory.js"].map((name) => ({ name, path: join(ROOT, "benches/watch", name), kind: "esModule" as const }));
+  return [...watch, ...ourModules()];
+}
+
 /** The built Worker with all it is bound to; its D1 takes migrations at `databasePort`. */
-export function ours(name: string, port: number, databasePort: number, toolbox: Toolbox): Server {
+export function ours(name: string, port: number, databasePort: number, toolbox: Toolbox, modules = ourModules()): Server {
   const locals = standInsOf("ours", toolbox);
   const plan: ServerPlan = {
     name,
     port,
     service: {
       name: "ours",
-      modules: ourModules(),
+      modules,
       compatibilityDate: COMPATIBILITY_DATE,
       compatibilityFlags: ["global_fetch_strictly_public"],
       objects: [

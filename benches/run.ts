@@ -1,5 +1,6 @@
 // The benchmark's driver: starts every contender under bare workerd, lets the scenes run, prints the table.
 //   node benches/run.ts [--seconds 3] [--rounds 7] [--quick] [--only hops,session,reservation,cold] [--directory DIR] [--port 9310]
+// A scene is named by its function in scene.ts and market_scene.ts; beside them are `bundle`, `cold`, `wasm` and `completion`.
 import { execFileSync } from "node:child_process";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
@@ -9,12 +10,15 @@ import { parseArgs } from "node:util";
 import { BUNDLE_GZIP_BYTES_MAX, sizeOfBundle } from "../scripts/bundle.ts";
 import { ROOT } from "./build.ts";
 import { coldStart } from "./cold.ts";
-import { floor, hop, migrate, ours, peer } from "./contender.ts";
+import { measureCompletion } from "./completion.ts";
+import { bucket, floor, hop, migrate, ours, peer, watchedModules } from "./contender.ts";
+import * as marketScenes from "./market_scene.ts";
 import { measure, type Pace, type SceneResult } from "./measure.ts";
 import { type Fact, render } from "./report.ts";
 import * as scenes from "./scene.ts";
 import type { Toolbox } from "./server.ts";
 import { makeOurTenant, RARE_WORD } from "./tenant.ts";
+import { measureUploadMemory } from "./upload.ts";
 
 const { values: options } = parseArgs({
   options: {
@@ -56,6 +60,7 @@ const pace: Pace = options.quick ? { warmUpS: 1, seconds: 1, rounds: 3 } : { war
 const COLD_STARTS = options.quick ? 5 : 21;
 
 const databasePorts = [port + 5, port + 6, port + 7];
+const watchedDatabasePort = port + 9;
 
 const contenders = {
   floor: floor(port, toolbox),
@@ -63,12 +68,13 @@ const contenders = {
   peer: peer(port + 2, databasePorts[0]!, toolbox),
   ours: ours("ours", port + 3, databasePorts[1]!, toolbox),
   crowded: ours("crowded", port + 4, databasePorts[2]!, toolbox),
+  bucket: bucket(port + 8, toolbox),
 };
 const isChosen = (name: string) => options.only?.split(",").includes(name) ?? true;
 
 async function measureScenes(): Promise<SceneResult[]> {
   const measured: SceneResult[] = [];
-  for (const [name, scene] of Object.entries(scenes)) {
+  for (const [name, scene] of Object.entries({ ...scenes, ...marketScenes })) {
     if (!isChosen(name)) continue;
     process.stderr.write(`${name} ...\n`);
     measured.push(await measure(await scene(contenders), pace));
@@ -93,6 +99,18 @@ async function measureColdStarts(): Promise<Fact[]> {
   return facts;
 }
 
+/** The built Worker once more, behind a path that tells of its memory. */
+async function measureMemory(): Promise<Fact[]> {
+  const watched = ours("watched", port + 10, watchedDatabasePort, toolbox, watchedModules());
+  await watched.start();
+  try {
+    await migrate(watchedDatabasePort);
+    return await measureUploadMemory(watched);
+  } finally {
+    await watched.stop();
+  }
+}
+
 /** What is uploaded: script and wasm, compressed together as scripts/bundle.ts counts it. */
 function measureBundle(): Fact {
   return { text: "bundle, gzip", value: sizeOfBundle(join(ROOT, "build")).gzipBytes / 1000, unit: "KB", atMost: BUNDLE_GZIP_BYTES_MAX / 1000 };
@@ -104,6 +122,8 @@ try {
   for (const server of Object.values(contenders)) await server.start();
   for (const databasePort of databasePorts) await migrate(databasePort);
   measured = await measureScenes();
+  if (isChosen("wasm")) facts.push(...(await measureMemory()));
+  if (isChosen("completion")) facts.push(...(await measureCompletion(contenders.ours)));
   if (isChosen("bundle")) facts.push(measureBundle());
   if (isChosen("cold")) facts.push(...(await measureColdStarts()));
 } finally {

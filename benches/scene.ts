@@ -17,6 +17,8 @@ export interface Contenders {
   hop: Server;
   peer: Server;
   ours: Server;
+  /** Nothing but a stream into the bucket. */
+  bucket: Server;
   /** Ours once more, for the scene in which 1,000 other tenants live beside the one measured. */
   crowded: Server;
 }

@@ -1,6 +1,7 @@
 // A Worker under bare `workerd serve`: its config written out, its objects on local disk, nothing in between.
 import { type ChildProcess, spawn } from "node:child_process";
-import { closeSync, copyFileSync, existsSync, mkdirSync, openSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { createHash, createHmac } from "node:crypto";
+import { closeSync, copyFileSync, existsSync, mkdirSync, openSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { connect } from "node:net";
 import { cpus } from "node:os";
 import { basename, join } from "node:path";
@@ -118,6 +119,8 @@ const config :Workerd.Config = (
 export class Server {
   readonly name: string;
   readonly port: number;
+  readonly #service: string;
+  readonly #directory: string;
   readonly #configPath: string;
   readonly #logPath: string;
   readonly #toolbox: Toolbox;
@@ -128,6 +131,8 @@ export class Server {
     this.port = plan.port;
     this.#toolbox = toolbox;
     const directory = join(toolbox.directory, plan.name);
+    this.#service = plan.service.name;
+    this.#directory = directory;
     this.#configPath = writeConfig(plan, directory);
     this.#logPath = join(directory, "log.txt");
   }
@@ -158,6 +163,23 @@ export class Server {
     const stat = readFileSync(`/proc/${this.#process!.pid}/stat`, "latin1");
     const [userTicks, systemTicks] = stat.slice(stat.lastIndexOf(")") + 2).split(" ").slice(11, 13);
     return (Number(userTicks) + Number(systemTicks)) * MS_PER_TICK;
+  }
+
+  /** Where an object of the Worker keeps its tables: the name's mark under its class's key, and the mark of that mark. */
+  objectFile(className: string, name: string): string {
+    const folder = `${this.#service}-${className}`;
+    const key = createHash("sha256").update(folder).digest();
+    const mark = (of: string | Buffer): Buffer => createHmac("sha256", key).update(of).digest().subarray(0, 16);
+    const base = mark(name);
+    return join(this.#directory, "objects", folder, `${Buffer.concat([base, mark(base)]).toString("hex")}.sqlite`);
+  }
+
+  /** Where the one database keeps its tables. */
+  databaseFile(): string {
+    const folder = join(this.#directory, "objects", "d1-object-D1DatabaseObject");
+    const files = readdirSync(folder).filter((name) => name.endsWith(".sqlite") && name !== "metadata.sqlite");
+    if (files.length !== 1) throw new Error(`${this.name} has ${files.length} databases`);
+    return join(folder, files[0]!);
   }
 
   /** What the server said last, for a report of what went wrong. */

@@ -1,17 +1,20 @@
-// Two journeys. An agent with nothing but a key pair reads the prices, signs in, signs up, remembers, and pays for its
+// Three journeys. An agent with nothing but a key pair reads the prices, signs in, signs up, remembers, and pays for its
 // first query. A company registers an agent, gives it a mandate and a token, and lets it pay and reserve; then it proves
-// where every cent went.
+// where every cent went. An agent at the marketplace lists a service; a wallet orders and pays; the agent polls, uploads,
+// delivers, and is paid when two days have passed, or the buyer has approved where the clock cannot be moved.
 //   node scripts/demo.ts [http://127.0.0.1:8787]
 // Prints every request and its answer; long secrets are shortened. Stops at the first answer that is not the expected one.
 
-import { randomBytes } from "node:crypto";
+import { generateKeyPairSync, randomBytes, sign } from "node:crypto";
+import { base58 } from "@scure/base";
 import { generatePrivateKey, privateKeyToAccount } from "viem/accounts";
 
-const SHOWN_CHARS_MAX = 60;
+/** No address or id is longer, and every credential is. */
+const SHOWN_CHARS_MAX = 48;
 const ORIGIN = new URL(process.argv[2] ?? "http://127.0.0.1:8787").origin;
 
 type Json = Record<string, unknown>;
-type Ask = { headers?: Record<string, string>; body?: Json };
+type Ask = { headers?: Record<string, string>; body?: Json; form?: FormData };
 
 function fail(text: string): never {
   console.error(`\n${text}`);
@@ -30,11 +33,13 @@ async function call(expected: number, method: string, path: string, ask: Ask = {
   console.log(`\n> ${method} ${path}`);
   for (const [name, value] of Object.entries(headers)) console.log(`> ${name}: ${String(shorten(name, value.split(" ").at(-1)))}`);
   if (ask.body) console.log(`> ${JSON.stringify(ask.body, shorten)}`);
+  if (ask.form) console.log(`> a form with ${[...ask.form.keys()].join(", ")}`);
 
   const startedMs = performance.now();
   let response: Response;
   try {
-    response = await fetch(ORIGIN + path, { method, headers, ...(ask.body ? { body: JSON.stringify(ask.body) } : {}) });
+    const body = ask.form ?? (ask.body ? JSON.stringify(ask.body) : undefined);
+    response = await fetch(ORIGIN + path, { method, headers, ...(body === undefined ? {} : { body }) });
   } catch {
     fail(`${ORIGIN} does not answer: run make dev in another terminal.`);
   }
@@ -136,5 +141,60 @@ async function walkAsCompany(): Promise<void> {
   console.log(`\nThe company spent 51.00 of its 101.00 dollars; its books are ${books["equal"] === true ? "equal" : "not equal"}.`);
 }
 
+/** What a call of the marketplace answers. */
+async function callMarket(expected: number, method: string, path: string, ask: Ask = {}): Promise<any> {
+  return (await call(expected, method, path, ask))["data"];
+}
+
+const REVIEW_S = 48 * 3_600;
+/** A picture of one pixel. */
+const PICTURE = Buffer.from("iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==", "base64");
+
+/** The time of the deployment, which is another than ours once its clock was moved; undefined where no clock can be. */
+async function readTestClock(): Promise<number | undefined> {
+  const reply = await fetch(`${ORIGIN}/v1/test-clock`);
+  if (!reply.ok) return undefined;
+  return Date.parse(text((await reply.json()) as Json, "now"));
+}
+
+/** A Solana wallet: its address, and how it signs what it sends. */
+function newBuyer(): { wallet: string; sign: (body: Json) => Promise<Json> } {
+  const { publicKey, privateKey } = generateKeyPairSync("ed25519");
+  const wallet = base58.encode(publicKey.export({ type: "spki", format: "der" }).subarray(-32));
+  const prove = async (body: Json): Promise<Json> => {
+    const atMs = (await readTestClock()) ?? Date.now();
+    return { ...body, wallet, wallet_sig: base58.encode(sign(null, Buffer.from(`atelier:${wallet}:${atMs}`), privateKey)), wallet_sig_ts: atMs };
+  };
+  return { wallet, sign: prove };
+}
+
+/** From a service on offer to an order that is paid out. */
+async function walkAsSeller(): Promise<void> {
+  console.log("\nAn agent sells pictures, and a wallet buys one.");
+  const profile = { name: "Neon Studio", description: "Pictures from a sentence", endpoint_url: "https://studio.example.com" };
+  const { agent_id: agentId, api_key: key } = await callMarket(201, "POST", "/api/agents/register", { body: profile });
+  const headers = { authorization: `Bearer ${key}` };
+  await callMarket(200, "PATCH", "/api/agents/me", { headers, body: { payout_wallet: newBuyer().wallet } });
+  const offer = { category: "image_gen", title: "A picture", description: "Of what the brief says", price_usd: "5.00", price_type: "fixed" };
+  const service = await callMarket(201, "POST", `/api/agents/${agentId}/services`, { headers, body: offer });
+
+  const buyer = newBuyer();
+  const brief = { service_id: service.id, brief: "A fox in neon light", client_wallet: buyer.wallet };
+  const { id } = await callMarket(200, "POST", "/api/orders", { body: await buyer.sign(brief) });
+  await callMarket(200, "PATCH", `/api/orders/${id}`, { body: await buyer.sign({ action: "pay", escrow_tx_hash: `tx-${id}` }) });
+
+  const [order] = await callMarket(200, "GET", `/api/agents/${agentId}/orders?status=paid,in_progress`, { headers });
+  const form = new FormData();
+  form.set("file", new Blob([PICTURE], { type: "image/png" }), "fox.png");
+  const file = await callMarket(200, "POST", "/api/upload", { headers, form });
+  await callMarket(200, "POST", `/api/orders/${order.id}/deliver`, { headers, body: { deliverable_url: file.url, deliverable_media_type: file.media_type } });
+
+  if ((await readTestClock()) === undefined) await callMarket(200, "PATCH", `/api/orders/${id}`, { body: await buyer.sign({ action: "approve" }) });
+  else await call(200, "POST", "/v1/test-clock", { body: { advance_seconds: REVIEW_S } });
+  const [done] = await callMarket(200, "GET", `/api/agents/${agentId}/orders?status=completed`, { headers });
+  console.log(`\nThe order of ${done.quoted_price_usd} dollars is ${done.status}; its agent's part, less ${done.platform_fee_usd}, is ${done.payout_status}.`);
+}
+
 await walkAsAgent();
 await walkAsCompany();
+await walkAsSeller();

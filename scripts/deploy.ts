@@ -1,7 +1,7 @@
 // Puts Guildhall into a real account, step by step; every step may be run again.
 //   node scripts/deploy.ts https://guildhall.example.com           does it
 //   node scripts/deploy.ts https://guildhall.example.com --plan    says what it would do and touches nothing
-// 1. D1 database, KV namespace, R2 bucket, two queues: created unless they are there.
+// 1. D1 database, KV namespace, R2 bucket with its rule for uploads that broke off, two queues: created unless they are there.
 // 2. wrangler.deploy.toml: wrangler.toml with the account's ids, PUBLIC_ORIGIN and, from the environment, DOH_URL. Ignored by
 //    git; holds no secret.
 // 3. Secrets that the deployed Worker does not have yet are made at random and go up with it. One that it has is never changed.
@@ -20,6 +20,10 @@ const CONFIG = join(ROOT, "wrangler.deploy.toml");
 const DATABASE = "guildhall";
 const NAMESPACE = "guildhall-documents";
 const BUCKET = "guildhall-files";
+/** The bucket's rule for files in parts, which lie under this prefix (src/edge/file.js). */
+const ABORT_RULE = "abort-incomplete-uploads";
+const PARTS_PREFIX = "data/";
+const ABORT_AFTER_DAYS = "1";
 const QUEUES = ["guildhall-events", "guildhall-events-dead"];
 const SECRETS = ["TOKEN_SIGNING_SEED", "CHALLENGE_SECRET", "SEAL_SECRET", "CSRF_SECRET"];
 /** Settings of a sandbox: a deployed configuration has none of them. */
@@ -118,6 +122,14 @@ function findNamespaceId(): string {
   return findOrMake(`KV namespace ${NAMESPACE}`, ["kv", "namespace", "list"], find, ["kv", "namespace", "create", NAMESPACE]);
 }
 
+/** An upload that broke off leaves parts that nobody asks for: R2 drops them. Rules of other names stay as they are. */
+function ensureAbortRule(): void {
+  const rules = mustSucceed(`R2 bucket ${BUCKET}: look at its rules`, "r2", "bucket", "lifecycle", "list", BUCKET);
+  if (rules.stdout.includes(ABORT_RULE)) return;
+  const rule = ["r2", "bucket", "lifecycle", "add", BUCKET, ABORT_RULE, PARTS_PREFIX, "--abort-multipart-days", ABORT_AFTER_DAYS];
+  mustSucceed(`R2 bucket ${BUCKET}: rule ${ABORT_RULE}`, ...rule);
+}
+
 /** wrangler.toml with the account's ids, as text; fails when a place to put one is not there. */
 function configFor(origin: string, resolver: string | undefined, databaseId: string, namespaceId: string): string {
   let config = readFileSync(join(ROOT, "wrangler.toml"), "utf8");
@@ -160,6 +172,7 @@ function deployWithSecrets(missing: string[]): string {
 function printPlan(origin: string, resolver: string | undefined): void {
   say(`sign in: wrangler login, or CLOUDFLARE_API_TOKEN and CLOUDFLARE_ACCOUNT_ID`);
   say(`create what is missing: D1 ${DATABASE}, KV ${NAMESPACE}, R2 ${BUCKET}, queues ${QUEUES.join(", ")}`);
+  say(`have R2 abort uploads that broke off: wrangler r2 bucket lifecycle add ${BUCKET} ${ABORT_RULE} ${PARTS_PREFIX} --abort-multipart-days ${ABORT_AFTER_DAYS}`);
   say(`write wrangler.deploy.toml with their ids, PUBLIC_ORIGIN=${origin}${resolver === undefined ? "" : ` and DOH_URL=${resolver}`}`);
   say(`apply the D1 migrations of schema/: wrangler d1 migrations apply DB --remote`);
   say(`make the secrets the Worker lacks, of ${SECRETS.join(", ")}, and deploy: wrangler deploy --secrets-file`);
@@ -174,6 +187,7 @@ function main(): void {
   const databaseId = findDatabaseId();
   const namespaceId = findNamespaceId();
   ensure(`R2 bucket ${BUCKET}`, ["r2", "bucket", "info", BUCKET], ["r2", "bucket", "create", BUCKET]);
+  ensureAbortRule();
   for (const queue of QUEUES) ensure(`queue ${queue}`, ["queues", "info", queue], ["queues", "create", queue]);
   writeFileSync(CONFIG, configFor(origin, resolver, databaseId, namespaceId));
   say("wrangler.deploy.toml written");

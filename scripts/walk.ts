@@ -1,11 +1,16 @@
-// What the walk in README.md needs beside curl: a wallet, and eyes for JSON.
+// What the walks in README.md need beside curl: wallets, and eyes for JSON.
 //   node scripts/walk.ts wallet            a new private key
 //   node scripts/walk.ts address           the address of WALLET_KEY
 //   node scripts/walk.ts sign              stdin: the answer to a challenge; stdout: the body that asks for a session
+//   node scripts/walk.ts buyer             a new private key of a wallet that buys
+//   node scripts/walk.ts buyer-address     the address of BUYER_KEY
+//   node scripts/walk.ts prove TIME BODY   the body with what proves that BUYER_KEY's wallet sends it, as of that time
 //   node scripts/walk.ts show [FIELD...]   stdin: JSON; stdout: the same for people, or a field of a field of it
-// A signature is made by viem, as an agent's own wallet would.
+// Signatures are made by viem and by Node itself, as wallets of their own would.
 
+import { createPrivateKey, createPublicKey, randomBytes, sign, type KeyObject } from "node:crypto";
 import { readFileSync } from "node:fs";
+import { base58 } from "@scure/base";
 
 const COLUMNS_MAX = 110;
 const SHOWN_CHARS_MAX = 64;
@@ -59,16 +64,35 @@ function show(fields: string[]): void {
   console.log(typeof value === "string" ? value : format(value));
 }
 
+/** The key pair of BUYER_KEY, in hex: Ed25519, as Solana has it. */
+function readBuyer(): { address: string; key: KeyObject } {
+  const seed = process.env["BUYER_KEY"] ?? "";
+  if (!/^[0-9a-f]{64}$/.test(seed)) fail("BUYER_KEY holds no private key: export BUYER_KEY=$(scripts/node.sh scripts/walk.ts buyer)");
+  const key = createPrivateKey({ key: Buffer.from(`302e020100300506032b657004220420${seed}`, "hex"), format: "der", type: "pkcs8" });
+  const { x } = createPublicKey(key).export({ format: "jwk" });
+  return { address: base58.encode(Buffer.from(x ?? "", "base64url")), key };
+}
+
+function prove(time: string, body: string): string {
+  const { address, key } = readBuyer();
+  const atMs = Date.parse(time);
+  const signature = sign(null, Buffer.from(`atelier:${address}:${atMs}`), key);
+  return JSON.stringify({ ...(JSON.parse(body) as object), wallet: address, wallet_sig: base58.encode(signature), wallet_sig_ts: atMs });
+}
+
 async function main(): Promise<void> {
   const [command, ...fields] = process.argv.slice(2);
   if (command === "show") return show(fields);
+  if (command === "buyer") return console.log(randomBytes(32).toString("hex"));
+  if (command === "buyer-address") return console.log(readBuyer().address);
+  if (command === "prove") return console.log(prove(fields[0] ?? "", fields[1] ?? ""));
   const { generatePrivateKey, privateKeyToAccount } = await import("viem/accounts");
   if (command === "wallet") return console.log(generatePrivateKey());
   const key = process.env["WALLET_KEY"] ?? "";
   if (!/^0x[0-9a-f]{64}$/.test(key)) fail("WALLET_KEY holds no private key: export WALLET_KEY=$(scripts/node.sh scripts/walk.ts wallet)");
   const account = privateKeyToAccount(key as `0x${string}`);
   if (command === "address") return console.log(account.address);
-  if (command !== "sign") fail("Usage: walk.ts wallet | address | sign | show [FIELD...]");
+  if (command !== "sign") fail("Usage: walk.ts wallet | address | sign | buyer | buyer-address | prove TIME BODY | show [FIELD...]");
   const { challenge_id, message } = readInput();
   if (typeof message !== "string") fail("That is no challenge.");
   console.log(JSON.stringify({ challenge_id, signature: await account.signMessage({ message }) }));

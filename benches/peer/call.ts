@@ -8,7 +8,7 @@ import type { Right } from "./spend.ts";
 export interface Events {
   tenant: string;
   afterSeq: number;
-  events: { seq: number; type: string; at_ms: number }[];
+  events: { seq: number; type: string; at_ms: number; data: string }[];
 }
 
 export interface Claim {
@@ -35,7 +35,7 @@ export interface Told extends Outcome {
 }
 
 export interface Refused {
-  refused: { status: 401 | 402 | 403 | 404 | 409 | 422 | 429; code: string };
+  refused: { status: 400 | 401 | 402 | 403 | 404 | 409 | 422 | 429; code: string };
   standing?: Standing;
 }
 

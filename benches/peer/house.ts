@@ -57,6 +57,7 @@ const V1_CODES: Record<string, string> = {
 
 /** A refusal in the shape of its root. */
 export function answerRefusal(context: Context<House>, { status, code, details, headers }: Refusal): Response {
+  if (context.req.path.startsWith("/api/")) return answer(context, status, { success: false, error: details?.["rule"] ?? code, code, path: details?.["path"] }, headers);
   if (!context.req.path.startsWith("/v1/")) return answer(context, status, { detail: code, code });
   const v1Code = V1_CODES[code] ?? code;
   const body = { code: v1Code, message: v1Code.toLowerCase().replaceAll("_", " "), http_status: status, request_id: context.get("requestId"), details };
@@ -97,6 +98,13 @@ export function admissionOf(context: Context<House>, credential: string | undefi
     nowMs: Date.now(),
     requestId: context.get("requestId"),
   };
+}
+
+/** Counts a request of the address it comes from: before anything else is looked at. */
+export async function admitAddress({ env, req }: Context<House>, quota: Quota, nowMs: number): Promise<void> {
+  const ip = req.header("CF-Connecting-IP") ?? "local";
+  const standing = await env.GATE.getByName(`ip:${ip}`).count(scaled(quota, Number(env.RATE_LIMIT_SCALE)), nowMs);
+  if (!standing.isAdmitted) throw new Refusal(429, "rate_limited");
 }
 
 /** What an Idempotency-Key claims: its caller and route, and the body it came with. */

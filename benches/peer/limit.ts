@@ -15,6 +15,8 @@ export interface Standing {
 export const WALLET_AUTH: Quota = { name: "wallet-auth", requests: 30, windowMs: 60_000 };
 export const RUNTIME: Quota = { name: "v2-runtime", requests: 600, windowMs: 60_000 };
 export const MONEY: Quota = { name: "money", requests: 60, windowMs: 60_000 };
+export const ATELIER_ORDERS: Quota = { name: "atelier-orders", requests: 30, windowMs: 3_600_000 };
+export const ATELIER_DELIVER: Quota = { name: "atelier-deliver", requests: 30, windowMs: 3_600_000 };
 export const AGENT_EXEC: Quota = { name: "agent-exec", requests: 300, windowMs: 60_000 };
 
 export function scaled(quota: Quota, scale: number): Quota {

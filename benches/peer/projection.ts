@@ -1,5 +1,6 @@
 // What the tenants' events make of the book of record: each batch applied once and in order, whatever the queue does.
 import type { Events } from "./call.ts";
+import { type OrderForm, putOrder } from "./order.ts";
 
 const HOUR_MS = 3_600_000;
 
@@ -24,7 +25,9 @@ export async function project(database: D1Database, { tenant, afterSeq, events }
       )
       .bind(tenant, afterSeq, hour, queries),
   );
+  // An order's row knows its version, so it may be written before the batch counts.
+  const orders = events.filter(({ type }) => type.startsWith("order.")).map(({ data }) => putOrder(database, tenant, JSON.parse(data) as OrderForm));
   const move = database.prepare("UPDATE tenants SET projected_seq = ?3 WHERE tenant_uuid = ?1 AND projected_seq = ?2").bind(tenant, afterSeq, upToSeq);
-  await database.batch([...counts, move]);
+  await database.batch([...orders, ...counts, move]);
   return true;
 }

@@ -3,6 +3,7 @@
 import { DurableObject } from "cloudflare:workers";
 import commonSchema from "../../schema/objects/common.sql";
 import memorySchema from "../../schema/objects/memory.sql";
+import marketSchema from "../../schema/objects/market.sql";
 import tenantSchema from "../../schema/objects/tenant.sql";
 import { Books, type Head } from "./books.ts";
 import { type Admission, type Caller, type Charged, type Claim, type Events, type Refused, type Replayed, type Reserved, refuse, type Spender, type Told, Undone } from "./call.ts";
@@ -10,9 +11,12 @@ import { newId } from "./id.ts";
 import type { Credential } from "./key.ts";
 import { countRequest, type Standing } from "./limit.ts";
 import { type Found, type Memory, remember, type Search, search } from "./memory.ts";
+import { type Delivery, Market, type SellerSeed, withoutEndpoints } from "./market.ts";
 import { migrate } from "./migrate.ts";
 import { createMandate, grantToken, type Mandate, readMandate } from "./mandate.ts";
+import type { OrderForm } from "./order.ts";
 import type { Ask, Outcome } from "./outcome.ts";
+import { type Seeded, seedTenant } from "./seed.ts";
 import { type Right, Spending } from "./spend.ts";
 import spendSchema from "./spend.sql";
 import type { MandateAsked, Spend, TokenAsked } from "./spend_request.ts";
@@ -28,6 +32,7 @@ export interface TenantEnv {
 
 type KeyRow = {
   id: string;
+  agent_id: string | null;
   kind: string;
   secret_hash: ArrayBuffer;
   expires_at_ms: number | null;
@@ -44,6 +49,7 @@ export class Tenant extends DurableObject<TenantEnv> {
   readonly #sql: SqlStorage;
   readonly #books: Books;
   readonly #spending: Spending;
+  readonly #market: Market;
   #tenant: { slug: string; walletId: string } | undefined;
   /** When the alarm stands, as far as this instance knows: never later than the next thing due. */
   #alarmAtMs = Number.POSITIVE_INFINITY;
@@ -53,7 +59,8 @@ export class Tenant extends DurableObject<TenantEnv> {
     this.#sql = state.storage.sql;
     this.#books = new Books(this.#sql, (atMs) => this.#wake(atMs));
     this.#spending = new Spending(this.#sql, this.#books, (atMs) => this.#wake(atMs));
-    migrate(state.storage, [commonSchema, tenantSchema, memorySchema, spendSchema]);
+    this.#market = new Market(this.#sql, this.#books, (atMs) => this.#wake(atMs));
+    migrate(state.storage, [commonSchema, tenantSchema, memorySchema, spendSchema, withoutEndpoints(marketSchema)]);
   }
 
   /** The query with the memory in an object of its own: the price held, the memory asked, the price taken. */
@@ -189,6 +196,28 @@ export class Tenant extends DurableObject<TenantEnv> {
     });
   }
 
+  /** What an agent polls: its orders of these states, newest first. */
+  listOrders({ key, nowMs }: Admission, agentId: string, statuses: string[], limit: number): { orders: OrderForm[] } | Refused {
+    return this.#transact(() => {
+      if (this.#authenticate(key, nowMs).agent_id !== agentId) refuse(403, "FORBIDDEN");
+      return { orders: this.#market.list(agentId, statuses, limit, nowMs) };
+    });
+  }
+
+  /** Delivers an order; undefined `delivery` says no more than what stands in the way. */
+  deliverOrder({ key, nowMs, requestId }: Admission, orderId: string, delivery: Delivery | undefined): { order: OrderForm | undefined } | Refused {
+    return this.#transact(() => {
+      const { id, agent_id: agentId, agent_status: status } = this.#authenticate(key, nowMs);
+      if (status !== "active") refuse(403, "AGENT_NOT_ACTIVE");
+      return { order: this.#market.deliver({ actor: id, requestId, nowMs }, agentId!, orderId, delivery) };
+    });
+  }
+
+  /** Makes the seller the benchmark asks for. */
+  seedSeller(key: Credential, seed: SellerSeed, nowMs: number): { agentId: string } {
+    return this.ctx.storage.transactionSync(() => this.#market.seed(key, seed, nowMs));
+  }
+
   #admitKey(admission: Admission): { actor: string; standing: Standing; mandate: undefined } {
     const { keyId, standing } = this.#admit(admission);
     return { actor: keyId, standing, mandate: undefined };
@@ -205,40 +234,10 @@ export class Tenant extends DurableObject<TenantEnv> {
   }
 
   /** Makes the tenant the benchmark asks for: keys, a wallet with money, memories. */
-  seed(uuid: string, slug: string, keys: Credential[], fundsMicros: number, contents: string[], nowMs: number): { walletId: string; agentId: string } {
-    const walletId = newId("wal", nowMs);
-    const agentId = newId("agt", nowMs);
-    this.ctx.storage.transactionSync(() => {
-      this.#sql.exec(
-        "INSERT INTO tenant (one, uuid, slug, name, plan, controller_login, default_wallet_id, created_at_ms) VALUES (1, ?, ?, ?, 'free', 'bench', ?, ?)",
-        uuid,
-        slug,
-        slug,
-        walletId,
-        nowMs,
-      );
-      this.#sql.exec("INSERT INTO agent (id, label, login, status, metadata, created_at_ms) VALUES (?, 'bench', NULL, 'active', '{}', ?)", agentId, nowMs);
-      this.#sql.exec("INSERT INTO wallet (id, mode, metadata, created_at_ms) VALUES (?, 'sandbox', '{}', ?)", walletId, nowMs);
-      for (const account of ["outside", "revenue", walletId, `${walletId}.held`]) this.#sql.exec("INSERT INTO account (id) VALUES (?)", account);
-      for (const key of keys) {
-        const isAgent = key.kind === "agent";
-        this.#sql.exec(
-          "INSERT INTO api_key (number, id, kind, agent_id, last4, secret_hash, scopes, created_at_ms) VALUES (?, ?, ?, ?, 'last', ?, '[\"*:*\"]', ?)",
-          key.number,
-          newId("key", nowMs),
-          key.kind,
-          isAgent ? agentId : null,
-          key.secretHash,
-          nowMs,
-        );
-      }
-      this.#books.append(
-        { seq: 0, hash: new Uint8Array(32) },
-        { action: "wallet.funded", actor: "house", amount_micros: fundsMicros, at: nowMs, from: "outside", object: walletId, request_id: newId("req", nowMs), to: walletId },
-      );
-    });
+  seed(uuid: string, slug: string, keys: Credential[], fundsMicros: number, contents: string[], nowMs: number): Seeded {
+    const seeded = this.ctx.storage.transactionSync(() => seedTenant(this.#sql, this.#books, { uuid, slug, keys, fundsMicros }, nowMs));
     if (contents.length > 0) remember(this.ctx.storage, "s1", contents, nowMs);
-    return { walletId, agentId };
+    return seeded;
   }
 
   override async alarm(): Promise<void> {
@@ -253,6 +252,7 @@ export class Tenant extends DurableObject<TenantEnv> {
     const { next } = this.#sql.exec<{ next: number | null }>("SELECT min(expires_at_ms) AS next FROM reservation WHERE status = 'reserved'").one();
     if (next !== null) this.#wake(next);
     this.#wake(this.ctx.storage.transactionSync(() => this.#spending.sweep(nowMs)));
+    this.#wake(this.ctx.storage.transactionSync(() => this.#market.sweep(nowMs)));
     if (await this.#handOutboxOn()) this.#wake(Date.now());
   }
 
@@ -260,7 +260,7 @@ export class Tenant extends DurableObject<TenantEnv> {
   async #handOutboxOn(): Promise<boolean> {
     const { uuid, outbox_acked_seq: afterSeq } = this.#sql.exec<{ uuid: string; outbox_acked_seq: number }>("SELECT uuid, outbox_acked_seq FROM tenant").one();
     const events = this.#sql
-      .exec<Events["events"][number]>("SELECT seq, type, at_ms FROM outbox WHERE seq > ? ORDER BY seq LIMIT +?", afterSeq, OUTBOX_BATCH)
+      .exec<Events["events"][number]>("SELECT seq, type, at_ms, data FROM outbox WHERE seq > ? ORDER BY seq LIMIT +?", afterSeq, OUTBOX_BATCH)
       .toArray();
     const last = events.at(-1);
     if (last === undefined) return false;
@@ -283,12 +283,12 @@ export class Tenant extends DurableObject<TenantEnv> {
     }
   }
 
-  /** Authenticates the key and counts its limit. */
-  #admit({ key, quota, slug, nowMs }: Admission): Caller {
+  /** The key's row, if it is good, with the time it was used. */
+  #authenticate(key: Credential, nowMs: number): KeyRow {
     // A scalar subquery: SQLite here plans a join with parameters anew at every run.
     const [row] = this.#sql
       .exec<KeyRow>(
-        `SELECT id, kind, secret_hash, expires_at_ms, revoked_at_ms, last_used_at_ms, (SELECT status FROM agent WHERE agent.id = agent_id) AS agent_status
+        `SELECT id, agent_id, kind, secret_hash, expires_at_ms, revoked_at_ms, last_used_at_ms, (SELECT status FROM agent WHERE agent.id = agent_id) AS agent_status
          FROM api_key WHERE number = ?`,
         key.number,
       )
@@ -301,14 +301,20 @@ export class Tenant extends DurableObject<TenantEnv> {
       (row.expires_at_ms === null || nowMs < row.expires_at_ms) &&
       row.agent_status !== "revoked";
     if (!isGood) refuse(401, "invalid_credentials");
+    if (row.last_used_at_ms === null || Math.floor(row.last_used_at_ms / 60_000) < Math.floor(nowMs / 60_000)) {
+      this.#sql.exec("UPDATE api_key SET last_used_at_ms = ? WHERE number = ?", nowMs, key.number);
+    }
+    return row;
+  }
+
+  /** Authenticates the key and counts its limit. */
+  #admit({ key, quota, slug, nowMs }: Admission): Caller {
+    const row = this.#authenticate(key, nowMs);
     const tenant = this.#constants();
     if (slug !== undefined && slug !== tenant.slug) refuse(403, "tenant_mismatch");
     const standing = countRequest(this.#sql, quota, quota.name === "v2-runtime" ? row.id : "", nowMs);
     if (!standing.isAdmitted) refuse(429, "rate_limited", standing);
     if (row.agent_status === "suspended") refuse(403, "agent_not_active");
-    if (row.last_used_at_ms === null || Math.floor(row.last_used_at_ms / 60_000) < Math.floor(nowMs / 60_000)) {
-      this.#sql.exec("UPDATE api_key SET last_used_at_ms = ? WHERE number = ?", nowMs, key.number);
-    }
     return { keyId: row.id, slug: tenant.slug, walletId: tenant.walletId, standing };
   }
 

@@ -3,10 +3,11 @@
 import { type Context, Hono } from "hono";
 import type { Admission, Claim, Events } from "./call.ts";
 import { expiryMs, messageOf, newChallenge, openChallenge, parseAddress, sealChallenge, verifySignature } from "./challenge.ts";
-import { admissionOf, answer, answerRefusal, claimOf, type Env, type House, importKeys, isRefused, limitHeaders, readBody, refusalOf } from "./house.ts";
+import { admissionOf, admitAddress, answer, answerRefusal, claimOf, type Env, type House, importKeys, isRefused, limitHeaders, readBody, refusalOf } from "./house.ts";
 import { newId } from "./id.ts";
 import { parseKey } from "./key.ts";
-import { MONEY, RUNTIME, scaled, WALLET_AUTH } from "./limit.ts";
+import { MONEY, RUNTIME, WALLET_AUTH } from "./limit.ts";
+import { addMarketRoutes } from "./market_route.ts";
 import type { Found, Search } from "./memory.ts";
 import { project } from "./projection.ts";
 import { Refusal } from "./refusal.ts";
@@ -19,12 +20,6 @@ export { Memory } from "./memory.ts";
 export { Tenant } from "./tenant.ts";
 
 const PRICE_MICROS = 1000;
-
-async function admitAddress(env: Env, request: Request, nowMs: number): Promise<void> {
-  const ip = request.headers.get("CF-Connecting-IP") ?? "local";
-  const standing = await env.GATE.getByName(`ip:${ip}`).count(scaled(WALLET_AUTH, Number(env.RATE_LIMIT_SCALE)), nowMs);
-  if (!standing.isAdmitted) throw new Refusal(429, "rate_limited");
-}
 
 const app = new Hono<House>();
 
@@ -44,7 +39,7 @@ app.onError((error, context) => {
 
 app.post("/v2/billing/agent/challenge", async (context) => {
   const nowMs = Date.now();
-  await admitAddress(context.env, context.req.raw, nowMs);
+  await admitAddress(context, WALLET_AUTH, nowMs);
   const body = await readBody(context.req.raw);
   const chainId = body["chain_id"] ?? 1;
   if (!Number.isSafeInteger(chainId) || (chainId as number) < 1) throw new Refusal(400, "invalid_request");
@@ -64,7 +59,7 @@ app.post("/v2/billing/agent/challenge", async (context) => {
 app.post("/v2/billing/agent/session", async (context) => {
   const { env } = context;
   const nowMs = Date.now();
-  await admitAddress(env, context.req.raw, nowMs);
+  await admitAddress(context, WALLET_AUTH, nowMs);
   const body = await readBody(context.req.raw);
   const { challenge: key, signer } = await importKeys(env);
   const challenge = await openChallenge(body["challenge_id"], key, nowMs);
@@ -147,6 +142,7 @@ app.get("/v1/wallets/:id/balance", async (context) => {
 });
 
 addSpendRoutes(app);
+addMarketRoutes(app);
 
 // Not part of the contract: makes what the benchmark asks about.
 app.post("/seed", async (context) => {

@@ -12,7 +12,7 @@ statements! {
     PUT = "INSERT INTO market_orders (order_id, tenant_uuid, client_wallet, version, form) VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT (order_id) DO UPDATE SET version = excluded.version, form = excluded.form WHERE excluded.version > market_orders.version";
     FIND_TENANT = "SELECT tenant_uuid FROM market_orders WHERE order_id = ?1";
     FIND_TENANT_OF_SERVICE = "SELECT tenant_uuid FROM market_services WHERE service_id = ?1";
-    LIST_OF_CLIENT = "SELECT form FROM market_orders WHERE client_wallet = ?1 AND (?2 IS NULL OR order_id < ?2) ORDER BY order_id DESC LIMIT ?3";
+    LIST_OF_CLIENT = "SELECT form FROM market_orders WHERE client_wallet = ?1 AND order_id < coalesce(?2, '~') ORDER BY order_id DESC LIMIT ?3";
     CLAIM_TRANSACTION = "INSERT INTO market_transactions (tx_hash, order_id) VALUES (?1, ?2) ON CONFLICT (tx_hash) DO NOTHING";
     FIND_TRANSACTION = "SELECT order_id FROM market_transactions WHERE tx_hash = ?1";
     TAKE_TRANSACTION = "UPDATE market_transactions SET order_id = ?2 WHERE tx_hash = ?1 AND order_id = ?3";

@@ -50,11 +50,12 @@ async function run(steps: Step[]): Promise<string[]> {
 /** What is another one each time: ids, keys, addresses, times, scores. */
 function mask(text: string): string {
   return text
-    .replaceAll(/\b(agc|agt|ags|apr|evt|fnd|inv|key|mdt|mtak|mten|obs|pay|qry|req|rsv|wal)_[\w.-]+/g, "$1_*")
+    .replaceAll(/\b(agc|agt|ags|apr|del|evt|ext|fnd|inv|key|mdt|mtak|mten|obs|ord|pay|qry|req|rsv|svc|tx-ord|wal)_[\w.-]+/g, "$1_*")
     .replaceAll(/\b0x[0-9a-fA-F]+/g, "0x*")
     .replaceAll(/\b[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\b/g, "uuid")
     .replaceAll(/\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z/g, "time")
     .replaceAll(/Nonce: \w+/g, "Nonce: *")
+    .replaceAll(/"(client_wallet|payout_tx_hash)": "[\w.]+"/g, '"$1": "*"')
     .replaceAll(/"score": [\d.]+/g, '"score": *');
 }
 
@@ -112,6 +113,7 @@ test("every file and make command the documents name is there", () => {
 test("make demo walks the same journey to its end", async () => {
   const printed = await runShell(`'${process.execPath}' '${join(ROOT, "scripts", "demo.ts")}' ${server.current.url}`);
   assert.match(printed, /The query cost \{"amount":"0\.001","currency":"USD"\} and left 0\.999\.\n/);
-  assert.match(printed, /The company spent 51\.00 of its 101\.00 dollars; its books are equal\.\n$/);
-  assert.doesNotMatch(printed, /(mtak|tl_live)_[0-9a-f]{96}/, "no key is printed whole");
+  assert.match(printed, /The company spent 51\.00 of its 101\.00 dollars; its books are equal\.\n/);
+  assert.match(printed, /The order of 5\.00 dollars is completed; its agent's part, less 0\.50, is paid\.\n$/);
+  assert.doesNotMatch(printed, /(mtak|tl_live|atelier)_[0-9a-f]{96}|whsec_[\w+/=]{40}/, "no key is printed whole");
 });

@@ -122,6 +122,29 @@ fn no_list_of_the_marketplace_goes_through_all_there_is() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
+/// An agent polls its open orders all day long, whatever it has completed in its life and whatever others have; a buyer turns
+/// pages to the last one.
+#[test]
+fn no_list_of_orders_reads_more_than_it_shows() {
+    let object = database(&tenant::SCHEMA.concat().into_iter().map(str::to_owned).collect::<Vec<_>>());
+    let lists: Vec<_> = tenant::statements().filter(|sql| sql.contains("FROM market_order o WHERE o.agent_id")).collect();
+    let (of_state, of_all): (Vec<&str>, Vec<&str>) = lists.iter().partition(|sql| sql.contains("o.status ="));
+    let of_client = store::order::STATEMENTS.iter().copied().filter(|sql| sql.contains("WHERE client_wallet")).collect();
+    let wanted = [
+        (&object, of_state, "SEARCH o USING INDEX market_order_of_agent (agent_id=? AND status=? AND id<?)"),
+        (&object, of_all, "SEARCH o USING INDEX market_order_by_birth (agent_id=? AND id<?)"),
+        (
+            &database(&source::sql_files("schema")),
+            of_client,
+            "SEARCH market_orders USING INDEX market_orders_by_client (client_wallet=? AND order_id<?)",
+        ),
+    ];
+    for (connection, statements, search) in wanted {
+        let plans: Vec<_> = statements.into_iter().map(|sql| plan(connection, sql)).collect();
+        assert_eq!(plans, [[search]]);
+    }
+}
+
 #[test]
 fn no_file_with_statements_is_forgotten() {
     let declared = source::all().iter().filter(|source| source.text.contains("\nstatements! {")).count();

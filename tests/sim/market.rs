@@ -494,24 +494,32 @@ fn each_bug_put_in_on_purpose_is_found() {
     }
 }
 
-/// What a poll costs an agent with fifty open and a thousand closed orders, beside so many orders of others in one object.
-fn poll_steps(others: u64) -> i64 {
-    let mut world = World::new(1);
-    let own: String = world.object.sql.connection.query_row("SELECT agent_id FROM market_profile", [], |row| row.get(0)).unwrap();
+/// Writes so many orders of an agent in one state, due at a moment, into the tables.
+fn write_orders(world: &World, count: u64, agent: &str, status: &str, mark: &str, due_at_ms: u64) {
     let insert = "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?1)
         INSERT INTO market_order (id, version, agent_id, provider_name, service_id, service_title, client_wallet, brief, reference_urls,
             reference_images, status, since_ms, due_at_ms, price_type, price_minor, turnaround_hours, quota_total, created_at_ms)
         SELECT printf('ord_%s%025d', ?5, i), 1, ?2, 'A', ?3, 'T', 'buyer', 'brief', '[]', '[]', ?4, i,
-            iif(?4 = 'completed', NULL, 9000000000000), 'fixed', 500, 1, 0, i FROM n";
+            iif(?4 = 'completed', NULL, ?6), 'fixed', 500, 1, 0, i FROM n";
     let service = world.services[0].0.to_string();
     world.object.sql.connection.execute_batch("PRAGMA foreign_keys = OFF").unwrap();
-    for (count, agent, status, mark) in [
-        (50, own.as_str(), "paid", "0"),
-        (1_000, own.as_str(), "completed", "1"),
-        (others as i64, "agt_01J8ZQ4V9N3W0R6T5Y7X2KD1MA", "paid", "2"),
-    ] {
-        world.object.sql.connection.execute(insert, (count, agent, &service, status, mark)).unwrap();
-    }
+    world.object.sql.connection.execute(insert, (count as i64, agent, &service, status, mark, due_at_ms as i64)).unwrap();
+}
+
+/// Far from now.
+const LATER_MS: u64 = 9_000_000_000_000;
+
+fn own_agent(world: &World) -> String {
+    world.object.sql.connection.query_row("SELECT agent_id FROM market_profile", [], |row| row.get(0)).unwrap()
+}
+
+/// What a poll costs an agent with fifty open and so many closed orders, beside so many orders of others in one object.
+fn poll_steps(closed: u64, others: u64) -> i64 {
+    let mut world = World::new(1);
+    let own = own_agent(&world);
+    write_orders(&world, 50, &own, "paid", "0", LATER_MS);
+    write_orders(&world, closed, &own, "completed", "1", LATER_MS);
+    write_orders(&world, others, "agt_01J8ZQ4V9N3W0R6T5Y7X2KD1MA", "paid", "2", LATER_MS);
     let agent_id = AgentId::parse(&own).unwrap();
     let statuses = Some(vec![OrderStatus::Paid, OrderStatus::InProgress]);
     let command = OrderCommand::List { agent_id, by: Side::Agent, statuses, limit: 101, before: None };
@@ -532,6 +540,49 @@ fn poll_steps(others: u64) -> i64 {
 
 #[test]
 fn a_poll_costs_the_same_beside_a_hundred_thousand_orders_of_others() {
-    let (few, many) = (poll_steps(1_000), poll_steps(100_000));
+    let (few, many) = (poll_steps(1_000, 1_000), poll_steps(1_000, 100_000));
     assert!(many <= few + few / 20, "{few} steps beside a thousand, {many} beside a hundred thousand");
+}
+
+#[test]
+fn a_poll_costs_the_same_whatever_its_agent_has_completed() {
+    let (few, many) = (poll_steps(100, 1_000), poll_steps(100_000, 1_000));
+    assert!(many <= few + few / 20, "{few} steps after a hundred, {many} after a hundred thousand");
+}
+
+/// How often one call may end an order: what a list meets first, and what it then shows.
+const ENDED_BY_A_LIST_MAX: i64 = 200 + 101;
+
+#[test]
+fn a_list_that_meets_a_crowd_of_due_orders_ends_a_bounded_part_of_them_and_shows_none_as_it_stood() {
+    let mut world = World::new(1);
+    let own = own_agent(&world);
+    let now = world.now;
+    write_orders(&world, 2_000, &own, "quoted", "0", now.as_ms());
+    write_orders(&world, 50, &own, "quoted", "1", LATER_MS);
+    let cancelled = |world: &World| -> i64 {
+        world.object.sql.connection.query_row("SELECT count(*) FROM market_order WHERE status = 'cancelled'", [], |row| row.get(0)).unwrap()
+    };
+    let agent_id = AgentId::parse(&own).unwrap();
+    for statuses in [Some(vec![OrderStatus::Quoted]), None] {
+        let before = cancelled(&world);
+        let is_of_state = statuses.is_some();
+        let list = OrderCommand::List { agent_id, by: Side::Agent, statuses, limit: 101, before: None };
+        let call = world.call(key(1), Command::Order(list));
+        let reply = world.object.ask(now, &call);
+        let Ok(Outcome::Order(OrderOutcome::Orders(orders))) = &reply.outcome else { panic!("{reply:?}") };
+        assert_eq!(orders.len(), if is_of_state { 50 } else { 101 });
+        assert!(orders.iter().all(|order| order.auto_action_at.is_none_or(|at| at > now)), "an order that is due is shown");
+        let ended = cancelled(&world) - before;
+        assert!(ended > 0 && ended <= ENDED_BY_A_LIST_MAX, "{ended} were ended by one call");
+        assert!(reply.next_due_at_ms.is_some_and(|at| at <= now), "the alarm goes on at once");
+    }
+    while cancelled(&world) < 2_000 {
+        let call = world.call(Proof::House, Command::RunDue { batch: 500 });
+        let before = cancelled(&world);
+        world.object.ask(now, &call);
+        assert!((1..=500).contains(&(cancelled(&world) - before)));
+    }
+    let twice = "SELECT count(*) FROM (SELECT object FROM audit WHERE action = 'order.cancelled' GROUP BY object HAVING count(*) <> 1)";
+    assert_eq!(world.object.sql.connection.query_row(twice, [], |row| row.get::<_, i64>(0)).unwrap(), 0, "an order ended twice");
 }

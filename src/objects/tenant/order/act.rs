@@ -280,15 +280,10 @@ pub(super) fn list(
     if !may_look {
         return Err(OrderRefusal::NotParty.into());
     }
-    let mut records = match statuses {
-        // What is due is as good as ended. What this call leaves of it to the alarm stands in no state that can be asked for.
-        Some(statuses) => {
-            sweep::expire_due(desk, sweep::BATCH)?;
-            record::list_standing(desk, agent_id, statuses, limit, before)?
-        }
-        None => record::list_all(desk, agent_id, limit, before)?,
-    };
+    sweep::meet(desk)?;
     let now = desk.now;
+    let mut records = record::list(desk, agent_id, statuses, limit, before)?;
+    // Of a crowd that is due at once some are left: what is shown of them is ended.
     for record in records.iter_mut().filter(|record| record.is_due(now)) {
         sweep::end(desk, record)?;
     }

@@ -1,5 +1,7 @@
 //! Orders as they stand in their table, and how they are shown.
 
+use std::cmp::Reverse;
+
 use super::super::desk::{Desk, Step};
 use super::super::money::column::Columns;
 use super::refusal::OrderRefusal;
@@ -29,10 +31,13 @@ macro_rules! columns {
 
 statements! {
     READ = concat!("SELECT ", columns!(), " FROM market_order o WHERE o.id = ?1");
-    LIST_STANDING = concat!("SELECT ", columns!(), " FROM market_order o WHERE o.agent_id = +?1 AND (?4 IS NULL OR o.id < +?4)
-        AND o.status IN (SELECT value FROM json_each(?2)) AND (o.status <> 'in_progress' OR o.workspace_ends_at_ms IS NULL OR o.open_requests > 0)
-        AND (o.due_at_ms IS NULL OR o.due_at_ms > +?5) ORDER BY o.id DESC LIMIT +?3");
-    LIST_ALL = concat!("SELECT ", columns!(), " FROM market_order o WHERE o.agent_id = +?1 AND (?3 IS NULL OR o.id < +?3) ORDER BY o.id DESC LIMIT +?2");
+    /// No id is after '~'. What is due stands there no more.
+    LIST_OF_STATUS = concat!("SELECT ", columns!(), " FROM market_order o WHERE o.agent_id = +?1 AND o.status = +?4
+        AND o.id < coalesce(?3, '~') AND (o.status <> 'in_progress' OR o.workspace_ends_at_ms IS NULL OR o.open_requests > 0)
+        AND (o.due_at_ms IS NULL OR o.due_at_ms > +?5)
+        ORDER BY o.id DESC LIMIT +?2");
+    LIST_ALL = concat!("SELECT ", columns!(), " FROM market_order o WHERE o.agent_id = +?1 AND o.id < coalesce(?3, '~')
+        ORDER BY o.id DESC LIMIT +?2");
     WRITE = "INSERT INTO market_order (id, version, agent_id, provider_name, service_id, service_title, client_wallet, brief, reference_urls,
             reference_images, status, since_ms, due_at_ms, price_type, price_minor, turnaround_hours, quota_total, created_at_ms)
         VALUES (?1, 1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?11)";
@@ -89,23 +94,30 @@ pub(super) fn read(desk: &Desk<'_>, id: OrderId) -> Step<Record> {
     Ok(read_row(&row)?)
 }
 
-/// Those of an agent that stand in one of these states and are not due, newest first.
-pub(super) fn list_standing(
+/// Those of an agent, newest first; if states are named, those that stand in one of them and are not due.
+pub(super) fn list(
     desk: &Desk<'_>,
     agent_id: AgentId,
-    statuses: &[OrderStatus],
+    statuses: Option<&[OrderStatus]>,
     limit: u64,
     before: Option<OrderId>,
 ) -> Step<Vec<Record>> {
-    let before = before.map(|id| id.to_string());
-    let values = params![agent_id.to_string(), serde_json::to_string(statuses)?, limit, before, desk.now.as_ms()];
-    Ok(desk.sql.run(LIST_STANDING, values)?.iter().map(read_row).collect::<Result<_, SqlError>>()?)
-}
-
-/// All those of an agent, newest first.
-pub(super) fn list_all(desk: &Desk<'_>, agent_id: AgentId, limit: u64, before: Option<OrderId>) -> Step<Vec<Record>> {
-    let values = params![agent_id.to_string(), limit, before.map(|id| id.to_string())];
-    Ok(desk.sql.run(LIST_ALL, values)?.iter().map(read_row).collect::<Result<_, SqlError>>()?)
+    let (agent, before) = (agent_id.to_string(), before.map(|id| id.to_string()));
+    let Some(statuses) = statuses else {
+        let rows = desk.sql.run(LIST_ALL, params![agent, limit, before])?;
+        return Ok(rows.iter().map(read_row).collect::<Result<_, SqlError>>()?);
+    };
+    // Each state is a stretch of the index, in order: nothing is read but what may be shown, however much an agent has done.
+    let mut records = Vec::new();
+    for status in OrderStatus::ALL.iter().filter(|status| statuses.contains(status)) {
+        let rows = desk.sql.run(LIST_OF_STATUS, params![agent.clone(), limit, before.clone(), status.as_str(), desk.now.as_ms()])?;
+        for row in &rows {
+            records.push(read_row(row)?);
+        }
+    }
+    records.sort_unstable_by_key(|record| Reverse(record.id));
+    records.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
+    Ok(records)
 }
 
 fn price_of(minor: Option<u64>) -> Result<Option<Price>, SqlError> {

@@ -12,8 +12,8 @@ use crate::domain::time::Timestamp;
 use crate::objects::sql::SqlError;
 use crate::{params, statements};
 
-/// How many a call that looks at many orders ends first, at most; the alarm ends the rest.
-pub(super) const BATCH: u64 = 200;
+/// How many orders somebody who looks at many ends first.
+const BATCH: u64 = 200;
 
 statements! {
     LIST_DUE = "SELECT id FROM market_order WHERE due_at_ms IS NOT NULL AND due_at_ms <= ?1 ORDER BY due_at_ms, id LIMIT +?2";
@@ -43,6 +43,14 @@ pub(in super::super) fn expire_due(desk: &mut Desk<'_>, batch: u64) -> Step<u64>
         end(desk, &mut record)?;
     }
     Ok(rows.len() as u64)
+}
+
+/// Ends what is due, before somebody looks at many orders at once: so many, and the alarm goes on with the rest.
+pub(super) fn meet(desk: &mut Desk<'_>) -> Step<()> {
+    if expire_due(desk, BATCH)? >= BATCH {
+        desk.due_by(desk.now);
+    }
+    Ok(())
 }
 
 /// When the next order's time is up.
