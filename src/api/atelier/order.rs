@@ -6,15 +6,14 @@ use super::request::{Visit, as_buyer, note, order_of};
 use crate::domain::form::order::{DeliverableForm, OrderForm, ReviewForm};
 use crate::domain::id::{OrderId, ServiceId, TenantUuid};
 use crate::domain::limit::LimitClass;
-use crate::domain::market::order::{REFERENCE_IMAGES_MAX, REFERENCE_URLS_MAX};
 use crate::domain::market::price::Price;
 use crate::domain::market::state::{OrderEvent, OrderStatus, Party, TABLE};
-use crate::domain::target;
 use crate::http::buyer::{self, wallet_auth_invalid};
 use crate::http::code::Code;
 use crate::http::context::Ctx;
 use crate::http::fault::Fault;
 use crate::http::field::{Text, Whole};
+use crate::http::order::{Reference, check_references};
 use crate::http::page;
 use crate::http::refusal::service_not_found;
 use crate::http::reply::Reply;
@@ -147,33 +146,21 @@ struct TransitionForm {
     after_seconds: Option<u64>,
 }
 
-/// URLs of a list, each a target that anybody may be sent to.
-fn read_urls(ctx: &Ctx, urls: Option<Vec<Text<1, 2_048>>>, name: &str, count_max: usize, is_image: bool) -> Result<Vec<String>, Fault> {
-    let urls = urls.unwrap_or_default();
-    if urls.len() > count_max {
-        return Err(Fault::field(&format!("$.{name}"), &format!("must have at most {count_max} entries")));
-    }
-    let files = format!("{}/files/", ctx.edge.settings.public_origin);
-    let rules = target::Rules { http: true, loopback: ctx.edge.settings.allow_loopback_targets };
-    for (index, url) in urls.iter().enumerate() {
-        let refused = match url.as_str() {
-            own if own.starts_with(&files) => None,
-            _ if is_image => Some("must be the URL of a file that was uploaded here".to_owned()),
-            other => target::check(other, rules).err().map(|error| error.to_string()),
-        };
-        if let Some(rule) = refused {
-            return Err(Fault::field(&format!("$.{name}[{index}]"), &rule));
-        }
-    }
-    Ok(urls.into_iter().map(Text::into_string).collect())
-}
-
 /// With whom the service lies that a body names, before anything else in it is looked at.
 async fn find_seller(ctx: &Ctx) -> Result<Option<TenantUuid>, Fault> {
     let Some(named) = ctx.incoming.body_value()?.get("service_id").and_then(serde_json::Value::as_str) else { return Ok(None) };
     let service_id = ServiceId::parse(named).map_err(|_| service_not_found())?;
     let found = ctx.with_database(async |database| orders::find_tenant_of_service(database, service_id).await).await?;
     found.map(Some).ok_or_else(service_not_found)
+}
+
+fn references(ctx: &Ctx, urls: Option<Vec<Text<1, 2_048>>>, kind: Reference) -> Result<Vec<String>, Fault> {
+    let urls: Vec<String> = urls.unwrap_or_default().into_iter().map(Text::into_string).collect();
+    check_references(&ctx.edge.settings, &urls, kind).map_err(|(at, rule)| match at {
+        None => Fault::field(&format!("$.{}", kind.field()), &rule),
+        Some(at) => Fault::field(&format!("$.{}[{at}]", kind.field()), &rule),
+    })?;
+    Ok(urls)
 }
 
 /// 1. The service: 404. 2. The fields: 400, 403. 3. The order, under the terms of now. 4. Its row, for lists. 5. Answer: 200.
@@ -190,8 +177,8 @@ async fn place(ctx: &Ctx) -> Result<Reply, Fault> {
         service_id,
         wallet: wallet.as_str().to_owned(),
         brief: body.brief.into_string(),
-        reference_urls: read_urls(ctx, body.reference_urls, "reference_urls", REFERENCE_URLS_MAX, false)?,
-        reference_images: read_urls(ctx, body.reference_images, "reference_images", REFERENCE_IMAGES_MAX, true)?,
+        reference_urls: references(ctx, body.reference_urls, Reference::Url)?,
+        reference_images: references(ctx, body.reference_images, Reference::Image)?,
     };
     let command = Command::Order(OrderCommand::Place(Box::new(draft)));
     let form = order_of(ctx.call_tenant_for(tenant, ctx.claim_of_buyer(&wallet)?, command).await?)?;

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::survey::Survey;
 use crate::domain::id::{AgentId, MessageId, OrderId, ServiceId};
 use crate::domain::market::order::MediaType;
 use crate::domain::market::price::Price;
@@ -56,6 +57,8 @@ pub enum OrderCommand {
         rating: u64,
         comment: Option<String>,
     },
+    /// What a human sees of orders. Changes nothing but what time has.
+    Survey(Survey),
 }
 
 /// In whose name somebody comes to an order.
@@ -139,6 +142,7 @@ impl OrderCommand {
     pub const fn is_for_operators(&self) -> bool {
         match self {
             Self::Place(_) => false,
+            Self::Survey(survey) => survey.is_for_operators(),
             Self::Act { by, .. }
             | Self::Probe { by, .. }
             | Self::Get { by, .. }
@@ -153,6 +157,7 @@ impl OrderCommand {
     pub const fn is_for_house(&self) -> bool {
         match self {
             Self::Place(_) => true,
+            Self::Survey(survey) => survey.is_for_house(),
             Self::Act { by, .. }
             | Self::Probe { by, .. }
             | Self::Get { by, .. }
@@ -161,5 +166,10 @@ impl OrderCommand {
             | Self::ListMessages { by, .. }
             | Self::Review { by, .. } => matches!(by, Side::Wallet(_)),
         }
+    }
+
+    /// Whether an agent may not give it.
+    pub const fn is_for_management(&self) -> bool {
+        matches!(self, Self::Survey(_))
     }
 }

@@ -7,12 +7,14 @@
 mod act;
 pub mod command;
 mod escrow;
+mod look;
 mod message;
 pub mod outcome;
 pub(super) mod payout;
 mod record;
 pub mod refusal;
 mod review;
+pub mod survey;
 pub(super) mod sweep;
 
 use command::OrderCommand;
@@ -22,9 +24,10 @@ use super::desk::{Desk, Done, Keep, Step};
 use super::outcome::Outcome;
 
 /// Every statement about them.
-pub(super) const ALL_STATEMENTS: [&[&str]; 7] = [
+pub(super) const ALL_STATEMENTS: [&[&str]; 8] = [
     act::STATEMENTS,
     escrow::STATEMENTS,
+    look::STATEMENTS,
     message::STATEMENTS,
     payout::STATEMENTS,
     record::STATEMENTS,
@@ -55,5 +58,6 @@ pub(super) fn execute(desk: &mut Desk<'_>, command: &OrderCommand) -> Step<Done>
         OrderCommand::PostMessage { order_id, by, content } => message::post(desk, *order_id, by, content),
         OrderCommand::ListMessages { order_id, by, after, limit } => message::list(desk, *order_id, by, *after, *limit),
         OrderCommand::Review { order_id, by, rating, comment } => review::write(desk, *order_id, by, *rating, comment.as_deref()),
+        OrderCommand::Survey(survey) => look::survey(desk, survey),
     }
 }

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::domain::form::order::{MessageForm, OrderForm, ReviewForm};
+use crate::domain::form::sheet::{OrderBook, OrderSheet};
 use crate::domain::market::price::Price;
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -21,4 +22,6 @@ pub enum OrderOutcome {
     Message(Box<MessageForm>),
     Messages(Vec<MessageForm>),
     Review(Box<ReviewForm>),
+    Sheet(Box<OrderSheet>),
+    Book(Box<OrderBook>),
 }
