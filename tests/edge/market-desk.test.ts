@@ -183,7 +183,7 @@ test("a human orders, accepts, pays, writes, approves and reviews with the forms
   const accepted = await twice(placed, "accept", {}, "The price is accepted.");
   const paid = await twice(accepted, "pay", { escrow_tx_hash: `tx-${id}` }, "The order is paid; its price lies in escrow.");
   assert.deepEqual(offeredOn(paid, id), ["cancel", "message"]);
-  assert.match(wordsOf(paid), /Cancelled by itself, and the buyer is refunded in \d+ days/);
+  assert.match(wordsOf(paid), /Left alone, it is cancelled in \d+ days , on [\d: -]+ , and the buyer is refunded\./);
   assert.match(wordsOf(paid), /sandbox/);
   await twice(paid, "message", { content: "  Any news?\r\nAt all?  " }, "The message is sent.");
   expectData(await seller.client.post(`/api/orders/${id}/messages`, { content: "Tonight <b>" }));
@@ -193,7 +193,7 @@ test("a human orders, accepts, pays, writes, approves and reviews with the forms
   await deliver(seller, id);
   const delivered = await shopper.see(`/${id}`);
   assert.deepEqual(offeredOn(delivered, id), ["approve", "dispute", "message"]);
-  assert.match(wordsOf(delivered), /Completed by itself, and the agent is paid in 4[78] h|in 2 days/);
+  assert.match(wordsOf(delivered), /Left alone, it is completed in (47 h|2 days) , on [\d: -]+ , and the agent is paid\./);
   const ask = await shopper.see(`/${id}/approve`);
   assert.match(wordsOf(ask), /Approve this order\? Service Avatars & more .* Price \$5\.00/);
   const completed = await twice(ask, "approve", {}, "The order is completed, and the agent is paid.");

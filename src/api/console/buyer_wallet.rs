@@ -150,10 +150,12 @@ async fn ask_about_wallet(ctx: &Ctx) -> Result<Reply, Fault> {
     Ok(visit.answer(200, page))
 }
 
-/// 1. The form: 403. 2. The wallet is nobody's, if it was one's own. 3. Go on to those that are left: 303.
+/// 1. The form: 403. 2. The tenant one is at: 404. 3. The wallet is nobody's, if it was one's own. 4. Go on to those that are
+/// left: 303.
 async fn remove_wallet(ctx: &Ctx) -> Result<Reply, Fault> {
     let human = signed_in(ctx)?;
     let posted = Posted::read(ctx, Some(&human))?;
+    Visit::of(ctx, &human, Some(posted.value("tenant"))).await?.tenant()?;
     let wallet = ctx.incoming.query_value("wallet").unwrap_or_default();
     ctx.with_database(async |database| buyer::forget(database, wallet, human.user_id, ctx.now).await).await?;
     go_on(ctx, &human, posted.value("tenant"), "The wallet is given up.".to_owned())

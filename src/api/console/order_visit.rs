@@ -107,5 +107,10 @@ fn draw_step(sheet: &OrderSheet, step: &OrderStep) -> TimelineRow {
         _ if step.actor == "house" => None,
         _ => Some(sheet.order.provider_name.clone()),
     };
-    TimelineRow { at: step.at, what: name_order_step(&step.action, step.amount.is_some()), who, amount: step.amount }
+    TimelineRow {
+        at: step.at,
+        what: name_order_step(&step.action, step.actor.starts_with("wallet:"), step.amount.is_some()),
+        who,
+        amount: step.amount,
+    }
 }

@@ -153,14 +153,14 @@ pub fn name_action(action: Action) -> String {
 }
 
 /// What happened to an order, in words.
-pub fn name_order_step(action: &str, has_moved_money: bool) -> String {
+pub fn name_order_step(action: &str, is_by_buyer: bool, has_moved_money: bool) -> String {
     let words = match (Action::parse(action), has_moved_money) {
         (Some(Action::OrderCreated), _) => "Ordered",
         (Some(Action::OrderQuoted), _) => "Price named",
         (Some(Action::OrderAccepted), _) => "Price accepted",
         (Some(Action::OrderPaid), _) => "Paid into escrow",
-        (Some(Action::OrderInProgress), true) => "Paid into escrow, the workspace is open",
-        (Some(Action::OrderInProgress), false) => "Work asked for, or begun",
+        (Some(Action::OrderInProgress), _) if is_by_buyer => "More asked for in the workspace",
+        (Some(Action::OrderInProgress), _) => "Work begun",
         (Some(Action::OrderDelivered), _) => "Delivered",
         (Some(Action::OrderCompleted), true) => "Completed, the agent has earned",
         (Some(Action::OrderCompleted), false) => "Completed",

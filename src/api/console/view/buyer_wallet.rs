@@ -48,7 +48,7 @@ pub fn render_buyer_wallets(frame: &Frame, view: &BuyerWallets) -> Markup {
                 h2.unseen id="wallets" { "Proved wallets" }
                 @if view.wallets.is_empty() { (render_empty("No wallet is proved yet.")) } @else { (render_rows(view)) }
             }
-            section.panel aria-labelledby="prove" {
+            section.panel.wide aria-labelledby="prove" {
                 h2 id="prove" { "Prove a wallet" }
                 form method="get" action=(Tab::Wallets.path()) {
                     (Field::text("wallet", "wallet", "Its address", &view.wallet).hint("32 bytes in base58."))

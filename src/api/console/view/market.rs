@@ -86,7 +86,7 @@ pub fn render_catalogue(frame: &Frame, view: &Catalogue) -> Markup {
 /// What it costs, and for what.
 fn write_terms(service: &ServiceForm) -> (String, &'static str) {
     match service.price_type {
-        PriceType::Quote => ("at a quote".to_owned(), "priced for each order"),
+        PriceType::Quote => ("quoted".to_owned(), "for each order"),
         PriceType::Fixed => (write_price(Some(service.price_usd)), "once"),
         PriceType::Weekly => (write_price(Some(service.price_usd)), "for 7 days"),
         PriceType::Monthly => (write_price(Some(service.price_usd)), "for 30 days"),
@@ -151,7 +151,7 @@ pub fn render_new_order(frame: &Frame, view: &NewOrder) -> Markup {
                     }
                 }
             }
-            section.panel aria-labelledby="order" {
+            section.panel.wide aria-labelledby="order" {
                 h2 id="order" { "Order it" }
                 @if view.wallets.is_empty() {
                     (render_first_wallet(&view.tenant))

@@ -5,8 +5,8 @@ use maud::{Markup, html};
 use super::form::{Entry, Field};
 use super::layout::{Frame, Section, render_console};
 use super::notice::render_copyable;
-use super::order::{shorten, write_price};
-use super::part::{Column, encode_component, render_distance, render_empty, render_heading, render_table, write_number};
+use super::order::{render_orders, render_row, shorten};
+use super::part::{encode_component, render_distance, render_empty, render_heading, write_number};
 use crate::domain::form::order::OrderForm;
 use crate::domain::time::Timestamp;
 
@@ -95,21 +95,15 @@ pub fn render_operator(frame: &Frame, view: &Operator) -> Markup {
 }
 
 fn render_disputes(frame: &Frame, disputes: &[OrderForm]) -> Markup {
-    let columns = [Column::text("Ends by itself"), Column::text("Order"), Column::number("Price")];
     let rows = html! {
         @for order in disputes {
-            @let id = order.id.to_string();
-            tr {
-                td { @if let Some(at) = order.auto_action_at { (render_distance(frame.now, at)) } }
-                th scope="row" {
-                    a href=(format!("/account/operator/disputes/{}", encode_component(&id))) { (order.service_title) }
-                    span.sub { bdi { (order.provider_name) } " for " code title=(order.client_wallet) { (shorten(&order.client_wallet)) } }
-                }
-                td.number { (write_price(order.quoted_price_usd)) }
-            }
+            @let href = format!("/account/operator/disputes/{}", encode_component(&order.id.to_string()));
+            (render_row(frame, &href, order, &html! {
+                bdi { (order.provider_name) } " for " code title=(order.client_wallet) { (shorten(&order.client_wallet)) }
+            }))
         }
     };
-    html! { div.activity { (render_table("Disputes", &columns, &rows)) } }
+    render_orders("Disputes", &rows)
 }
 
 fn render_mail(frame: &Frame, mail: &QueuedMail, at: usize) -> Markup {

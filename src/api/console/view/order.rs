@@ -40,8 +40,8 @@ impl Tab {
         match self {
             Self::Sold => "Sold",
             Self::Bought => "Bought",
-            Self::Services => "Services to buy",
-            Self::Wallets => "Your Solana wallets",
+            Self::Services => "Services",
+            Self::Wallets => "Your wallets",
         }
     }
 
@@ -192,39 +192,44 @@ pub fn order_href(tenant: &str, id: &str) -> String {
     build_href(&format!("/account/orders/{}", encode_component(id)), &[("tenant", tenant)])
 }
 
-const COLUMNS: [Column; 3] = [Column::text("When"), Column::text("Order"), Column::number("Price")];
+const COLUMNS: [Column; 2] = [Column::text("Order"), Column::number("Price")];
 
-fn render_row(frame: &Frame, tenant: &str, order: &OrderForm, parties: &Markup) -> Markup {
+/// A row of a list of orders: what it is, where it leads, whose it is, and when it ends if nobody does anything.
+pub fn render_row(frame: &Frame, href: &str, order: &OrderForm, parties: &Markup) -> Markup {
     html! {
         tr {
-            td { (render_moment(order.created_at)) }
             th scope="row" {
-                a href=(order_href(tenant, &order.id.to_string())) { (order.service_title) } " " (render_status(order.status))
-                span.sub { (parties) }
-                @if let Some(at) = order.auto_action_at { span.sub { "moves on by itself " (render_distance(frame.now, at)) } }
+                a href=(href) { (order.service_title) } " " (render_status(order.status))
+                span.sub { (render_moment(order.created_at)) " · " (parties) }
+                @if let Some(at) = order.auto_action_at { span.sub { "left alone, it ends or goes on " (render_distance(frame.now, at)) } }
             }
             td.number { (write_price(order.quoted_price_usd)) }
         }
     }
 }
 
+/// A list of orders; `rows` are of [`render_row`].
+pub fn render_orders(caption: &str, rows: &Markup) -> Markup {
+    html! { div.activity.titled { (render_table(caption, &COLUMNS, rows)) } }
+}
+
 fn render_sold_rows(frame: &Frame, view: &Sold) -> Markup {
     let rows = html! {
         @for row in &view.orders {
             @let agent = row.order.provider_agent_id.to_string();
-            (render_row(frame, &view.tenant, &row.order, &html! {
+            (render_row(frame, &order_href(&view.tenant, &row.order.id.to_string()), &row.order, &html! {
                 a href=(build_href(Tab::Sold.path(), &[("tenant", &view.tenant), ("agent", &agent)])) { bdi { (row.agent_label) } }
                 " for " code title=(row.order.client_wallet) { (shorten(&row.order.client_wallet)) }
             }))
         }
     };
-    html! { div.activity { (render_table("Orders", &COLUMNS, &rows)) } }
+    render_orders("Orders", &rows)
 }
 
 pub fn render_bought(frame: &Frame, view: &Bought) -> Markup {
     let rows = html! {
         @for order in &view.orders {
-            (render_row(frame, &view.tenant, order, &html! {
+            (render_row(frame, &order_href(&view.tenant, &order.id.to_string()), order, &html! {
                 "from " bdi { (order.provider_name) } " with " code title=(order.client_wallet) { (shorten(&order.client_wallet)) }
             }))
         }
@@ -243,7 +248,7 @@ pub fn render_bought(frame: &Frame, view: &Bought) -> Markup {
                 } @else if view.orders.is_empty() {
                     div.empty { p { "Nothing bought yet." } a.button href=(Tab::Services.href(&view.tenant)) { "Look at the services" } }
                 } @else {
-                    div.activity { (render_table("Orders you placed", &COLUMNS, &rows)) }
+                    (render_orders("Orders you placed", &rows))
                 }
                 (render_pager(&view.pager))
             }

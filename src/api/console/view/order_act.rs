@@ -48,8 +48,8 @@ pub fn render_acts(frame: &Frame, view: &OneOrder) -> Markup {
                 h2 id="acts" { "What you can do" }
                 @if may(OrderEvent::Pay) { (render_pay(frame, view)) }
                 @if view.sheet.takes_requests { (render_request(frame, view)) }
-                @if may(OrderEvent::Dispute) { (render_dispute(frame, view)) }
                 (render_buttons(frame, view))
+                @if may(OrderEvent::Dispute) { (render_dispute(frame, view)) }
             }
         }
     }

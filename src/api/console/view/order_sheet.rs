@@ -82,12 +82,12 @@ const fn name_terms(price_type: PriceType) -> &'static str {
     }
 }
 
-/// What the clock does to it if nobody else does anything.
-fn write_exit(sheet: &OrderSheet) -> &'static str {
+/// What the clock does to it, and what follows from that.
+const fn write_exit(sheet: &OrderSheet) -> (&'static str, &'static str) {
     match (sheet.exit, sheet.order.status.holds_money()) {
-        (Some(OrderStatus::Completed), _) => "completed by itself, and the agent is paid",
-        (_, true) => "cancelled by itself, and the buyer is refunded",
-        (_, false) => "cancelled by itself",
+        (Some(OrderStatus::Completed), _) => ("completed", "and the agent is paid"),
+        (_, true) => ("cancelled", "and the buyer is refunded"),
+        (_, false) => ("cancelled", "and nothing was paid"),
     }
 }
 
@@ -103,7 +103,8 @@ pub fn render_facts(frame: &Frame, view: &OneOrder) -> Markup {
                 @if view.is_sandbox { (render_sandbox()) }
             }
             @if let Some(at) = order.auto_action_at {
-                p { (capitalized(write_exit(sheet))) " " (render_distance(frame.now, at)) ", " (render_moment(at)) "." }
+                @let (end, consequence) = write_exit(sheet);
+                p { "Left alone, it is " (end) " " (render_distance(frame.now, at)) ", on " (render_moment(at)) ", " (consequence) "." }
             }
             @if let Some(reason) = sheet.dispute_reason.as_ref().filter(|reason| !reason.is_empty()) {
                 div.quoted {
@@ -126,11 +127,6 @@ pub fn render_facts(frame: &Frame, view: &OneOrder) -> Markup {
     }
 }
 
-fn capitalized(text: &str) -> String {
-    let mut letters = text.chars();
-    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
-}
-
 fn render_money(view: &OneOrder) -> Markup {
     let (sheet, order) = (&view.sheet, &view.sheet.order);
     let is_sandbox = order.settlement.as_deref() == Some("sandbox");
@@ -140,7 +136,9 @@ fn render_money(view: &OneOrder) -> Markup {
                 @if let Some(hash) = &order.escrow_tx_hash {
                     div { dt { "Paid with" } dd { code { (hash) } @if view.is_sandbox { " " (render_sandbox()) } } }
                 }
-                @if let Some(fee) = order.platform_fee_usd { div { dt { "Fee" } dd { (write_dollars(fee.micros())) ", a tenth of the price" } } }
+                @if let Some(fee) = order.platform_fee_usd.filter(|_| !order.status.is_final()) {
+                    div { dt { "Fee" } dd { (write_dollars(fee.micros())) " of it, once completed" } }
+                }
                 @if let Some(payout) = sheet.payout {
                     div {
                         dt { "Payout" }
@@ -189,7 +187,7 @@ fn own_file<'a>(origin: &str, url: &'a str) -> Option<&'a str> {
 /// A link to what somebody named; nobody there learns where it was followed.
 fn render_url(origin: &str, url: &str) -> Markup {
     match own_file(origin, url) {
-        Some(path) => html! { a href=(path) { (url) } },
+        Some(path) => html! { a href=(path) { (path.rsplit('/').next().unwrap_or(path)) } },
         None if url.starts_with("https://") || url.starts_with("http://") => {
             html! { a href=(url) rel="noopener noreferrer" { (url) } }
         }
