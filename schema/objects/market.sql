@@ -186,3 +186,55 @@ CREATE TABLE market_review (
 ) STRICT, WITHOUT ROWID;
 
 CREATE INDEX market_review_of_agent ON market_review (agent_id, id);
+
+-- A human looks through all orders of the tenant, or those that stand alike.
+CREATE INDEX market_order_by_status ON market_order (status, id);
+
+-- What has happened to an order, but for what was written about it, which is shown for itself.
+CREATE INDEX audit_of_order ON audit (object, seq) WHERE substr(object, 1, 4) = 'ord_' AND action <> 'order.message';
+
+-- How many orders stand alike and what they cost together, so that no figure needs a scan: by their state, and by how far what
+-- they have earned has come.
+CREATE TABLE market_standing (
+  kind TEXT NOT NULL CHECK (kind IN ('order', 'payout')),
+  name TEXT NOT NULL,
+  orders INTEGER NOT NULL DEFAULT 0 CHECK (orders >= 0),
+  sum_minor INTEGER NOT NULL DEFAULT 0 CHECK (sum_minor >= 0),
+  PRIMARY KEY (kind, name)
+) STRICT, WITHOUT ROWID;
+
+CREATE TRIGGER market_order_is_counted AFTER INSERT ON market_order
+BEGIN
+  INSERT INTO market_standing (kind, name, orders, sum_minor) VALUES ('order', NEW.status, 1, coalesce(NEW.price_minor, 0))
+  ON CONFLICT (kind, name) DO UPDATE SET orders = orders + 1, sum_minor = sum_minor + excluded.sum_minor;
+END;
+
+CREATE TRIGGER market_order_is_counted_anew AFTER UPDATE ON market_order
+  WHEN OLD.status <> NEW.status OR OLD.price_minor IS NOT NEW.price_minor
+BEGIN
+  UPDATE market_standing SET orders = orders - 1, sum_minor = sum_minor - coalesce(OLD.price_minor, 0) WHERE kind = 'order' AND name = OLD.status;
+  INSERT INTO market_standing (kind, name, orders, sum_minor) VALUES ('order', NEW.status, 1, coalesce(NEW.price_minor, 0))
+  ON CONFLICT (kind, name) DO UPDATE SET orders = orders + 1, sum_minor = sum_minor + excluded.sum_minor;
+END;
+
+CREATE TRIGGER market_payout_is_counted AFTER UPDATE ON market_order
+  WHEN NEW.payout_minor IS NOT NULL AND (OLD.payout_status <> NEW.payout_status OR OLD.payout_minor IS NOT NEW.payout_minor)
+BEGIN
+  UPDATE market_standing SET orders = orders - 1, sum_minor = sum_minor - OLD.payout_minor
+  WHERE OLD.payout_minor IS NOT NULL AND kind = 'payout' AND name = OLD.payout_status;
+  INSERT INTO market_standing (kind, name, orders, sum_minor) VALUES ('payout', NEW.payout_status, 1, NEW.payout_minor)
+  ON CONFLICT (kind, name) DO UPDATE SET orders = orders + 1, sum_minor = sum_minor + excluded.sum_minor;
+END;
+
+-- What agents have earned, by the day: what went from an order's escrow to them.
+CREATE TABLE market_earning (
+  day INTEGER PRIMARY KEY,
+  earned_micros INTEGER NOT NULL,
+  orders INTEGER NOT NULL
+) STRICT;
+
+CREATE TRIGGER audit_counts_earnings AFTER INSERT ON audit WHEN NEW.to_account = 'market.payout' AND NEW.action = 'order.completed'
+BEGIN
+  INSERT INTO market_earning (day, earned_micros, orders) VALUES (NEW.at_ms / 86400000, NEW.amount_micros, 1)
+  ON CONFLICT (day) DO UPDATE SET earned_micros = earned_micros + NEW.amount_micros, orders = orders + 1;
+END;

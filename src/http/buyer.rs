@@ -50,7 +50,8 @@ pub fn is_signed(ctx: &Ctx) -> bool {
     [WALLET, SIGNATURE, SIGNED_AT].into_iter().any(|name| ctx.incoming.query_value(name).is_some())
 }
 
-fn verify(ctx: &Ctx, signed: (Option<String>, Option<String>, Option<String>)) -> Option<SolanaAddress> {
+/// The wallet that has signed, out of its text, its signature and when that was made.
+pub fn verify(ctx: &Ctx, signed: (Option<String>, Option<String>, Option<String>)) -> Option<SolanaAddress> {
     let (wallet, signature, signed_at) = (signed.0?, signed.1?, signed.2?);
     let is_digits = (1..=16).contains(&signed_at.len()) && signed_at.bytes().all(|b| b.is_ascii_digit());
     let signed_at_ms: u64 = signed_at.parse().ok().filter(|_| is_digits)?;

@@ -25,6 +25,7 @@ pub mod memory;
 pub mod money;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod openapi;
+pub mod order;
 pub mod page;
 pub mod query;
 pub mod refusal;

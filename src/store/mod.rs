@@ -6,6 +6,7 @@ use serde::de::DeserializeOwned;
 use wasm_bindgen::JsValue;
 use worker::{D1Database, D1PreparedStatement, D1Result};
 
+pub mod buyer;
 pub mod due;
 pub mod mail;
 pub mod market;

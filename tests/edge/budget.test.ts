@@ -32,7 +32,7 @@ const BUDGET: Record<string, Cost> = {
   advanceTestClock: [0, 0, 0],
 
   // Accounts. A registration bears a tenant: its objects make their tables.
-  register: [5, 139, 5],
+  register: [5, 145, 5],
   signIn: [2, 2, 2],
   createToken: [2, 2, 1],
   showCsrf: [1, 1, 0],
@@ -47,7 +47,7 @@ const BUDGET: Record<string, Cost> = {
   // Wallets.
   createChallenge: [1, 1, 0],
   createWalletSession: [2, 3, 0],
-  signUpAgent: [5, 135, 3],
+  signUpAgent: [5, 141, 3],
   enrollAgent: [3, 11, 0],
   bootstrapOwner: [2, 9, 1],
 
@@ -62,7 +62,7 @@ const BUDGET: Record<string, Cost> = {
   finalizeSession: [2, 7, 0],
 
   // A human's token costs the query that asks whether it still holds.
-  createTenant: [5, 129, 5],
+  createTenant: [5, 135, 5],
   listTenants: [1, 1, 2],
   createEnrollmentToken: [1, 5, 1],
   listEnrollmentTokens: [1, 3, 1],
@@ -158,7 +158,7 @@ const BUDGET: Record<string, Cost> = {
 
   // The marketplace counts the address first. What a seller changes is written to D1 at once; what everybody reads stands there
   // alone.
-  registerSeller: [4, 138, 6],
+  registerSeller: [4, 144, 6],
   recoverSeller: [2, 11, 1],
   getSeller: [2, 4, 0],
   updateSeller: [2, 5, 1],
@@ -192,11 +192,11 @@ const BUDGET: Record<string, Cost> = {
   accountSignIn: [3, 13, 2],
   accountSignOut: [1, 1, 0],
   accountRegistration: [1, 1, 0],
-  accountRegister: [5, 139, 6],
+  accountRegister: [5, 145, 6],
   accountInvitation: [2, 4, 0],
   accountAcceptInvitation: [2, 8, 3],
   accountTenants: [1, 1, 2],
-  accountCreateTenant: [5, 129, 5],
+  accountCreateTenant: [5, 135, 5],
   accountAgents: [2, 10, 2],
   accountKeys: [2, 10, 2],
   accountMintAgentKey: [2, 11, 1],
@@ -213,7 +213,7 @@ const BUDGET: Record<string, Cost> = {
   accountRename: [1, 1, 2],
   accountPassword: [3, 13, 4],
   accountSignOutEverywhere: [1, 1, 3],
-  accountOperator: [1, 1, 5],
+  accountOperator: [1, 1, 6],
 
   // Of governed money: what every page shows, then what it is about. A form that does its work once keeps a record of it.
   accountApprovals: [5, 16, 2],
@@ -239,6 +239,23 @@ const BUDGET: Record<string, Cost> = {
   accountAudit: [5, 18, 2],
   accountPacket: [2, 3, 2],
   accountPutPacket: [2, 7, 1],
+
+  // Of orders: a seller's are read at its tenant, a buyer's wherever they lie.
+  accountOrders: [3, 15, 2],
+  accountOrder: [3, 16, 3],
+  accountAskChangeOrder: [3, 16, 3],
+  accountChangeOrder: [2, 7, 3],
+  accountBought: [1, 1, 3],
+  accountServices: [1, 1, 3],
+  accountNewOrder: [1, 1, 4],
+  accountPlaceOrder: [2, 10, 4],
+  accountBuyerWallets: [1, 1, 3],
+  accountProveWallet: [1, 1, 3],
+  accountAskRemoveWallet: [1, 1, 3],
+  accountRemoveWallet: [1, 1, 3],
+  accountDispute: [2, 8, 3],
+  accountAskResolve: [2, 8, 3],
+  accountResolve: [2, 12, 3],
 };
 
 type World = { house: Household; operator: Person };

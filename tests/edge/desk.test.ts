@@ -6,7 +6,7 @@ import { test } from "node:test";
 import { Webhook } from "standardwebhooks";
 import { takePicture, useBrowser } from "./support/browser.ts";
 import type { Reply } from "./support/client.ts";
-import { Hand, formOn, readText } from "./support/hand.ts";
+import { Hand, errorsOn, formOn, noticeOf, readText, wordsOf } from "./support/hand.ts";
 import { newOperator } from "./support/household.ts";
 import { newPerson } from "./support/person.ts";
 import { useReceiver } from "./support/receiver.ts";
@@ -59,20 +59,6 @@ class Desk {
     return data.filter((entry: { action: string }) => entry.action === action).length;
   }
 }
-
-/** What a page says of the form before it: done or in trouble, and the words. */
-function noticeOf({ text }: Reply): [string, string] {
-  const [, kind = "", words = ""] = /<p class="notice notice-(done|trouble)" role="\w+">(.*?)<\/p>/s.exec(text) ?? [];
-  return [kind, readText(words)];
-}
-
-/** What stands beside the fields that are wrong, by their ids. */
-function errorsOn({ text }: Reply): Record<string, string> {
-  return Object.fromEntries([...text.matchAll(/<p class="error" id="([\w-]+)-error">(.*?)<\/p>/gs)].map(([, id = "", words = ""]) => [id, readText(words)]));
-}
-
-/** The words of a page, without its tags. */
-const wordsOf = ({ text }: Reply): string => readText(text.replaceAll(/<[^>]*>/g, " ")).replaceAll(/\s+/g, " ");
 
 /** A page once it is as wanted. */
 async function waitFor(desk: Desk, path: string, is: (page: Reply) => boolean): Promise<Reply> {

@@ -8,7 +8,7 @@ import type { Client, HeaderMap, Reply, Sent } from "./support/client.ts";
 import { Buyer, expectData, type Json } from "./support/buyer.ts";
 import { openSession, register } from "./support/company.ts";
 import { newHousehold, type Household } from "./support/household.ts";
-import { makeSeller, makeService, newService, type Seller } from "./support/market.ts";
+import { makeSeller, makeService, newService, sellerOfHouse, type Seller } from "./support/market.ts";
 import { ROUTES, fillPath, type Route } from "./support/route.ts";
 import { useServer } from "./support/server.ts";
 import { stateOfTenant } from "./support/state.ts";
@@ -22,7 +22,7 @@ async function keysOf(house: Household): Promise<string[]> {
   return keys.json.keys.map((key: { key_id: string }) => key.key_id);
 }
 
-type Money = { desk: Desk; reservation: string; pending: Record<string, any>; lease: string; session: string; delegation: string; receipt: string; books: Record<string, number>; keys: string[] };
+type Money = { desk: Desk; reservation: string; pending: Record<string, any>; lease: string; session: string; delegation: string; receipt: string; order: string; books: Record<string, number>; keys: string[] };
 type Pair = { mine: Household; theirs: Household; myDesk: Desk; mySession: Client; money: Money };
 let ready: Promise<Pair> | undefined;
 const setUp = (): Promise<Pair> => (ready ??= makePair());
@@ -40,7 +40,8 @@ async function makePair(): Promise<Pair> {
   const [session, receipt] = [await openSession(desk.office, desk.agentId), await newThing(desk, "agent-receipts", { agent_id: desk.agentId, action: "x" })];
   const [from_agent_id, to_agent_id] = [await register(desk.office), desk.agentId];
   const delegation = await newThing(desk, "delegations", { from_agent_id, to_agent_id, scopes: ["data:read"] });
-  const proofs = { session: session["id"], delegation: delegation["id"], receipt: receipt["receipt_id"] };
+  const order = await new Buyer(server.current).order((await makeService(await sellerOfHouse(theirs)))["id"]);
+  const proofs = { session: session["id"], delegation: delegation["id"], receipt: receipt["receipt_id"], order: order["id"] };
   const { client: mySession } = await openSession(myDesk.office, myDesk.agentId);
   return { mine, theirs, myDesk, mySession, money: { ...proofs, desk, reservation: reservation["id"], pending, lease: lease["id"], books: await booksOf(desk.office), keys: await keysOf(theirs) } };
 }
@@ -72,7 +73,7 @@ function formOf(mine: Household, fields: Record<string, string>): Sent {
 }
 
 /** What is done to a thing at the console, by its noun. */
-const VERBS = { mandates: "revoke", leases: "revoke", wallets: "stop", webhooks: "rotate" };
+const VERBS = { mandates: "revoke", leases: "revoke", wallets: "stop", webhooks: "rotate", orders: "cancel" };
 
 /** What a form of the console needs before it looks at an id. */
 const FIELDS: Record<string, Record<string, string>> = { accountDecide: { decision: "approve" } };
@@ -83,7 +84,7 @@ function foreignIds({ theirs, money }: Pair, route: Route): Record<string, strin
   const byNoun: [string, string][] = [
     ["sessions/{id}", money.session], ["delegations", money.delegation], ["receipts/agent/", theirs.agent.agentId], ["receipts", money.receipt],
     ["wallets", theirs.walletId], ["/v1/agents", theirs.agent.agentId], ["mandates", money.desk.mandate.id], ["payments", money.desk.paymentId],
-    ["reservations", money.reservation], ["leases", money.lease], ["approvals", money.pending["approval_id"]],
+    ["reservations", money.reservation], ["leases", money.lease], ["approvals", money.pending["approval_id"]], ["orders", money.order],
   ];
   const ofMoney = byNoun.find(([noun]) => route.path.includes(noun))?.[1];
   const verb = Object.entries(VERBS).find(([noun]) => route.path.startsWith(`/account/${noun}`))?.[1];
@@ -173,7 +174,7 @@ const send = ({ caller, method, path, sent }: Attempt): Promise<Reply> => caller
 // What is open to anyone is nobody's alone. What is sold is seen by all, and another's is told so (contract README 14): the
 // routes of the marketplace have a test of their own below, with an operator's.
 const OF_MARKET = ["Seller", "Buyer", "Party", "Owner", "Admin"];
-const WITH_ID = ROUTES.filter((route) => /\{/.test(route.path) && !route.path.includes("{token}") && !["Public", "Shared", ...OF_MARKET].includes(route.access));
+const WITH_ID = ROUTES.filter((route) => /\{/.test(route.path) && !route.path.includes("{token}") && !["Public", "Shared", "OperatorConsole", ...OF_MARKET].includes(route.access));
 
 test("an id of another tenant looks like one that nobody has, at every route with an id", async () => {
   const pair = await setUp();

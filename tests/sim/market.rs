@@ -399,6 +399,26 @@ impl World {
         let inside = self.balance("ord_*") + self.balance("market.*");
         let expected = (self.came - self.returned) as i64 * 10_000;
         ensure!(inside + sent == expected, "{inside} inside and {sent} sent of {expected}");
+        self.check_figures()
+    }
+
+    /// What is counted as orders move is what counting them all comes to.
+    fn check_figures(&self) -> Checked<()> {
+        let count = |sql: &str| self.object.sql.connection.query_row(sql, [], |row| row.get::<_, i64>(0)).unwrap();
+        let unequal = count(
+            "SELECT count(*) FROM (
+                SELECT 'order' AS kind, status AS name, count(*) AS n, sum(coalesce(price_minor, 0)) AS minor FROM market_order GROUP BY status
+                UNION ALL
+                SELECT 'payout', payout_status, count(*), sum(payout_minor) FROM market_order WHERE payout_minor IS NOT NULL GROUP BY payout_status
+            ) counted FULL JOIN market_standing USING (kind, name)
+            WHERE coalesce(n, 0) <> coalesce(orders, 0) OR coalesce(minor, 0) <> coalesce(sum_minor, 0)",
+        );
+        ensure!(unequal == 0, "{unequal} figures of orders are not what counting them comes to");
+        let (by_day, earned) = (
+            count("SELECT coalesce(sum(earned_micros), 0) FROM market_earning"),
+            count("SELECT coalesce(sum(payout_minor), 0) * 10000 FROM market_order"),
+        );
+        ensure!(by_day == earned, "{by_day} earned by the day of {earned}");
         Ok(())
     }
 
@@ -458,7 +478,17 @@ fn an_act_on_an_order_killed_before_each_of_its_statements_leaves_nothing() {
 }
 
 /// What is put into the tables, for the simulation to find.
-const BUGS: [(&str, &str); 5] = [
+const BUGS: [(&str, &str); 7] = [
+    (
+        "an order that is completed stays among those that are delivered",
+        "CREATE TRIGGER bug AFTER UPDATE ON market_order WHEN OLD.status = 'delivered' AND NEW.status = 'completed'
+         BEGIN UPDATE market_standing SET orders = orders + 1 WHERE kind = 'order' AND name = 'delivered'; END",
+    ),
+    (
+        "what was earned is told of the wrong amount",
+        "CREATE TRIGGER bug AFTER INSERT ON audit WHEN NEW.action = 'order.completed' AND NEW.amount_micros > 10000
+         BEGIN UPDATE market_earning SET earned_micros = earned_micros + 1 WHERE day = NEW.at_ms / 86400000; END",
+    ),
     (
         "a fee is lost on its way",
         "CREATE TRIGGER bug AFTER INSERT ON audit WHEN NEW.action = 'order.fee_taken'

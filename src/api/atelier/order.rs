@@ -7,16 +7,13 @@ use crate::crypto::solana::SolanaAddress;
 use crate::domain::form::order::{DeliverableForm, OrderForm, ReviewForm};
 use crate::domain::id::{OrderId, ServiceId, TenantUuid};
 use crate::domain::limit::LimitClass;
-use crate::domain::market::order::{REFERENCE_IMAGES_MAX, REFERENCE_URLS_MAX};
-use crate::domain::market::price::Price;
-use crate::domain::market::settlement::Rail;
 use crate::domain::market::state::{OrderEvent, OrderStatus, Party, TABLE};
-use crate::domain::target;
 use crate::http::buyer;
 use crate::http::code::Code;
 use crate::http::context::Ctx;
 use crate::http::fault::Fault;
 use crate::http::field::{Text, Whole};
+use crate::http::order::{Reference, check_references, paid_by};
 use crate::http::page;
 use crate::http::refusal::service_not_found;
 use crate::http::reply::Reply;
@@ -25,11 +22,10 @@ use crate::http::reply::Success;
 use crate::http::route::Route;
 use crate::http::tenant::unexpected;
 use crate::objects::tenant::command::Command;
-use crate::objects::tenant::order::command::{Intent, OrderAct, OrderCommand, OrderDraft, Side};
+use crate::objects::tenant::order::command::{Intent, OrderAct, OrderCommand, OrderDraft};
 use crate::objects::tenant::order::outcome::OrderOutcome;
 use crate::objects::tenant::outcome::Outcome;
 use crate::routes;
-use crate::store::Database;
 use crate::store::order as orders;
 
 pub static ROUTES: &[Route] = routes! {
@@ -164,27 +160,6 @@ struct TransitionForm {
     after_seconds: Option<u64>,
 }
 
-/// URLs of a list, each a target that anybody may be sent to.
-fn read_urls(ctx: &Ctx, urls: Option<Vec<Text<1, 2_048>>>, name: &str, count_max: usize, is_image: bool) -> Result<Vec<String>, Fault> {
-    let urls = urls.unwrap_or_default();
-    if urls.len() > count_max {
-        return Err(Fault::field(&format!("$.{name}"), &format!("must have at most {count_max} entries")));
-    }
-    let files = format!("{}/files/", ctx.edge.settings.public_origin);
-    let rules = target::Rules { http: true, loopback: ctx.edge.settings.allow_loopback_targets };
-    for (index, url) in urls.iter().enumerate() {
-        let refused = match url.as_str() {
-            own if own.starts_with(&files) => None,
-            _ if is_image => Some("must be the URL of a file that was uploaded here".to_owned()),
-            other => target::check(other, rules).err().map(|error| error.to_string()),
-        };
-        if let Some(rule) = refused {
-            return Err(Fault::field(&format!("$.{name}[{index}]"), &rule));
-        }
-    }
-    Ok(urls.into_iter().map(Text::into_string).collect())
-}
-
 /// The body of an order in the buyer's own name. Another's is refused before anything else of the body is looked at.
 fn read_own(ctx: &Ctx, wallet: &SolanaAddress) -> Result<PlaceBody, Fault> {
     let read = ctx.incoming.body::<PlaceBody>();
@@ -206,6 +181,15 @@ async fn find_seller(ctx: &Ctx) -> Result<Option<TenantUuid>, Fault> {
     found.map(Some).ok_or_else(service_not_found)
 }
 
+fn references(ctx: &Ctx, urls: Option<Vec<Text<1, 2_048>>>, kind: Reference) -> Result<Vec<String>, Fault> {
+    let urls: Vec<String> = urls.unwrap_or_default().into_iter().map(Text::into_string).collect();
+    check_references(&ctx.edge.settings, &urls, kind).map_err(|(at, rule)| match at {
+        None => Fault::field(&format!("$.{}", kind.field()), &rule),
+        Some(at) => Fault::field(&format!("$.{}[{at}]", kind.field()), &rule),
+    })?;
+    Ok(urls)
+}
+
 /// 1. The service: 404. 2. In one's own name: 403. 3. The fields: 400. 4. The order, under the terms of now. 5. Its row, for
 /// lists. 6. Answer: 200.
 async fn place(ctx: &Ctx) -> Result<Reply, Fault> {
@@ -218,8 +202,8 @@ async fn place(ctx: &Ctx) -> Result<Reply, Fault> {
         service_id,
         wallet: wallet.as_str().to_owned(),
         brief: body.brief.into_string(),
-        reference_urls: read_urls(ctx, body.reference_urls, "reference_urls", REFERENCE_URLS_MAX, false)?,
-        reference_images: read_urls(ctx, body.reference_images, "reference_images", REFERENCE_IMAGES_MAX, true)?,
+        reference_urls: references(ctx, body.reference_urls, Reference::Url)?,
+        reference_images: references(ctx, body.reference_images, Reference::Image)?,
     };
     let command = Command::Order(OrderCommand::Place(Box::new(draft)));
     let form = order_of(ctx.call_tenant_for(tenant, ctx.claim_of_buyer(&wallet)?, command).await?)?;
@@ -313,48 +297,10 @@ fn read_act(ctx: &Ctx) -> Result<Asked, Fault> {
     }))
 }
 
-/// What pays for an order: nothing for a price of 0; else a transaction that the rail confirms and nobody has used for another. Only
-/// what can be paid for asks the rail, and only what has paid is claimed.
+/// What pays for an order, once it is known that it can be paid for.
 async fn pay(ctx: &Ctx, visit: &Visit, method: String, tx_hash: Option<String>) -> Result<OrderAct, Fault> {
     let price = visit.probe(ctx, Intent::Move(OrderEvent::Pay)).await?;
-    if price.is_some_and(Price::is_zero) {
-        return Ok(OrderAct::Pay { method, tx_hash: None, rail: Rail::Sandbox });
-    }
-    let tx_hash = tx_hash.ok_or_else(|| Fault::field("$.escrow_tx_hash", "is required"))?;
-    let rail = ctx.confirm_payment(ctx.buyer()?.as_str(), price.unwrap_or_default(), &tx_hash).await?;
-    claim_transaction(ctx, &tx_hash, visit.order_id).await?;
-    Ok(OrderAct::Pay { method, tx_hash: Some(tx_hash), rail })
-}
-
-/// Makes a transaction this order's: 409 when it has paid for another, or may still do so. A claim that came to nothing,
-/// because its order was cancelled or paid otherwise meanwhile, holds nobody up: such an order never takes money again.
-async fn claim_transaction(ctx: &Ctx, tx_hash: &str, order_id: OrderId) -> Result<(), Fault> {
-    let claim = async |database: Database<'_>| orders::claim_transaction(database, tx_hash, order_id).await;
-    let holder = ctx.with_database(claim).await?;
-    if holder == order_id {
-        return Ok(());
-    }
-    if !may_use(ctx, tx_hash, holder).await? {
-        let take = async |database: Database<'_>| orders::take_transaction(database, tx_hash, order_id, holder).await;
-        if ctx.with_database(take).await? == order_id {
-            return Ok(());
-        }
-    }
-    Err(Fault::new(Code::TxAlreadyUsed, "this transaction has paid for another order"))
-}
-
-/// Whether the order that claimed a transaction was paid by it, or may still be.
-async fn may_use(ctx: &Ctx, tx_hash: &str, holder: OrderId) -> Result<bool, Fault> {
-    let found = ctx.with_database(async |database| orders::find_tenant(database, holder).await).await?;
-    let Some(tenant) = found else { return Ok(true) };
-    let command = OrderCommand::Get { order_id: holder, by: Side::Operator };
-    match ctx.call_tenant_as_house(tenant, Command::Order(command)).await?.outcome {
-        Outcome::Order(OrderOutcome::OrderAndReview { order, .. }) => {
-            let is_unpaid = matches!(order.status, OrderStatus::PendingQuote | OrderStatus::Quoted | OrderStatus::Accepted);
-            Ok(is_unpaid || order.escrow_tx_hash.as_deref() == Some(tx_hash))
-        }
-        other => Err(unexpected(&other)),
-    }
+    paid_by(ctx, ctx.buyer()?.as_str(), visit.order_id, price, (method, tx_hash)).await
 }
 
 /// 1. The order: 404. 2. The body: 400. 3. End the dispute: 400. 4. Answer: 200.

@@ -9,6 +9,7 @@ use crate::http::code::Code;
 use crate::http::context::Ctx;
 use crate::http::credential::{Credential, bad_credential};
 use crate::http::fault::Fault;
+pub use crate::http::order::{note, order_of};
 use crate::http::tenant::{Answer, Seat, unexpected};
 use crate::objects::tenant::call::Proof;
 use crate::objects::tenant::command::Command;
@@ -108,22 +109,6 @@ impl Visit {
         let form = order_of(self.ask(ctx, command).await?)?;
         note(ctx, self.tenant, &form).await;
         Ok(form)
-    }
-}
-
-/// The order an object has answered.
-pub fn order_of(answer: Answer) -> Result<OrderForm, Fault> {
-    match answer.outcome {
-        Outcome::Order(OrderOutcome::Order(form)) => Ok(*form),
-        other => Err(unexpected(&other)),
-    }
-}
-
-/// Writes what buyers list, so that they read what was just done. The order itself stands in its object; what is not written
-/// here follows from its event.
-pub async fn note(ctx: &Ctx, tenant: TenantUuid, form: &OrderForm) {
-    if let Err(fault) = ctx.with_database(async |database| orders::put(database, tenant, form).await).await {
-        ctx.note_cause(&format!("an order's row waits for its event: {}", fault.detail));
     }
 }
 

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use super::view::agent::AgentStatus as ShownStatus;
 use super::view::billing::{Activity, Flow};
 use super::view::key::KeyRow;
-use super::view::plot::{DAYS, DaySpend};
+use super::view::plot::{DAYS, DaySum};
 use crate::domain::agent::AgentStatus;
 use crate::domain::event::Action;
 use crate::domain::id::AgentId;
@@ -57,9 +57,9 @@ pub fn show_key(overview: &Overview, key: &KeyView) -> KeyRow {
 }
 
 /// The days of spend, for the plot.
-pub fn show_spend(overview: &Overview) -> Vec<DaySpend> {
+pub fn show_spend(overview: &Overview) -> Vec<DaySum> {
     let read = |date: &str| Timestamp::parse(&format!("{date}T00:00:00Z")).ok();
-    overview.spend.iter().filter_map(|row| Some(DaySpend { day: read(&row.date)?, spent: row.spent_micros })).collect()
+    overview.spend.iter().filter_map(|row| Some(DaySum { day: read(&row.date)?, amount: row.spent_micros })).collect()
 }
 
 /// The latest entries in words, newest first. A hold that was settled since is told by its end alone, and its end by
@@ -150,6 +150,31 @@ pub fn name_action(action: Action) -> String {
     let words = action.as_str().replace(['.', '_'], " ");
     let mut letters = words.chars();
     letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
+}
+
+/// What happened to an order, in words.
+pub fn name_order_step(action: &str, is_by_buyer: bool, has_moved_money: bool) -> String {
+    let words = match (Action::parse(action), has_moved_money) {
+        (Some(Action::OrderCreated), _) => "Ordered",
+        (Some(Action::OrderQuoted), _) => "Price named",
+        (Some(Action::OrderAccepted), _) => "Price accepted",
+        (Some(Action::OrderPaid), _) => "Paid into escrow",
+        (Some(Action::OrderInProgress), _) if is_by_buyer => "More asked for in the workspace",
+        (Some(Action::OrderInProgress), _) => "Work begun",
+        (Some(Action::OrderDelivered), _) => "Delivered",
+        (Some(Action::OrderCompleted), true) => "Completed, the agent has earned",
+        (Some(Action::OrderCompleted), false) => "Completed",
+        (Some(Action::OrderDisputed), _) => "Disputed",
+        (Some(Action::OrderCancelled), true) => "Cancelled, the buyer is refunded",
+        (Some(Action::OrderCancelled), false) => "Cancelled",
+        (Some(Action::OrderReviewed), _) => "Reviewed",
+        (Some(Action::OrderFeeTaken), _) => "The platform's tenth",
+        (Some(Action::OrderRefunded), _) => "Refunded to the buyer",
+        (Some(Action::OrderPaidOut), _) => "Paid out to the agent",
+        (Some(other), _) => return name_action(other),
+        (None, _) => return action.to_owned(),
+    };
+    words.to_owned()
 }
 
 /// The tenant's name, when it says more than its slug.

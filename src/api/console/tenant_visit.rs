@@ -101,13 +101,18 @@ pub async fn ask_money_once(ctx: &Ctx, seat: &Seat, claim: Claim, command: Money
 
 /// Asks a tenant's object under the claim of a form: what it did already it answers again.
 pub async fn ask_once(ctx: &Ctx, seat: &Seat, claim: Claim, command: Command) -> Result<Outcome, Fault> {
-    let answer = ctx.call_tenant_under(seat, claim, command).await.map_err(|fault| match fault.code {
+    let answer = ctx.call_tenant_under(seat, claim, command).await.map_err(refuse_other_form)?;
+    Ok(answer.outcome)
+}
+
+/// That a form came with other values than before, in words for who sent it.
+pub fn refuse_other_form(fault: Fault) -> Fault {
+    match fault.code {
         Code::IdempotencyConflict => {
             Fault::new(fault.code, "this form was sent before with other values; see what came of it, then send it again")
         }
         _ => fault,
-    })?;
-    Ok(answer.outcome)
+    }
 }
 
 /// An answer of another kind than was asked for.

@@ -18,6 +18,7 @@ pub mod profile;
 pub mod receipt;
 pub mod reservation;
 pub mod service;
+pub mod sheet;
 pub mod webhook;
 
 use std::fmt;

@@ -66,6 +66,7 @@ pub(super) fn check(command: &Command, caller: &Caller) -> Step<()> {
         Command::Agent(command) => management || ((caller.token.is_some() || in_session) && command.is_for_tokens()),
         Command::Order(command) if command.is_for_house() => house,
         Command::Order(command) if command.is_for_operators() => operator,
+        Command::Order(command) if command.is_for_management() => management,
         Command::Order(_) => runtime || management,
         Command::File(_) => caller.key.as_ref().is_some_and(|key| key.kind == KeyKind::Atelier),
         Command::Seller(command) if command.is_for_house() => house,

@@ -228,6 +228,30 @@ const ofOrder = (status: string, json?: object) => async (world: World): Promise
   return { params: { id }, ...(json === undefined ? {} : { json }) };
 };
 
+/** Households whose owner has proved the wallet that buys from it. */
+const proved = new WeakMap<Household, Promise<void>>();
+
+async function proveWallet(world: World): Promise<void> {
+  const { csrf, browser } = world.house.owner;
+  const proof = await (await marketOf(world)).buyer.proof();
+  const made = await browser.form("/account/orders/wallets", { csrf, ...Object.fromEntries(Object.entries(proof).map(([name, value]) => [name, String(value)])) });
+  assert.equal(made.status, 303, made.text);
+}
+
+/** What the household's owner has bought, from their own agent. */
+async function asBuyer<T>(world: World, wish: (world: World) => T | Promise<T>): Promise<T> {
+  if (!proved.has(world.house)) proved.set(world.house, proveWallet(world));
+  await proved.get(world.house);
+  return wish(world);
+}
+
+const ofPurchase = (status: string) => (world: World): Promise<Wish> => asBuyer(world, ofOrder(status));
+
+/** The form that proves a wallet nobody has proved. */
+async function freshProof({ server }: World): Promise<Record<string, string>> {
+  return Object.fromEntries(Object.entries(await new Buyer(server).proof()).map(([name, value]) => [name, String(value)]));
+}
+
 const ofSeller = async ({ house }: World): Promise<Wish> => ({ params: { id: (await sellerOfHouse(house)).agentId } });
 const ofService = async (world: World): Promise<Wish> => ({ params: { id: await freshService(world) } });
 
@@ -332,6 +356,27 @@ const WISHES: Record<string, (world: World) => Wish | Promise<Wish>> = {
   accountAskChangeWebhook: pageOf(ofWebhook, { verb: "rotate" }),
   accountChangeWebhook: formOf(ofWebhook, { verb: "test" }),
   accountAudit: ofTenant,
+  accountOrders: ofTenant,
+  accountOrder: pageOf(ofPurchase("paid")),
+  accountAskChangeOrder: pageOf(ofPurchase("paid"), { verb: "cancel" }),
+  accountChangeOrder: formOf(ofPurchase("paid"), { verb: "cancel" }),
+  accountBought: (world) => asBuyer(world, ofTenant),
+  accountServices: ofTenant,
+  accountNewOrder: (world) => asBuyer(world, async () => ({ query: `?tenant=${world.house.tenantId}&service=${(await marketOf(world)).service}` })),
+  accountPlaceOrder: (world) =>
+    asBuyer(world, async () => {
+      const { buyer, service } = await marketOf(world);
+      return formOfTenant({ wallet: buyer.wallet, service_id: service, brief: "something nice to look at" })(world);
+    }),
+  accountBuyerWallets: (world) => asBuyer(world, ofTenant),
+  accountProveWallet: async (world) => newcomersForm(world, await freshProof(world)),
+  accountAskRemoveWallet: (world) => asBuyer(world, async () => ({ query: `?tenant=${world.house.tenantId}&wallet=${(await marketOf(world)).buyer.wallet}` })),
+  accountRemoveWallet: async (world) => ({ ...formOfTenant({})(world), query: `?wallet=${new Wallet().address}` }),
+  accountDispute: ofOrder("disputed"),
+  accountAskResolve: async (world) => ({ ...(await ofOrder("disputed")(world)), query: "?outcome=release" }),
+  accountResolve: async (world) => ({
+    ...(await operatorsForm(world, { outcome: "release", note: "both were heard" })), ...(await ofOrder("disputed")(world)),
+  }),
 
   health: nothing,
   jwks: nothing,

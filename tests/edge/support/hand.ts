@@ -31,6 +31,20 @@ export function formOn(page: Reply, action: string): Record<string, string> {
   return fields;
 }
 
+/** What a page says of the form before it: done or in trouble, and the words. */
+export function noticeOf({ text }: Reply): [string, string] {
+  const [, kind = "", words = ""] = /<p class="notice notice-(done|trouble)" role="\w+">(.*?)<\/p>/s.exec(text) ?? [];
+  return [kind, readText(words)];
+}
+
+/** What stands beside the fields that are wrong, by their ids. */
+export function errorsOn({ text }: Reply): Record<string, string> {
+  return Object.fromEntries([...text.matchAll(/<p class="error" id="([\w-]+)-error">(.*?)<\/p>/gs)].map(([, id = "", words = ""]) => [id, readText(words)]));
+}
+
+/** The words of a page, without its tags. */
+export const wordsOf = ({ text }: Reply): string => readText(text.replaceAll(/<[^>]*>/g, " ")).replaceAll(/\s+/g, " ");
+
 export class Hand {
   readonly #client: Client;
   readonly #jar = new Map<string, string>();

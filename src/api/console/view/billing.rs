@@ -5,7 +5,7 @@ use maud::{Markup, html};
 use super::form::{Entry, Field, render_form_error, render_form_once, render_submit};
 use super::layout::{Frame, Section, render_console};
 use super::part::{Column, build_href, render_empty, render_heading, render_moment, render_table, write_count, write_dollars};
-use super::plot::{DaySpend, fill_days, render_plot, sum_days};
+use super::plot::{DaySum, SPEND, fill_days, render_plot, sum_days};
 use crate::domain::money::Micros;
 use crate::domain::time::Timestamp;
 
@@ -21,7 +21,7 @@ pub struct Billing {
     pub held: Micros,
     pub query_price: Micros,
     /// Days without spend may be missing.
-    pub spend: Vec<DaySpend>,
+    pub spend: Vec<DaySum>,
     /// Newest first.
     pub activity: Vec<Activity>,
     pub fund: FundForm,
@@ -70,7 +70,7 @@ pub fn render_billing(frame: &Frame, view: &Billing) -> Markup {
             }
             section aria-labelledby="spend" {
                 h2 id="spend" { "Spend, last 30 days" }
-                (render_plot(frame.now, &view.spend))
+                (render_plot(frame.now, SPEND, &view.spend))
             }
             section aria-labelledby="activity" {
                 h2 id="activity" { "Recent activity" }

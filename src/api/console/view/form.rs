@@ -177,7 +177,7 @@ impl Render for Choice<'_> {
     }
 }
 
-/// Several lines of text, not required. The return key makes a new line, so it never presses a button.
+/// Several lines of text, not required unless said. The return key makes a new line, so it never presses a button.
 #[derive(Debug, Clone, Copy)]
 pub struct Lines<'a> {
     id: &'a str,
@@ -186,12 +186,14 @@ pub struct Lines<'a> {
     entry: &'a Entry,
     hint: Option<&'a str>,
     max: Option<u64>,
+    rows: u64,
+    is_required: bool,
 }
 
 impl<'a> Lines<'a> {
     /// A field named `name`, holding `entry`; `id` is unique in its page.
     pub fn new(id: &'a str, name: &'a str, label: &'a str, entry: &'a Entry) -> Self {
-        Self { id, name, label, entry, hint: None, max: None }
+        Self { id, name, label, entry, hint: None, max: None, rows: 2, is_required: false }
     }
 
     pub fn hint(self, hint: &'a str) -> Self {
@@ -202,6 +204,11 @@ impl<'a> Lines<'a> {
     pub fn at_most(self, characters: u64) -> Self {
         Self { max: Some(characters), ..self }
     }
+
+    /// A text that cannot be left out, with room for more of it.
+    pub fn required(self) -> Self {
+        Self { rows: 4, is_required: true, ..self }
+    }
 }
 
 impl Render for Lines<'_> {
@@ -210,10 +217,10 @@ impl Render for Lines<'_> {
         // A line feed behind the opening tag is none of the text's (HTML 13.1.2.5): ours is the one left out.
         let text = format!("\n{}", self.entry.value);
         let input = html! {
-            textarea id=(self.id) name=(self.name) rows="2" maxlength=[self.max] autocomplete="off" aria-invalid=[error.map(|_| "true")]
+            textarea id=(self.id) name=(self.name) rows=(self.rows) maxlength=[self.max] required[self.is_required] autocomplete="off" aria-invalid=[error.map(|_| "true")]
                 aria-describedby=[describe(self.id, self.hint, error)] autofocus[error.is_some()] { (text) }
         };
-        render_labelled(self.id, self.label, self.hint, error, false, &input)
+        render_labelled(self.id, self.label, self.hint, error, self.is_required, &input)
     }
 }
 

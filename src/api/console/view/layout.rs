@@ -39,6 +39,7 @@ pub struct Viewer {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Section {
     Overview,
+    Orders,
     Approvals,
     Mandates,
     Payments,
@@ -56,9 +57,9 @@ pub enum Section {
 }
 
 impl Section {
-    /// What belongs together stands together: the money, the agents, what leaves a trace, the house.
+    /// What belongs together stands together: the trade, the money, the agents, what leaves a trace, the house.
     const GROUPS: [&[Self]; 5] = [
-        &[Self::Overview],
+        &[Self::Overview, Self::Orders],
         &[Self::Approvals, Self::Mandates, Self::Payments, Self::Leases, Self::Wallets, Self::Billing],
         &[Self::Agents, Self::Keys, Self::Enrollment],
         &[Self::Webhooks, Self::Audit],
@@ -68,6 +69,7 @@ impl Section {
     pub const fn path(self) -> &'static str {
         match self {
             Self::Overview => "/account",
+            Self::Orders => "/account/orders",
             Self::Approvals => "/account/approvals",
             Self::Mandates => "/account/mandates",
             Self::Payments => "/account/payments",
@@ -88,6 +90,7 @@ impl Section {
     const fn label(self) -> &'static str {
         match self {
             Self::Overview => "Overview",
+            Self::Orders => "Orders",
             Self::Approvals => "Approvals",
             Self::Mandates => "Mandates",
             Self::Payments => "Payments",

@@ -1,11 +1,13 @@
-//! `/account/operator`: what operators see: counts, and mail that waits for an upstream.
+//! `/account/operator`: what operators see: counts, disputes, and mail that waits for an upstream.
 
 use maud::{Markup, html};
 
 use super::form::{Entry, Field};
 use super::layout::{Frame, Section, render_console};
 use super::notice::render_copyable;
-use super::part::{render_distance, render_empty, render_heading, write_number};
+use super::order::{render_orders, render_row, shorten};
+use super::part::{encode_component, render_distance, render_empty, render_heading, write_number};
+use crate::domain::form::order::OrderForm;
 use crate::domain::time::Timestamp;
 
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -15,6 +17,10 @@ pub struct Operator {
     pub sends_mail: bool,
     /// Waiting, oldest first.
     pub mail: Vec<QueuedMail>,
+    /// Disputed, those first that end by themselves first.
+    pub disputes: Vec<OrderForm>,
+    /// Whether there are more than are shown.
+    pub more_disputes: bool,
 }
 
 /// The figures of `/v2/admin/stats`, and the humans.
@@ -64,6 +70,11 @@ pub fn render_operator(frame: &Frame, view: &Operator) -> Markup {
                 h2.unseen id="counts" { "Counts" }
                 dl.counts { @for (name, count) in counts { div { dt { (name) } dd { (write_number(count)) } } } }
             }
+            section aria-labelledby="disputes" {
+                h2 id="disputes" { "Disputes" }
+                @if view.disputes.is_empty() { (render_empty("No order is disputed.")) } @else { (render_disputes(frame, &view.disputes)) }
+                @if view.more_disputes { p.quiet { "There are more than are shown here: end these first." } }
+            }
             section.panel aria-labelledby="packet" {
                 h2 id="packet" { "Go/no-go packet" }
                 form method="get" action="/account/operator/packet" {
@@ -81,6 +92,18 @@ pub fn render_operator(frame: &Frame, view: &Operator) -> Markup {
             }
         },
     )
+}
+
+fn render_disputes(frame: &Frame, disputes: &[OrderForm]) -> Markup {
+    let rows = html! {
+        @for order in disputes {
+            @let href = format!("/account/operator/disputes/{}", encode_component(&order.id.to_string()));
+            (render_row(frame, &href, order, &html! {
+                bdi { (order.provider_name) } " for " code title=(order.client_wallet) { (shorten(&order.client_wallet)) }
+            }))
+        }
+    };
+    render_orders("Disputes", &rows)
 }
 
 fn render_mail(frame: &Frame, mail: &QueuedMail, at: usize) -> Markup {

@@ -1,4 +1,4 @@
-//! Spend over the last 30 days as bars: an SVG with a title and a description, and the same figures as a table.
+//! Money over the last 30 days as bars: an SVG with a title and a description, and the same figures as a table.
 //!
 //! Only bars and lines are drawn; the words around them are HTML, so they stay legible when the drawing is squeezed
 //! onto a telephone. All arithmetic is on integers.
@@ -18,34 +18,34 @@ pub const DAYS: u64 = 30;
 const DAY_WIDTH: u64 = 100;
 const BAR_MARGIN: u64 = 16;
 const HEIGHT: u64 = 1_000;
-/// A spend too small to see is still drawn.
+/// An amount too small to see is still drawn.
 const BAR_HEIGHT_MIN: u64 = 12;
 
-/// What a tenant spent on one UTC day.
+/// What came together on one UTC day.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct DaySpend {
+pub struct DaySum {
     /// Any moment of the day.
     pub day: Timestamp,
-    pub spent: Micros,
+    pub amount: Micros,
 }
 
-/// The last [`DAYS`] days up to `now`, oldest first: days without a row spent nothing, days before are left out.
-pub fn fill_days(now: Timestamp, days: &[DaySpend]) -> Vec<DaySpend> {
-    let mut spent_by_day: BTreeMap<u64, Micros> = BTreeMap::new();
+/// The last [`DAYS`] days up to `now`, oldest first: days without a row come to nothing, days before are left out.
+pub fn fill_days(now: Timestamp, days: &[DaySum]) -> Vec<DaySum> {
+    let mut sum_by_day: BTreeMap<u64, Micros> = BTreeMap::new();
     for row in days {
-        let sum = spent_by_day.entry(row.day.utc_day()).or_default();
-        *sum = sum.checked_add(row.spent).unwrap_or(Micros::MAX);
+        let sum = sum_by_day.entry(row.day.utc_day()).or_default();
+        *sum = sum.checked_add(row.amount).unwrap_or(Micros::MAX);
     }
     (0..DAYS)
         .rev()
         .map(|age| Timestamp::from_ms(now.minus_ms(age * DAY_MS).utc_day() * DAY_MS))
-        .map(|day| DaySpend { day, spent: spent_by_day.get(&day.utc_day()).copied().unwrap_or_default() })
+        .map(|day| DaySum { day, amount: sum_by_day.get(&day.utc_day()).copied().unwrap_or_default() })
         .collect()
 }
 
 /// The sum of all days.
-pub fn sum_days(days: &[DaySpend]) -> Micros {
-    days.iter().fold(Micros::ZERO, |sum, row| sum.checked_add(row.spent).unwrap_or(Micros::MAX))
+pub fn sum_days(days: &[DaySum]) -> Micros {
+    days.iter().fold(Micros::ZERO, |sum, row| sum.checked_add(row.amount).unwrap_or(Micros::MAX))
 }
 
 /// The smallest 1, 2 or 5 times a power of ten micro-units that no day exceeds: the top of the scale.
@@ -61,12 +61,27 @@ fn find_scale(highest: Micros) -> Micros {
     }
 }
 
-/// The plot of a tenant's spend, with the same figures in a table below it.
-pub fn render_plot(now: Timestamp, spend: &[DaySpend]) -> Markup {
-    let days = fill_days(now, spend);
+/// What a plot is of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PlotWords {
+    pub title: &'static str,
+    /// The column of the amounts.
+    pub column: &'static str,
+    /// What stands there instead of bars.
+    pub nothing: &'static str,
+}
+
+pub const SPEND: PlotWords =
+    PlotWords { title: "Spend per day, last 30 days", column: "Spent", nothing: "Nothing spent in these 30 days." };
+pub const EARNINGS: PlotWords =
+    PlotWords { title: "Earned per day, last 30 days", column: "Earned", nothing: "Nothing earned in these 30 days." };
+
+/// The plot of some days, with the same figures in a table below it.
+pub fn render_plot(now: Timestamp, words: PlotWords, sums: &[DaySum]) -> Markup {
+    let days = fill_days(now, sums);
     let total = sum_days(&days);
-    let highest = days.iter().copied().max_by_key(|row| row.spent).unwrap_or(DaySpend { day: now, spent: Micros::ZERO });
-    let scale = find_scale(highest.spent);
+    let highest = days.iter().copied().max_by_key(|row| row.amount).unwrap_or(DaySum { day: now, amount: Micros::ZERO });
+    let scale = find_scale(highest.amount);
     let half = Micros::new(scale.get() / 2).unwrap_or_default();
     html! {
         div.plot {
@@ -80,8 +95,8 @@ pub fn render_plot(now: Timestamp, spend: &[DaySpend]) -> Markup {
                 }
             }
             div.plot-field {
-                (render_drawing(&days, scale, &describe_spend(total, highest)))
-                @if total.is_zero() { p.plot-empty { "Nothing spent in these 30 days." } }
+                (render_drawing(&days, words, scale, &describe(words, total, highest)))
+                @if total.is_zero() { p.plot-empty { (words.nothing) } }
             }
             div.plot-days aria-hidden="true" {
                 @for row in [days.first(), days.get(10), days.get(20)].into_iter().flatten() { span { (write_short_date(row.day)) } }
@@ -90,32 +105,32 @@ pub fn render_plot(now: Timestamp, spend: &[DaySpend]) -> Markup {
         }
         details.figures {
             summary { "The same as a table" }
-            (render_figures(&days))
+            (render_figures(&days, words))
         }
     }
 }
 
-fn describe_spend(total: Micros, highest: DaySpend) -> String {
+fn describe(words: PlotWords, total: Micros, highest: DaySum) -> String {
     if total.is_zero() {
-        return "Nothing was spent in the last 30 days.".to_owned();
+        return words.nothing.to_owned();
     }
-    format!("{} in all; the most on {}: {}.", write_dollars(total), write_short_date(highest.day), write_dollars(highest.spent))
+    format!("{} in all; the most on {}: {}.", write_dollars(total), write_short_date(highest.day), write_dollars(highest.amount))
 }
 
-fn render_drawing(days: &[DaySpend], scale: Micros, description: &str) -> Markup {
+fn render_drawing(days: &[DaySum], words: PlotWords, scale: Micros, description: &str) -> Markup {
     let width = DAYS * DAY_WIDTH;
-    let lines: &[u64] = if days.iter().all(|row| row.spent.is_zero()) { &[HEIGHT] } else { &[0, HEIGHT / 2, HEIGHT] };
+    let lines: &[u64] = if days.iter().all(|row| row.amount.is_zero()) { &[HEIGHT] } else { &[0, HEIGHT / 2, HEIGHT] };
     html! {
         svg viewBox=(format!("0 0 {width} {HEIGHT}")) preserveAspectRatio="none" role="img" aria-labelledby="plot-title plot-desc" {
-            title id="plot-title" { "Spend per day, last 30 days" }
+            title id="plot-title" { (words.title) }
             desc id="plot-desc" { (description) }
             @for y in lines {
                 line.grid x1="0" x2=(width) y1=(y) y2=(y) {}
             }
             @for (at, row) in (0..).zip(days) {
-                @let height = measure_bar(row.spent, scale);
+                @let height = measure_bar(row.amount, scale);
                 g.day {
-                    title { (write_short_date(row.day)) ": " (write_dollars(row.spent)) }
+                    title { (write_short_date(row.day)) ": " (write_dollars(row.amount)) }
                     rect.reach x=(at * DAY_WIDTH) y="0" width=(DAY_WIDTH) height=(HEIGHT) {}
                     @if height > 0 {
                         rect.bar x=(at * DAY_WIDTH + BAR_MARGIN) y=(HEIGHT - height) width=(DAY_WIDTH - 2 * BAR_MARGIN) height=(height) {}
@@ -127,24 +142,24 @@ fn render_drawing(days: &[DaySpend], scale: Micros, description: &str) -> Markup
 }
 
 /// A bar's height in the drawing's units.
-fn measure_bar(spent: Micros, scale: Micros) -> u64 {
-    if spent.is_zero() {
+fn measure_bar(amount: Micros, scale: Micros) -> u64 {
+    if amount.is_zero() {
         return 0;
     }
-    let height = u128::from(spent.get()) * u128::from(HEIGHT) / u128::from(scale.get().max(1));
+    let height = u128::from(amount.get()) * u128::from(HEIGHT) / u128::from(scale.get().max(1));
     u64::try_from(height).unwrap_or(HEIGHT).clamp(BAR_HEIGHT_MIN, HEIGHT)
 }
 
-fn render_figures(days: &[DaySpend]) -> Markup {
+fn render_figures(days: &[DaySum], words: PlotWords) -> Markup {
     let rows = html! {
         @for row in days.iter().rev() {
             tr {
                 th scope="row" { time datetime=(row.day.date_text()) { (row.day.date_text()) } }
-                td.number { (write_dollars(row.spent)) }
+                td.number { (write_dollars(row.amount)) }
             }
         }
     };
-    render_table("Spend per day, last 30 days", &[Column::text("Day"), Column::number("Spent")], &rows)
+    render_table(words.title, &[Column::text("Day"), Column::number(words.column)], &rows)
 }
 
 #[cfg(test)]
@@ -153,8 +168,8 @@ mod tests {
 
     const NOW: Timestamp = Timestamp::from_ms(1_770_000_000_000);
 
-    fn spend(age_days: u64, micros: u64) -> DaySpend {
-        DaySpend { day: NOW.minus_ms(age_days * DAY_MS), spent: Micros::new(micros).unwrap() }
+    fn spend(age_days: u64, micros: u64) -> DaySum {
+        DaySum { day: NOW.minus_ms(age_days * DAY_MS), amount: Micros::new(micros).unwrap() }
     }
 
     fn count(html: &str, part: &str) -> usize {
@@ -163,7 +178,7 @@ mod tests {
 
     #[test]
     fn no_days_draw_no_bar_and_say_so() {
-        let html = render_plot(NOW, &[]).into_string();
+        let html = render_plot(NOW, SPEND, &[]).into_string();
         assert_eq!(count(&html, "class=\"bar\""), 0);
         assert!(html.contains("Nothing spent in these 30 days."));
         assert_eq!(count(&html, "scope=\"row\""), 30);
@@ -171,7 +186,7 @@ mod tests {
 
     #[test]
     fn one_day_draws_one_bar() {
-        let html = render_plot(NOW, &[spend(0, 3_000)]).into_string();
+        let html = render_plot(NOW, SPEND, &[spend(0, 3_000)]).into_string();
         assert_eq!(count(&html, "class=\"bar\""), 1);
         assert!(html.contains("y=\"400\" width=\"68\" height=\"600\""), "{html}");
         assert!(html.contains("$0.003 in all"));
@@ -184,14 +199,14 @@ mod tests {
         rows.push(spend(0, 7_000));
         let days = fill_days(NOW, &rows);
         assert_eq!(days.len(), 30);
-        assert_eq!(days[29].spent.get(), 8_000);
-        assert_eq!(days[0].spent.get(), 30_000);
-        assert_eq!(count(&render_plot(NOW, &rows).into_string(), "class=\"bar\""), 30);
+        assert_eq!(days[29].amount.get(), 8_000);
+        assert_eq!(days[0].amount.get(), 30_000);
+        assert_eq!(count(&render_plot(NOW, SPEND, &rows).into_string(), "class=\"bar\""), 30);
     }
 
     #[test]
     fn a_day_that_dwarfs_the_rest_hides_none_of_them() {
-        let html = render_plot(NOW, &[spend(0, Micros::MAX.get()), spend(1, 1)]).into_string();
+        let html = render_plot(NOW, SPEND, &[spend(0, Micros::MAX.get()), spend(1, 1)]).into_string();
         assert_eq!(count(&html, "class=\"bar\""), 2);
         assert!(html.contains("height=\"12\""));
     }

@@ -1,6 +1,7 @@
 //! One of every page, for the laws and for the eye.
 
 mod money;
+mod order;
 mod webhook;
 
 use maud::Markup;
@@ -19,7 +20,7 @@ use super::layout::{Frame, Viewer};
 use super::notice::{Notice, Secret, SecretKind};
 use super::operator::{Counts, Operator, QueuedMail, render_operator};
 use super::overview::{Overview, TenantCard, render_overview};
-use super::plot::DaySpend;
+use super::plot::DaySum;
 use super::setting::{PasswordForm, Settings, render_settings};
 use super::tenant::{TenantForm, TenantRow, Tenants, render_tenants};
 use crate::domain::money::Micros;
@@ -99,10 +100,10 @@ fn activity(w: Words) -> Vec<Activity> {
     ]
 }
 
-fn spend() -> Vec<DaySpend> {
+fn spend() -> Vec<DaySum> {
     let figures =
         [31, 44, 12, 0, 0, 58, 61, 73, 40, 22, 5, 0, 66, 91, 104, 87, 55, 18, 9, 112, 143, 128, 97, 71, 33, 14, 120, 166, 151, 89];
-    figures.into_iter().rev().zip(0..).map(|(count, age)| DaySpend { day: before(age * DAY_MS), spent: micros(count * 1_000) }).collect()
+    figures.into_iter().rev().zip(0..).map(|(count, age)| DaySum { day: before(age * DAY_MS), amount: micros(count * 1_000) }).collect()
 }
 
 fn keys(w: Words) -> Vec<KeyRow> {
@@ -209,7 +210,7 @@ fn enrollment(w: Words) -> Enrollment {
     }
 }
 
-fn billing(w: Words, spend: Vec<DaySpend>, activity: Vec<Activity>, fund: FundForm) -> Billing {
+fn billing(w: Words, spend: Vec<DaySum>, activity: Vec<Activity>, fund: FundForm) -> Billing {
     Billing {
         tenant: w.say("agent-alpha"),
         wallet_id: w.say("wal_01KGFQ4T1WZ3N8X5R7M2B6C9DE"),
@@ -234,6 +235,8 @@ fn operator(w: Words, sends_mail: bool) -> Operator {
     Operator {
         counts: Counts { users: 12, tenants: 48, agents: 131, open_sessions: 9, observations: 20_418, queries_24h: 1_733 },
         sends_mail,
+        disputes: if sends_mail { vec![] } else { order::disputes(w) },
+        more_disputes: !sends_mail,
         mail: if sends_mail { vec![] } else { vec![mail("grace@example.org", 7 * MINUTE_MS), mail("alan@example.org", 3 * HOUR_MS)] },
     }
 }
@@ -346,7 +349,7 @@ fn render_console_pages(w: Words) -> Vec<(&'static str, Markup)> {
             "billing-one-day",
             render_billing(
                 &w.signed_in(done("$25.00 added.")),
-                &billing(w, vec![DaySpend { day: NOW, spent: micros(3_000) }], activity(w), bad_fund),
+                &billing(w, vec![DaySum { day: NOW, amount: micros(3_000) }], activity(w), bad_fund),
             ),
         ),
         ("settings", render_settings(&w.signed_in(None), &settings(PasswordForm::default()))),
@@ -364,6 +367,7 @@ pub fn render_pages(words: Words) -> Vec<(&'static str, Markup)> {
     let mut pages = render_open_pages(words);
     pages.extend(render_console_pages(words));
     pages.extend(money::render_money_pages(words));
+    pages.extend(order::render_order_pages(words));
     pages.extend(webhook::render_webhook_pages(words));
     pages
 }

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::survey::Survey;
 use crate::domain::id::{AgentId, MessageId, OrderId, ServiceId, TenantUuid};
 use crate::domain::market::order::MediaType;
 use crate::domain::market::price::Price;
@@ -58,6 +59,8 @@ pub enum OrderCommand {
         rating: u64,
         comment: Option<String>,
     },
+    /// What a human sees of orders. Changes nothing but what time has.
+    Survey(Survey),
     /// House. Transfers that are due, at most `limit`, each to be seen to and reported.
     ClaimTransfers {
         limit: u64,
@@ -222,6 +225,7 @@ impl OrderCommand {
     pub const fn is_for_operators(&self) -> bool {
         match self {
             Self::Place(_) | Self::ClaimTransfers { .. } | Self::KeepSigned { .. } | Self::ReportTransfer { .. } => false,
+            Self::Survey(survey) => survey.is_for_operators(),
             Self::Act { by, .. }
             | Self::Probe { by, .. }
             | Self::Get { by, .. }
@@ -236,6 +240,7 @@ impl OrderCommand {
     pub const fn is_for_house(&self) -> bool {
         match self {
             Self::Place(_) | Self::ClaimTransfers { .. } | Self::KeepSigned { .. } | Self::ReportTransfer { .. } => true,
+            Self::Survey(survey) => survey.is_for_house(),
             Self::Act { by, .. }
             | Self::Probe { by, .. }
             | Self::Get { by, .. }
@@ -244,5 +249,10 @@ impl OrderCommand {
             | Self::ListMessages { by, .. }
             | Self::Review { by, .. } => matches!(by, Side::Wallet(_)),
         }
+    }
+
+    /// Whether an agent may not give it.
+    pub const fn is_for_management(&self) -> bool {
+        matches!(self, Self::Survey(_))
     }
 }

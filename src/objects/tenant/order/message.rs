@@ -71,16 +71,20 @@ pub(super) fn post(desk: &mut Desk<'_>, order_id: OrderId, by: &Side, content: &
 pub(super) fn list(desk: &mut Desk<'_>, order_id: OrderId, by: &Side, after: Option<MessageId>, limit: u64) -> Step<Done> {
     let record = meet(desk, order_id)?;
     party_to(desk, &record, by)?;
-    let id = order_id.to_string();
-    let mut messages = match after {
-        Some(after) => desk.sql.run(LIST_AFTER, params![id, after.to_string(), limit])?,
-        None => desk.sql.run(LIST_LATEST, params![id, limit])?,
+    let messages = match after {
+        Some(after) => {
+            let rows = desk.sql.run(LIST_AFTER, params![order_id.to_string(), after.to_string(), limit])?;
+            rows.iter().map(read_form).collect::<Result<_, SqlError>>()?
+        }
+        None => read_latest(desk, order_id, limit)?,
     };
-    if after.is_none() {
-        messages.reverse();
-    }
-    let messages = messages.iter().map(read_form).collect::<Result<_, SqlError>>()?;
     Ok(shown(OrderOutcome::Messages(messages)))
+}
+
+/// The latest messages of an order, oldest first.
+pub(super) fn read_latest(desk: &Desk<'_>, order_id: OrderId, limit: u64) -> Step<Vec<MessageForm>> {
+    let rows = desk.sql.run(LIST_LATEST, params![order_id.to_string(), limit])?;
+    Ok(rows.iter().rev().map(read_form).collect::<Result<_, SqlError>>()?)
 }
 
 fn read_form(row: &Row) -> Result<MessageForm, SqlError> {

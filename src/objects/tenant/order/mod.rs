@@ -7,12 +7,14 @@
 mod act;
 pub mod command;
 mod escrow;
+mod look;
 mod message;
 pub mod outcome;
 pub(super) mod payout;
 mod record;
 pub mod refusal;
 mod review;
+pub mod survey;
 pub(super) mod sweep;
 pub(super) mod transfer;
 
@@ -23,9 +25,10 @@ use super::desk::{Desk, Done, Keep, Step};
 use super::outcome::Outcome;
 
 /// Every statement about them.
-pub(super) const ALL_STATEMENTS: [&[&str]; 8] = [
+pub(super) const ALL_STATEMENTS: [&[&str]; 9] = [
     act::STATEMENTS,
     escrow::STATEMENTS,
+    look::STATEMENTS,
     message::STATEMENTS,
     payout::STATEMENTS,
     record::STATEMENTS,
@@ -60,5 +63,6 @@ pub(super) fn execute(desk: &mut Desk<'_>, command: &OrderCommand) -> Step<Done>
         OrderCommand::ClaimTransfers { limit } => transfer::claim(desk, *limit),
         OrderCommand::KeepSigned { order_id, purpose, claim, signed } => transfer::keep_signed(desk, *order_id, *purpose, *claim, signed),
         OrderCommand::ReportTransfer { order_id, purpose, claim, report } => transfer::report(desk, *order_id, *purpose, *claim, report),
+        OrderCommand::Survey(survey) => look::survey(desk, survey),
     }
 }

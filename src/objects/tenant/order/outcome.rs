@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::command::TransferAttempt;
 use crate::domain::form::order::{MessageForm, OrderForm, ReviewForm};
+use crate::domain::form::sheet::{OrderBook, OrderSheet};
 use crate::domain::market::price::Price;
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -32,4 +33,6 @@ pub enum OrderOutcome {
         is_kept: bool,
     },
     Reported,
+    Sheet(Box<OrderSheet>),
+    Book(Box<OrderBook>),
 }

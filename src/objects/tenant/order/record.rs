@@ -28,6 +28,7 @@ macro_rules! columns {
          o.created_at_ms, o.dispute_reason, o.due_at_ms"
     };
 }
+pub(super) use columns;
 
 statements! {
     READ = concat!("SELECT ", columns!(), " FROM market_order o WHERE o.id = ?1");
@@ -124,7 +125,8 @@ fn price_of(minor: Option<u64>) -> Result<Option<Price>, SqlError> {
     minor.map(|minor| Price::from_minor(minor).map_err(|_| SqlError::Shape("not a price"))).transpose()
 }
 
-fn read_row(row: &Row) -> Result<Record, SqlError> {
+/// An order out of a row of [`columns!`].
+pub(super) fn read_row(row: &Row) -> Result<Record, SqlError> {
     let mut column = Columns::of(row);
     let id = column.id(OrderId::parse)?;
     let version = column.number()?;
