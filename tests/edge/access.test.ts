@@ -426,7 +426,7 @@ test("a good credential of another tenant is refused wherever this one is named"
       return callers.length;
     }),
   );
-  assert.equal(refusals.filter((count) => count > 0).length, 137, "routes that name a tenant");
+  assert.equal(refusals.filter((count) => count > 0).length, 138, "routes that name a tenant");
 });
 
 test("a credential that has run out is a bad one", async () => {

@@ -165,6 +165,7 @@ const BUDGET: Record<string, Cost> = {
   rotateSellerKey: [2, 11, 0],
   createService: [2, 8, 1],
   listOwnServices: [2, 3, 0],
+  launchToken: [2, 9, 1],
   updateService: [2, 7, 1],
   deleteService: [2, 7, 1],
   getService: [1, 1, 1],

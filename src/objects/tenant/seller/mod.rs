@@ -2,9 +2,10 @@
 //!
 //! Invariants: 1. An agent has at most one profile, and a market agent one living key. 2. Who owns an agent, once its wallet
 //! has signed for it, changes only with the signature of the wallet that follows. 3. An agent changes nothing of another's,
-//! and a suspended one nothing at all.
+//! and a suspended one nothing at all. 4. An agent has at most one token.
 
 pub mod command;
+mod launch;
 pub mod outcome;
 mod profile;
 pub mod refusal;
@@ -21,7 +22,7 @@ use crate::domain::agent::AgentStatus;
 use crate::domain::id::AgentId;
 
 /// Every statement about them.
-pub(super) const ALL_STATEMENTS: [&[&str]; 2] = [profile::STATEMENTS, service::STATEMENTS];
+pub(super) const ALL_STATEMENTS: [&[&str]; 3] = [launch::STATEMENTS, profile::STATEMENTS, service::STATEMENTS];
 
 impl From<SellerOutcome> for Done {
     fn from(outcome: SellerOutcome) -> Self {
@@ -48,9 +49,7 @@ pub(super) fn execute(desk: &mut Desk<'_>, command: &SellerCommand) -> Step<Done
         SellerCommand::Recover { agent_id, owner, key } => profile::recover(desk, *agent_id, owner, key),
         SellerCommand::ProbeAgent { agent_id } => {
             let own = own_agent(desk)?;
-            if agent_id.is_some_and(|named| named != own) {
-                return Err(SellerRefusal::AnotherAgent.into());
-            }
+            check_own(desk, agent_id.unwrap_or(own))?;
             check_active(desk, own)?;
             Ok(shown(SellerOutcome::Possible))
         }
@@ -59,6 +58,13 @@ pub(super) fn execute(desk: &mut Desk<'_>, command: &SellerCommand) -> Step<Done
             check_active(desk, own_agent(desk)?)?;
             Ok(shown(SellerOutcome::Possible))
         }
+        SellerCommand::ProbeLaunch { agent_id } => {
+            launch::check_possible(desk, *agent_id)?;
+            Ok(shown(SellerOutcome::Possible))
+        }
+        SellerCommand::Launch { agent_id, symbol, rail } => launch::launch(desk, *agent_id, symbol, *rail),
+        SellerCommand::FinishLaunch { agent_id, token, scope_hash } => launch::finish(desk, *agent_id, token, scope_hash.as_ref()),
+        SellerCommand::DropLaunch { agent_id, scope_hash } => launch::drop_claim(desk, *agent_id, scope_hash.as_ref()),
         SellerCommand::AddService { agent_id, terms } => service::add(desk, *agent_id, terms),
         SellerCommand::ListServices { agent_id } => service::list(desk, *agent_id),
         SellerCommand::ChangeService { service_id, change } => service::change(desk, *service_id, change),
@@ -70,6 +76,11 @@ pub(super) fn execute(desk: &mut Desk<'_>, command: &SellerCommand) -> Step<Done
 /// The agent that the caller is.
 fn own_agent(desk: &Desk<'_>) -> Step<AgentId> {
     Ok(desk.caller.agent_id.ok_or(SellerRefusal::UnknownAgent)?)
+}
+
+/// Refuses when the caller is another agent.
+fn check_own(desk: &Desk<'_>, agent_id: AgentId) -> Step<()> {
+    if own_agent(desk)? == agent_id { Ok(()) } else { Err(SellerRefusal::AnotherAgent.into()) }
 }
 
 /// Refuses an agent that may not act.
