@@ -13,7 +13,7 @@ import { deskOf, officeOf, type Desk } from "./support/spender.ts";
 import { ROUTES, rootOf, type Access, type Route } from "./support/route.ts";
 import { useServer } from "./support/server.ts";
 
-const server = useServer({ vars: { RATE_LIMIT_SCALE: "1000" } });
+const server = useServer({ vars: { RATE_LIMIT_SCALE: "1000" }, pushesToNobody: true });
 
 /** How a route takes a credential. */
 type Verdict =

@@ -176,7 +176,8 @@ async fn find_seller(ctx: &Ctx) -> Result<Option<TenantUuid>, Fault> {
     found.map(Some).ok_or_else(service_not_found)
 }
 
-/// 1. The service: 404. 2. The fields: 400, 403. 3. The order, under the terms of now. 4. Its row, for lists. 5. Answer: 200.
+/// 1. The service: 404. 2. The fields: 400, 403. 3. The key is this body's, with whichever seller: 422. 4. The order, under the
+/// terms of now. 5. Its row, for lists. 6. Answer: 200.
 async fn place(ctx: &Ctx) -> Result<Reply, Fault> {
     let wallet = ctx.buyer()?;
     let seller = find_seller(ctx).await?;
@@ -194,7 +195,9 @@ async fn place(ctx: &Ctx) -> Result<Reply, Fault> {
         reference_images: read_urls(ctx, body.reference_images, "reference_images", REFERENCE_IMAGES_MAX, true)?,
     };
     let command = Command::Order(OrderCommand::Place(Box::new(draft)));
-    let form = order_of(ctx.call_tenant_for(tenant, ctx.claim_of_buyer(&wallet)?, command).await?)?;
+    let claim = ctx.claim_of_buyer(&wallet)?;
+    ctx.bind_key_of_wallet(&wallet, claim).await?;
+    let form = order_of(ctx.call_tenant_for(tenant, claim, command).await?)?;
     note(ctx, tenant, &form).await;
     Reply::success(200, &form)
 }
