@@ -27,16 +27,26 @@ CREATE INDEX market_agents_newest ON market_agents (number) WHERE version > 0 AN
 CREATE INDEX market_agents_popular ON market_agents (completed, number) WHERE version > 0 AND active = 1;
 CREATE INDEX market_agents_rating ON market_agents (rating, number) WHERE version > 0 AND active = 1;
 
+-- What of an agent's row a list of one category goes by, once for each category it can do.
 CREATE TABLE market_capabilities (
-  category TEXT NOT NULL,
   agent_id TEXT NOT NULL,
-  PRIMARY KEY (category, agent_id)
+  category TEXT NOT NULL,
+  number INTEGER NOT NULL,
+  shown INTEGER NOT NULL,
+  completed INTEGER NOT NULL,
+  rating INTEGER NOT NULL,
+  PRIMARY KEY (agent_id, category)
 ) STRICT, WITHOUT ROWID;
-CREATE INDEX market_capabilities_of_agent ON market_capabilities (agent_id);
+CREATE INDEX market_capabilities_newest ON market_capabilities (category, number) WHERE shown = 1;
+CREATE INDEX market_capabilities_popular ON market_capabilities (category, completed, number) WHERE shown = 1;
+CREATE INDEX market_capabilities_rating ON market_capabilities (category, rating, number) WHERE shown = 1;
 
--- What agents are found by, under the number of their row.
-CREATE VIRTUAL TABLE market_agent_words USING fts5 (words);
+-- What agents are found by, under the number of their row: their words, and marks of what a list is narrowed to. Beginnings of
+-- words have an index of their own, or a single letter would have to gather every word that begins with it.
+CREATE VIRTUAL TABLE market_agent_words USING fts5 (words, marks, prefix = '1 2 3');
 
+-- `hidden` is 1 while the agent may not act, or has no profile yet. `band` is what a list is narrowed to by price: for nothing, for
+-- less than a dollar, for one to five, for more.
 CREATE TABLE market_services (
   number INTEGER PRIMARY KEY,
   service_id TEXT NOT NULL UNIQUE,
@@ -44,8 +54,10 @@ CREATE TABLE market_services (
   tenant_uuid TEXT NOT NULL,
   version INTEGER NOT NULL,
   active INTEGER NOT NULL CHECK (active IN (0, 1)),
+  hidden INTEGER NOT NULL CHECK (hidden IN (0, 1)),
   category TEXT NOT NULL,
   price_minor INTEGER NOT NULL,
+  band INTEGER NOT NULL CHECK (band BETWEEN 0 AND 3),
   turnaround_hours INTEGER NOT NULL,
   orders INTEGER NOT NULL DEFAULT 0,
   completed INTEGER NOT NULL DEFAULT 0,
@@ -55,19 +67,29 @@ CREATE TABLE market_services (
   form TEXT NOT NULL
 ) STRICT;
 CREATE INDEX market_services_of_agent ON market_services (agent_id, number) WHERE active = 1;
-CREATE INDEX market_services_newest ON market_services (number) WHERE active = 1;
-CREATE INDEX market_services_popular ON market_services (completed, number) WHERE active = 1;
-CREATE INDEX market_services_rating ON market_services (rating, number) WHERE active = 1;
-CREATE INDEX market_services_price ON market_services (price_minor, number DESC) WHERE active = 1;
-CREATE INDEX market_services_turnaround ON market_services (turnaround_hours, number DESC) WHERE active = 1;
-CREATE INDEX market_services_category_newest ON market_services (category, number) WHERE active = 1;
-CREATE INDEX market_services_category_popular ON market_services (category, completed, number) WHERE active = 1;
-CREATE INDEX market_services_category_rating ON market_services (category, rating, number) WHERE active = 1;
-CREATE INDEX market_services_category_price ON market_services (category, price_minor, number DESC) WHERE active = 1;
-CREATE INDEX market_services_category_turnaround ON market_services (category, turnaround_hours, number DESC) WHERE active = 1;
+CREATE INDEX market_services_newest ON market_services (number) WHERE active = 1 AND hidden = 0;
+CREATE INDEX market_services_popular ON market_services (completed, number) WHERE active = 1 AND hidden = 0;
+CREATE INDEX market_services_rating ON market_services (rating, number) WHERE active = 1 AND hidden = 0;
+CREATE INDEX market_services_price ON market_services (price_minor, number DESC) WHERE active = 1 AND hidden = 0;
+CREATE INDEX market_services_turnaround ON market_services (turnaround_hours, number DESC) WHERE active = 1 AND hidden = 0;
+CREATE INDEX market_services_category_newest ON market_services (category, number) WHERE active = 1 AND hidden = 0;
+CREATE INDEX market_services_category_popular ON market_services (category, completed, number) WHERE active = 1 AND hidden = 0;
+CREATE INDEX market_services_category_rating ON market_services (category, rating, number) WHERE active = 1 AND hidden = 0;
+CREATE INDEX market_services_category_price ON market_services (category, price_minor, number DESC) WHERE active = 1 AND hidden = 0;
+CREATE INDEX market_services_category_turnaround ON market_services (category, turnaround_hours, number DESC) WHERE active = 1 AND hidden = 0;
+CREATE INDEX market_services_band_newest ON market_services (band, number) WHERE active = 1 AND hidden = 0;
+CREATE INDEX market_services_band_popular ON market_services (band, completed, number) WHERE active = 1 AND hidden = 0;
+CREATE INDEX market_services_band_rating ON market_services (band, rating, number) WHERE active = 1 AND hidden = 0;
+CREATE INDEX market_services_band_price ON market_services (band, price_minor, number DESC) WHERE active = 1 AND hidden = 0;
+CREATE INDEX market_services_band_turnaround ON market_services (band, turnaround_hours, number DESC) WHERE active = 1 AND hidden = 0;
+CREATE INDEX market_services_category_band_newest ON market_services (category, band, number) WHERE active = 1 AND hidden = 0;
+CREATE INDEX market_services_category_band_popular ON market_services (category, band, completed, number) WHERE active = 1 AND hidden = 0;
+CREATE INDEX market_services_category_band_rating ON market_services (category, band, rating, number) WHERE active = 1 AND hidden = 0;
+CREATE INDEX market_services_category_band_price ON market_services (category, band, price_minor, number DESC) WHERE active = 1 AND hidden = 0;
+CREATE INDEX market_services_category_band_turnaround ON market_services (category, band, turnaround_hours, number DESC) WHERE active = 1 AND hidden = 0;
 
--- What services are found by.
-CREATE VIRTUAL TABLE market_service_words USING fts5 (words);
+-- What services are found by, in the same way.
+CREATE VIRTUAL TABLE market_service_words USING fts5 (words, marks, prefix = '1 2 3');
 
 CREATE TABLE market_reviews (
   number INTEGER PRIMARY KEY,

@@ -3,6 +3,7 @@
 
 pub mod file;
 pub mod platform;
+pub mod post;
 pub mod task;
 
 use std::cell::{Cell, RefCell};
@@ -14,6 +15,7 @@ use worker::worker_sys::DurableObjectNamespace;
 use worker::{D1Database, Env, KvStore, Queue};
 
 use crate::domain::entropy::Entropy;
+use crate::domain::market::launch::SANDBOX;
 use crate::domain::time::Timestamp;
 
 /// Settings of this deployment (contract README 10), read once per isolate.
@@ -140,6 +142,37 @@ impl Settings {
     /// A mail or other upstream's `<name>_BASE_URL` and its secret, when configured.
     pub fn upstream(env: &Env, name: &str) -> Option<(String, Option<String>)> {
         variable(env, &format!("{name}_BASE_URL")).map(|base| (base, variable(env, &format!("{name}_API_KEY"))))
+    }
+}
+
+/// What a rail runs over (contract README 10).
+pub enum Rail {
+    /// Our books alone.
+    Sandbox,
+    /// Somebody outside.
+    Outside(OutsideRail),
+}
+
+/// A rail that is reached over HTTP.
+pub struct OutsideRail {
+    /// As the deployment names it.
+    pub name: String,
+    pub base_url: String,
+    pub secret_key: String,
+}
+
+impl Rail {
+    /// The rail `<name>_RAIL` names: the sandbox when it is unset.
+    ///
+    /// # Errors
+    /// The name of the setting that a real rail lacks.
+    pub fn of(env: &Env, name: &str) -> Result<Self, String> {
+        let Some(rail) = variable(env, &format!("{name}_RAIL")).filter(|rail| rail != SANDBOX) else { return Ok(Self::Sandbox) };
+        let needed = |setting: &str| {
+            let setting = format!("{name}_{setting}");
+            variable(env, &setting).ok_or(setting)
+        };
+        Ok(Self::Outside(OutsideRail { name: rail, base_url: needed("BASE_URL")?, secret_key: needed("SECRET_KEY")? }))
     }
 }
 

@@ -1,7 +1,8 @@
 -- The marketplace: profiles, services, orders and what belongs to an order.
 -- A blank line ends a statement; there is none inside one. Forward only: a change is a new file, never an edit.
 
--- Ratings are sums, so that no figure needs a scan. `version` rises with what its owner changes.
+-- Ratings are sums, so that no figure needs a scan. `version` rises with what its owner changes. While a rail is asked to launch
+-- the agent's token, `launch_holder` is the request that asks, until `launch_ends_at_ms` at the latest.
 CREATE TABLE market_profile (
   agent_id TEXT PRIMARY KEY REFERENCES agent (id),
   slug TEXT NOT NULL,
@@ -14,13 +15,16 @@ CREATE TABLE market_profile (
   owner_verified INTEGER NOT NULL CHECK (owner_verified IN (0, 1)),
   payout_wallet TEXT,
   token TEXT,
+  launch_holder TEXT,
+  launch_ends_at_ms INTEGER,
   orders INTEGER NOT NULL DEFAULT 0,
   completed INTEGER NOT NULL DEFAULT 0,
   ratings INTEGER NOT NULL DEFAULT 0,
   rating_sum INTEGER NOT NULL DEFAULT 0,
   version INTEGER NOT NULL DEFAULT 1,
   created_at_ms INTEGER NOT NULL,
-  CHECK (owner_wallet IS NOT NULL OR owner_verified = 0)
+  CHECK (owner_wallet IS NOT NULL OR owner_verified = 0),
+  CHECK ((launch_holder IS NULL) = (launch_ends_at_ms IS NULL))
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE market_service (

@@ -22,6 +22,7 @@ pub const TABLE: &[&[Route]] = &[
     atelier::register::ROUTES,
     atelier::profile::ROUTES,
     atelier::service::ROUTES,
+    atelier::launch::ROUTES,
     atelier::catalogue::ROUTES,
     console::front::ROUTES,
     console::entrance::ROUTES,

@@ -163,4 +163,8 @@ codes! {
     FileTypeMismatch = 400, "FILE_TYPE_MISMATCH", "file_type_mismatch", "FILE_TYPE_MISMATCH";
     FileTooLarge = 400, "FILE_TOO_LARGE", "file_too_large", "FILE_TOO_LARGE";
     StorageLimitExceeded = 402, "STORAGE_LIMIT_EXCEEDED", "storage_limit_exceeded", "STORAGE_LIMIT_EXCEEDED";
+    /// The agent has launched its token before.
+    TokenExists = 409, "TOKEN_EXISTS", "token_exists", "TOKEN_EXISTS";
+    /// A token shows its agent's avatar, and there is none.
+    AvatarRequired = 400, "AVATAR_REQUIRED", "avatar_required", "AVATAR_REQUIRED";
 }

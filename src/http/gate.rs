@@ -6,6 +6,7 @@ use super::code::Code;
 use super::context::Ctx;
 use super::fault::Fault;
 use super::reply::{Body, Reply};
+use crate::crypto::solana::SolanaAddress;
 use crate::domain::idempotency::{Claim, Verdict};
 use crate::domain::limit::LimitClass;
 use crate::domain::plan::Plan;
@@ -62,6 +63,18 @@ impl Ctx {
         };
         self.call_gate(name, command).await?;
         result
+    }
+
+    /// Binds the Idempotency-Key of a wallet's request to its body, before whoever decides the effect is asked: what that is, the
+    /// body says, so that another body would find another place, which knows nothing of the first. 422 for another body. One
+    /// hop, for who sends a key.
+    pub async fn bind_key_of_wallet(&self, wallet: &SolanaAddress, claim: Option<Claim>) -> Result<(), Fault> {
+        let Some(claim) = claim else { return Ok(()) };
+        match self.call_gate(&gate::name_of_wallet(wallet.as_str()), Command::BindKey { claim }).await? {
+            Outcome::Judged(Verdict::Run) => Ok(()),
+            Outcome::Judged(verdict @ (Verdict::Conflict | Verdict::InFlight)) => self.answer_verdict(verdict, "", &claim).map(drop),
+            _ => Err(Fault::internal("a gate did not bind a key")),
+        }
     }
 
     fn answer_verdict(&self, verdict: Verdict, key: &str, claim: &Claim) -> Result<Reply, Fault> {

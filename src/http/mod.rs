@@ -18,6 +18,7 @@ pub mod idempotency;
 pub mod json;
 pub mod json_path;
 pub mod keys;
+pub mod launch;
 pub mod limit;
 pub mod lookup;
 pub mod mail;

@@ -21,6 +21,8 @@ pub enum QueryKind {
     Whole { min: u64, max: u64 },
     /// A whole number, of which as much counts as lies between these.
     Clamped { min: u64, max: u64 },
+    /// How many items stand before a page, of a list that is read by number no further than this.
+    Offset { max: u64 },
     /// Words to look for; none is as good as absent.
     Search { chars_max: usize },
     /// One of these words.
@@ -87,6 +89,9 @@ impl Query {
                 refuse(&format!("must be a whole number from {min} to {max}"))
             }
             QueryKind::Clamped { min, max } if read_clamped(text, min, max).is_none() => refuse("must be a whole number"),
+            QueryKind::Offset { max } if read_whole(text).is_none_or(|value| value > max) => {
+                refuse(&format!("must be a whole number up to {max}; narrow the list to see what lies further on"))
+            }
             QueryKind::Search { chars_max } if !text.is_empty() && !is_text(text, chars_max) => {
                 refuse(&format!("must have at most {chars_max} characters and no control characters"))
             }

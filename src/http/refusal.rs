@@ -131,6 +131,14 @@ fn fault_of_seller(refusal: SellerRefusal) -> Fault {
             Fault::new(Code::Conflict, "this agent is not revoked and names its wallet itself: PATCH /api/agents/me")
         }
         SellerRefusal::OwnerNotSigned => buyer::wallet_auth_invalid(),
+        SellerRefusal::TokenExists => Fault::new(Code::TokenExists, "this agent has its token: GET /api/agents/me"),
+        SellerRefusal::LaunchUnderWay => {
+            Fault::new(Code::Conflict, "a launch of this agent's token is under way; GET /api/agents/me tells whether it came to be")
+                .with_header("Retry-After", "1")
+        }
+        SellerRefusal::AvatarRequired => {
+            Fault::new(Code::AvatarRequired, "a token shows its agent's avatar; set avatar_url first: PATCH /api/agents/me")
+        }
     }
 }
 

@@ -6,8 +6,6 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
-use worker::js_sys::Array;
-use worker::wasm_bindgen::{JsCast, JsValue};
 
 use super::code::Code;
 use super::context::Ctx;
@@ -18,8 +16,8 @@ use crate::crypto::solana::transfer::{Payer, Payment, Signed, sign};
 use crate::domain::market::price::Price;
 use crate::domain::market::settlement::{Known, Rail, Sighting};
 use crate::domain::money::Micros;
-use crate::edge::task::Answer;
-use crate::edge::{Settings, platform};
+use crate::edge::Settings;
+use crate::edge::post::{Post, PostError, Posted};
 
 /// How long a node may take for the answer a buyer waits for.
 const BUYER_LIMIT_MS: u32 = 20_000;
@@ -88,17 +86,15 @@ impl Solana {
     async fn ask(&self, method: &str, params: Value, limit_ms: u32) -> Result<Value, NodeError> {
         let question = json!({"jsonrpc": "2.0", "id": 1, "method": method, "params": params}).to_string();
         let head = "content-type\napplication/json\naccept\napplication/json\n";
-        let sent = Answer::to(|slot| platform::post(&self.url, head, &question, limit_ms, ANSWER_BYTES_MAX, slot)).await;
-        let answer: Array = sent.map_err(|thrown| name_failure(&thrown))?.unchecked_into();
-        let text = answer.get(2).as_string().unwrap_or_default();
+        let post = Post { url: &self.url, head, body: &question, limit_ms, bytes_max: ANSWER_BYTES_MAX };
+        let Posted { status, text, .. } = post.send().await?;
         let told: Option<Value> = serde_json::from_str(&text).ok();
         // A node may answer an error with a status of its own.
         if let Some(error) = told.as_ref().and_then(|told| told.get("error")) {
             let code = error.get("code").and_then(Value::as_i64).unwrap_or_default();
             return Err(NodeError::Refused(format!("{method} was refused: {code}")));
         }
-        let status = answer.get(0).as_f64().unwrap_or_default();
-        let result = told.filter(|_| status.to_bits() == 200_f64.to_bits()).and_then(|mut told| told.get_mut("result").map(Value::take));
+        let result = told.filter(|_| status == 200).and_then(|mut told| told.get_mut("result").map(Value::take));
         result.ok_or_else(|| NodeError::Broken(format!("{method} was answered {status}, and no result")))
     }
 
@@ -171,12 +167,12 @@ fn unreadable(method: &str) -> NodeError {
     NodeError::Broken(format!("{method} was answered with something else"))
 }
 
-/// What the platform throws, in our words: its own name our machines.
-fn name_failure(thrown: &JsValue) -> NodeError {
-    let name = worker::js_sys::Reflect::get(thrown, &JsValue::from_str("name")).ok().and_then(|name| name.as_string());
-    match name.as_deref() {
-        Some("TimeoutError" | "AbortError") => NodeError::Silent,
-        _ => NodeError::Broken("the connection failed".to_owned()),
+impl From<PostError> for NodeError {
+    fn from(error: PostError) -> Self {
+        match error {
+            PostError::Silent => Self::Silent,
+            PostError::Broken => Self::Broken("the connection failed".to_owned()),
+        }
     }
 }
 

@@ -2,13 +2,12 @@
 //! decides what follows (contract README 11).
 
 use serde_json::{Value, json};
-use worker::js_sys::Array;
-use worker::wasm_bindgen::{JsCast, JsValue};
 
 use super::lane;
 use crate::crypto::webhook;
 use crate::domain::delivery::{Attempted, RESPONSE_BYTES_MAX, TIME_LIMIT_MS, cut_response};
 use crate::domain::target::{self, Host, Rules, is_public_v4, is_public_v6};
+use crate::edge::post::{Post, PostError, Posted};
 use crate::edge::task::Answer;
 use crate::edge::{self, Edge, platform};
 use crate::http::keys::Keys;
@@ -66,22 +65,11 @@ async fn make(edge: &Edge, attempt: &Attempt) -> Attempted {
             push.seller.ulid()
         ));
     }
-    let sent = Answer::to(|slot| platform::post(&attempt.url, &head, &attempt.body, TIME_LIMIT_MS, RESPONSE_BYTES_MAX, slot));
-    match sent.await {
-        Ok(answer) => {
-            let answer: Array = answer.unchecked_into();
-            let status = answer.get(0).as_f64().map_or(0, round_status);
-            let text = |at: u32| answer.get(at).as_string().filter(|text| !text.is_empty());
-            let body = text(2).and_then(|text| cut_response(&text));
-            ended(Some(status), text(1), body, error_of(status))
-        }
-        Err(thrown) => ended(None, None, None, Some(name_failure(&thrown))),
+    let post = Post { url: &attempt.url, head: &head, body: &attempt.body, limit_ms: TIME_LIMIT_MS, bytes_max: RESPONSE_BYTES_MAX };
+    match post.send().await {
+        Ok(Posted { status, retry_after, text }) => ended(Some(status), retry_after, cut_response(&text), error_of(status)),
+        Err(error) => ended(None, None, None, Some(name_failure(error).to_owned())),
     }
-}
-
-#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
-fn round_status(status: f64) -> u16 {
-    status as u16
 }
 
 /// Why an answer is a failure.
@@ -93,14 +81,12 @@ fn error_of(status: u16) -> Option<String> {
     }
 }
 
-/// What the platform throws, in our words: its own name our machines.
-fn name_failure(thrown: &JsValue) -> String {
-    let name = js_name(thrown);
-    if name == "TimeoutError" || name == "AbortError" { "no answer within 15 s".to_owned() } else { "the connection failed".to_owned() }
-}
-
-fn js_name(thrown: &JsValue) -> String {
-    worker::js_sys::Reflect::get(thrown, &JsValue::from_str("name")).ok().and_then(|name| name.as_string()).unwrap_or_default()
+/// Why there was no answer.
+const fn name_failure(error: PostError) -> &'static str {
+    match error {
+        PostError::Silent => "no answer within 15 s",
+        PostError::Broken => "the connection failed",
+    }
 }
 
 /// Whether the URL may be called; with a resolver, also what its name stands for.

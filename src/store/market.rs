@@ -2,7 +2,8 @@
 //!
 //! Invariants: 1. A slug is one agent's, for ever. 2. What an object tells of a profile or a service is written by its version,
 //! whoever brings it first, a handler or the queue: a later one is never undone by an earlier. 3. Figures are counted by the
-//! projections, once for each event.
+//! projections, once for each event. 4. What lists go by beside an agent's row, its services' `hidden` and the rows of its
+//! capabilities, follows that row in the same batch.
 
 use serde::Deserialize;
 
@@ -22,13 +23,16 @@ statements! {
     CLAIM = "INSERT INTO market_agents (agent_id, tenant_uuid, slug) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING RETURNING slug";
     PUT_AGENT = "INSERT INTO market_agents (agent_id, tenant_uuid, slug, version, name, form) VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT (agent_id) DO UPDATE SET version = excluded.version, name = excluded.name, form = excluded.form WHERE excluded.version > market_agents.version";
     DROP_CAPABILITIES = "DELETE FROM market_capabilities WHERE agent_id = ?1";
-    PUT_CAPABILITIES = "INSERT INTO market_capabilities (category, agent_id) SELECT c.value, a.agent_id FROM market_agents a, json_each(a.form, '$.capabilities') c WHERE a.agent_id = ?1";
+    PUT_CAPABILITIES = "INSERT INTO market_capabilities (agent_id, category, number, shown, completed, rating) SELECT a.agent_id, c.value, a.number, a.active, a.completed, a.rating FROM market_agents a, json_each(a.form, '$.capabilities') c WHERE a.agent_id = ?1";
     DROP_AGENT_WORDS = "DELETE FROM market_agent_words WHERE rowid = (SELECT number FROM market_agents WHERE agent_id = ?1)";
-    PUT_AGENT_WORDS = "INSERT INTO market_agent_words (rowid, words) SELECT number, (form ->> '$.name') || ' ' || (form ->> '$.description') || ' ' || (form ->> '$.capabilities') FROM market_agents WHERE agent_id = ?1";
-    PUT_SERVICE = "INSERT INTO market_services (service_id, agent_id, tenant_uuid, version, active, category, price_minor, turnaround_hours, form) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) ON CONFLICT (service_id) DO UPDATE SET version = excluded.version, active = excluded.active, category = excluded.category, price_minor = excluded.price_minor, turnaround_hours = excluded.turnaround_hours, form = excluded.form WHERE excluded.version > market_services.version";
+    PUT_AGENT_WORDS = "INSERT INTO market_agent_words (rowid, words, marks) SELECT number, (form ->> '$.name') || ' ' || (form ->> '$.description') || ' ' || (form ->> '$.capabilities'), (SELECT group_concat('c' || replace(value, '_', ''), ' ') FROM json_each(form, '$.capabilities')) FROM market_agents WHERE agent_id = ?1";
+    PUT_SERVICE = "INSERT INTO market_services (service_id, agent_id, tenant_uuid, version, active, category, price_minor, turnaround_hours, form, band, hidden) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, NOT EXISTS (SELECT 1 FROM market_agents WHERE agent_id = ?2 AND version > 0 AND active = 1)) ON CONFLICT (service_id) DO UPDATE SET version = excluded.version, active = excluded.active, category = excluded.category, price_minor = excluded.price_minor, band = excluded.band, turnaround_hours = excluded.turnaround_hours, form = excluded.form WHERE excluded.version > market_services.version";
     DROP_SERVICE_WORDS = "DELETE FROM market_service_words WHERE rowid = (SELECT number FROM market_services WHERE service_id = ?1)";
-    PUT_SERVICE_WORDS = "INSERT INTO market_service_words (rowid, words) SELECT number, (form ->> '$.title') || ' ' || (form ->> '$.description') || ' ' || category || ' ' || (form ->> '$.deliverables') FROM market_services WHERE service_id = ?1 AND active = 1";
+    PUT_SERVICE_WORDS = "INSERT INTO market_service_words (rowid, words, marks) SELECT number, (form ->> '$.title') || ' ' || (form ->> '$.description') || ' ' || category || ' ' || (form ->> '$.deliverables'), 'c' || replace(category, '_', '') || ' p' || band FROM market_services WHERE service_id = ?1 AND active = 1";
     SHOW_AGENT = "UPDATE market_agents SET active = ?4 WHERE agent_id = ?3 AND EXISTS (SELECT 1 FROM tenants WHERE tenant_uuid = ?1 AND projected_seq = ?2)";
+    HIDE_SERVICES = "UPDATE market_services SET hidden = a.hidden FROM (SELECT version = 0 OR active = 0 AS hidden FROM market_agents WHERE agent_id = ?1) a WHERE market_services.agent_id = ?1 AND market_services.active = 1 AND market_services.hidden <> a.hidden";
+    FOLLOW_AGENT = "UPDATE market_capabilities SET shown = a.active, completed = a.completed, rating = a.rating FROM (SELECT active, completed, rating FROM market_agents WHERE agent_id = ?1) a WHERE market_capabilities.agent_id = ?1";
+    FOLLOW_AGENT_OF_SERVICE = "UPDATE market_capabilities SET shown = a.active, completed = a.completed, rating = a.rating FROM (SELECT agent_id, active, completed, rating FROM market_agents WHERE agent_id = (SELECT agent_id FROM market_services WHERE service_id = ?1)) a WHERE market_capabilities.agent_id = a.agent_id";
     ORDER_OF_SERVICE = "UPDATE market_services SET orders = orders + 1 WHERE service_id = ?3 AND EXISTS (SELECT 1 FROM tenants WHERE tenant_uuid = ?1 AND projected_seq = ?2)";
     ORDER_OF_AGENT = "UPDATE market_agents SET orders = orders + 1 WHERE agent_id = (SELECT agent_id FROM market_services WHERE service_id = ?3) AND EXISTS (SELECT 1 FROM tenants WHERE tenant_uuid = ?1 AND projected_seq = ?2)";
     COMPLETED_OF_SERVICE = "UPDATE market_services SET completed = completed + 1 WHERE service_id = ?3 AND EXISTS (SELECT 1 FROM tenants WHERE tenant_uuid = ?1 AND projected_seq = ?2)";
@@ -90,7 +94,8 @@ pub fn put_profile(tenant: &str, form: &ProfileForm) -> Vec<Bound> {
         (DROP_CAPABILITIES, binds![agent.as_str()]),
         (PUT_CAPABILITIES, binds![agent.as_str()]),
         (DROP_AGENT_WORDS, binds![agent.as_str()]),
-        (PUT_AGENT_WORDS, binds![agent]),
+        (PUT_AGENT_WORDS, binds![agent.as_str()]),
+        (HIDE_SERVICES, binds![agent]),
     ]
 }
 
@@ -100,15 +105,22 @@ pub fn put_service(tenant: &str, form: &ServiceForm) -> Vec<Bound> {
     let (agent, category) = (form.agent_id.to_string(), form.category.as_str());
     let (price, hours) = (form.price_usd.minor(), form.turnaround_hours);
     vec![
-        (PUT_SERVICE, binds![id.as_str(), agent, tenant, form.version, form.active, category, price, hours, json(form)]),
+        (
+            PUT_SERVICE,
+            binds![id.as_str(), agent, tenant, form.version, form.active, category, price, hours, json(form), form.price_usd.band()],
+        ),
         (DROP_SERVICE_WORDS, binds![id.as_str()]),
         (PUT_SERVICE_WORDS, binds![id]),
     ]
 }
 
-/// Whether an agent is shown: while it may act.
-pub fn show_agent(tenant: &str, after_seq: u64, agent_id: &str, is_active: bool) -> Bound {
-    (SHOW_AGENT, binds![tenant, after_seq, agent_id, u64::from(is_active)])
+/// Whether an agent is shown, and what it offers: while it may act.
+pub fn show_agent(tenant: &str, after_seq: u64, agent_id: &str, is_active: bool) -> Vec<Bound> {
+    vec![
+        (SHOW_AGENT, binds![tenant, after_seq, agent_id, u64::from(is_active)]),
+        (FOLLOW_AGENT, binds![agent_id]),
+        (HIDE_SERVICES, binds![agent_id]),
+    ]
 }
 
 pub fn count_order(tenant: &str, after_seq: u64, service_id: &str) -> Vec<Bound> {
@@ -116,13 +128,17 @@ pub fn count_order(tenant: &str, after_seq: u64, service_id: &str) -> Vec<Bound>
 }
 
 pub fn count_completed(tenant: &str, after_seq: u64, service_id: &str) -> Vec<Bound> {
-    [COMPLETED_OF_SERVICE, COMPLETED_OF_AGENT].map(|sql| (sql, binds![tenant, after_seq, service_id])).into()
+    let mut statements: Vec<Bound> =
+        [COMPLETED_OF_SERVICE, COMPLETED_OF_AGENT].map(|sql| (sql, binds![tenant, after_seq, service_id])).into();
+    statements.push((FOLLOW_AGENT_OF_SERVICE, binds![service_id]));
+    statements
 }
 
 pub fn put_review(tenant: &str, after_seq: u64, form: &ReviewForm) -> Vec<Bound> {
     let service = form.service_id.to_string();
     let mut statements: Vec<Bound> =
         [RATING_OF_SERVICE, RATING_OF_AGENT].map(|sql| (sql, binds![tenant, after_seq, service.as_str(), form.rating])).into();
+    statements.push((FOLLOW_AGENT_OF_SERVICE, binds![service.as_str()]));
     statements.push((PUT_REVIEW, binds![form.id.to_string(), service, json(form)]));
     statements
 }

@@ -1,7 +1,11 @@
-//! The marketplace as it is looked through: one statement for each order of a list and each way to narrow it, so that every
-//! list follows an index.
+//! The marketplace as it is looked through.
+//!
+//! Invariant: no list costs more for there being more to list. A page is first found as numbers, along an index that has the
+//! order of the list and what it is narrowed to, so that what is skipped is skipped in the index alone; then at most a hundred
+//! rows are read. What is searched for is looked up among the newest [`FOUND_MAX`] that have the words.
 
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 
 use super::{Bind, Database, StoreError};
 use crate::binds;
@@ -9,11 +13,16 @@ use crate::domain::form::order::ReviewForm;
 use crate::domain::form::profile::{ProfileForm, PublicProfile};
 use crate::domain::form::service::ServiceForm;
 use crate::domain::id::{AgentId, ServiceId};
+use crate::domain::market::price::Prices;
 use crate::domain::market::rating::Rating;
 use crate::domain::market::service::{Category, SERVICES_MAX};
 
 /// Reviews a profile shows: the newest.
 const REVIEWS_SHOWN: u64 = 20;
+/// Of what has the words of a search so many are ordered: the newest.
+const FOUND_MAX: u64 = 1_000;
+/// A page begins behind so many at most.
+pub const OFFSET_MAX: u64 = 10_000;
 
 macro_rules! agent_columns {
     () => {
@@ -27,38 +36,79 @@ macro_rules! service_columns {
     };
 }
 
-/// Agents in one order: all, of a category, found by words.
+/// The agents of a page of numbers.
+macro_rules! agents_of {
+    ($order:literal, $page:expr) => {
+        concat!(agent_columns!(), "(", $page, " LIMIT ?1 OFFSET ?2) p CROSS JOIN market_agents a ON a.number = p.number ORDER BY ", $order)
+    };
+}
+
+/// Lists of agents in one order, by [`Way`]; the order is told of agents and of what they can do.
 macro_rules! agents_by {
-    ($order:literal) => {
+    ($order:literal, $order_of_capabilities:literal) => {
         [
-            concat!(agent_columns!(), "market_agents a WHERE a.version > 0 AND a.active = 1 ORDER BY ", $order, " LIMIT ?1 OFFSET ?2"),
-            concat!(agent_columns!(), "market_capabilities c JOIN market_agents a ON a.agent_id = c.agent_id WHERE c.category = ?3 AND a.version > 0 AND a.active = 1 ORDER BY ", $order, " LIMIT ?1 OFFSET ?2"),
-            concat!(agent_columns!(), "market_agent_words w JOIN market_agents a ON a.number = w.rowid WHERE w.words MATCH ?3 AND a.version > 0 AND a.active = 1 AND (?4 IS NULL OR EXISTS (SELECT 1 FROM market_capabilities c WHERE c.category = ?4 AND c.agent_id = a.agent_id)) ORDER BY ", $order, " LIMIT ?1 OFFSET ?2"),
+            agents_of!($order, concat!("SELECT a.number FROM market_agents a WHERE a.version > 0 AND a.active = 1 ORDER BY ", $order)),
+            agents_of!(
+                $order,
+                concat!("SELECT c.number FROM market_capabilities c WHERE c.shown = 1 AND c.category = ?3 ORDER BY ", $order_of_capabilities)
+            ),
+            agents_of!($order, concat!("SELECT a.number FROM (SELECT rowid AS number FROM market_agent_words WHERE market_agent_words MATCH ?3 ORDER BY rowid DESC LIMIT ?4) w CROSS JOIN market_agents a ON a.number = w.number WHERE a.version > 0 AND a.active = 1 ORDER BY ", $order)),
         ]
     };
 }
 
-/// Services in one order: all, of a category, found by words; each at a price within bounds.
+/// The services of a page of numbers.
+macro_rules! services_of {
+    ($order:expr, $page:expr) => {
+        concat!(service_columns!(), "(", $page, " LIMIT ?1 OFFSET ?2) p CROSS JOIN market_services s ON s.number = p.number CROSS JOIN market_agents a ON a.agent_id = s.agent_id ORDER BY s.", $order, ", s.number DESC")
+    };
+}
+
+/// Numbers of services that are offered, with what they are ordered by.
+macro_rules! offered {
+    ($key:literal) => {
+        concat!("SELECT s.number, s.", $key, " AS rank FROM market_services s WHERE s.active = 1 AND s.hidden = 0")
+    };
+}
+
+/// Lists of services in one order, by [`Way`].
 macro_rules! services_by {
-    ($order:literal, $price:literal) => {
+    ($key:literal, $direction:literal) => {
         [
-            concat!(service_columns!(), "market_services s JOIN market_agents a ON a.agent_id = s.agent_id WHERE s.active = 1 AND a.active = 1 AND ", $price, " BETWEEN ?3 AND ?4 ORDER BY ", $order, " LIMIT ?1 OFFSET ?2"),
-            concat!(service_columns!(), "market_services s JOIN market_agents a ON a.agent_id = s.agent_id WHERE s.active = 1 AND a.active = 1 AND s.category = ?5 AND ", $price, " BETWEEN ?3 AND ?4 ORDER BY ", $order, " LIMIT ?1 OFFSET ?2"),
-            concat!(service_columns!(), "market_service_words w JOIN market_services s ON s.number = w.rowid JOIN market_agents a ON a.agent_id = s.agent_id WHERE w.words MATCH ?5 AND s.active = 1 AND a.active = 1 AND +s.price_minor BETWEEN ?3 AND ?4 AND (?6 IS NULL OR s.category = ?6) ORDER BY ", $order, " LIMIT ?1 OFFSET ?2"),
+            services_of!(concat!($key, $direction), concat!(offered!($key), " ORDER BY rank", $direction, ", s.number DESC")),
+            services_of!(concat!($key, $direction), concat!(offered!($key), " AND s.category = ?3 ORDER BY rank", $direction, ", s.number DESC")),
+            services_of!(concat!($key, $direction), concat!("SELECT s.number FROM (SELECT rowid AS number FROM market_service_words WHERE market_service_words MATCH ?3 ORDER BY rowid DESC LIMIT ?4) w CROSS JOIN market_services s ON s.number = w.number WHERE s.active = 1 AND s.hidden = 0 ORDER BY s.", $key, $direction, ", s.number DESC")),
+            services_of!(concat!($key, $direction), concat!(offered!($key), " AND s.band = ?3 ORDER BY rank", $direction, ", s.number DESC")),
+            services_of!(concat!($key, $direction), concat!(offered!($key), " AND s.category = ?3 AND s.band = ?4 ORDER BY rank", $direction, ", s.number DESC")),
+            services_of!(concat!($key, $direction), concat!(offered!($key), " AND s.band = ?3 UNION ALL ", offered!($key), " AND s.band = ?4 ORDER BY rank", $direction, ", number DESC")),
+            services_of!(concat!($key, $direction), concat!(offered!($key), " AND s.category = ?3 AND s.band = ?4 UNION ALL ", offered!($key), " AND s.category = ?3 AND s.band = ?5 ORDER BY rank", $direction, ", number DESC")),
         ]
     };
 }
 
-const AGENTS_BY_POPULARITY: [&str; 3] = agents_by!("a.completed DESC, a.number DESC");
-const AGENTS_BY_AGE: [&str; 3] = agents_by!("a.number DESC");
-const AGENTS_BY_RATING: [&str; 3] = agents_by!("a.rating DESC, a.number DESC");
+/// What a list is narrowed by: the place of its statement among those of its order.
+#[derive(Clone, Copy)]
+enum Way {
+    All,
+    Category,
+    /// Words, and with them whatever else.
+    Words,
+    /// A band of prices: of services alone, as are those that follow.
+    Band,
+    CategoryAndBand,
+    TwoBands,
+    CategoryAndTwoBands,
+}
 
-// A plus before the price keeps to the index of the order.
-const SERVICES_BY_POPULARITY: [&str; 3] = services_by!("s.completed DESC, s.number DESC", "+s.price_minor");
-const SERVICES_BY_AGE: [&str; 3] = services_by!("s.number DESC", "+s.price_minor");
-const SERVICES_BY_PRICE: [&str; 3] = services_by!("s.price_minor, s.number DESC", "s.price_minor");
-const SERVICES_BY_RATING: [&str; 3] = services_by!("s.rating DESC, s.number DESC", "+s.price_minor");
-const SERVICES_BY_TURNAROUND: [&str; 3] = services_by!("s.turnaround_hours, s.number DESC", "+s.price_minor");
+const AGENTS_BY_POPULARITY: [&str; 3] = agents_by!("a.completed DESC, a.number DESC", "c.completed DESC, c.number DESC");
+const AGENTS_BY_AGE: [&str; 3] = agents_by!("a.number DESC", "c.number DESC");
+const AGENTS_BY_RATING: [&str; 3] = agents_by!("a.rating DESC, a.number DESC", "c.rating DESC, c.number DESC");
+
+const SERVICES_BY_POPULARITY: [&str; 7] = services_by!("completed", " DESC");
+const SERVICES_BY_AGE: [&str; 7] = services_by!("number", " DESC");
+const SERVICES_BY_PRICE: [&str; 7] = services_by!("price_minor", "");
+const SERVICES_BY_RATING: [&str; 7] = services_by!("rating", " DESC");
+const SERVICES_BY_TURNAROUND: [&str; 7] = services_by!("turnaround_hours", "");
 
 const FIND_AGENT: &str = concat!(
     agent_columns!(),
@@ -70,7 +120,7 @@ const SERVICES_OF_AGENT: &str = concat!(
 );
 const FIND_SERVICE: &str = concat!(
     service_columns!(),
-    "market_services s JOIN market_agents a ON a.agent_id = s.agent_id WHERE s.service_id = ?1 AND s.active = 1 AND a.active = 1"
+    "market_services s JOIN market_agents a ON a.agent_id = s.agent_id WHERE s.service_id = ?1 AND s.active = 1 AND s.hidden = 0"
 );
 const REVIEWS_OF_AGENT: &str = "SELECT form FROM market_reviews WHERE agent_id = ?1 ORDER BY number DESC LIMIT ?2";
 
@@ -111,21 +161,51 @@ pub struct Narrowed {
     /// Words that all stand in what is listed, each at the beginning of one of its.
     pub search: Option<String>,
     pub category: Option<Category>,
+    /// Of services alone.
+    pub prices: Option<Prices>,
     pub limit: u64,
     pub offset: u64,
 }
 
 impl Narrowed {
-    /// The search in the words of the index: each word quoted, so that none is an operator. `None` when nothing can match.
-    fn to_match(&self) -> Option<Option<String>> {
-        let Some(search) = &self.search else { return Some(None) };
+    /// The search in the words of the index: each word quoted, so that none is an operator, and the marks of what else the list
+    /// is narrowed to. `None` when nothing can match.
+    fn to_match(&self, search: &str) -> Option<String> {
         let words: Vec<String> =
             search.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()).map(|word| format!("\"{word}\"*")).collect();
-        if words.is_empty() { None } else { Some(Some(words.join(" "))) }
+        if words.is_empty() {
+            return None;
+        }
+        let mut terms = vec![format!("words : ({})", words.join(" AND "))];
+        if let Some(category) = self.category {
+            terms.push(format!("marks : c{}", category.as_str().replace('_', "")));
+        }
+        if let Some(prices) = self.prices {
+            let bands: Vec<String> = prices.bands().iter().map(|band| format!("p{band}")).collect();
+            terms.push(format!("marks : ({})", bands.join(" OR ")));
+        }
+        Some(terms.join(" AND "))
     }
 
-    fn category(&self) -> Option<String> {
-        self.category.map(|category| category.as_str().to_owned())
+    /// The way the list is narrowed, and what its statement is bound to. `None` when nothing can match.
+    fn choose(&self) -> Option<(Way, Vec<Bind>)> {
+        let mut values = binds![self.limit, self.offset];
+        if let Some(search) = &self.search {
+            values.extend(binds![self.to_match(search)?, FOUND_MAX]);
+            return Some((Way::Words, values));
+        }
+        let bands = self.prices.map_or::<&[u64], _>(&[], Prices::bands);
+        values.extend(self.category.map(|category| Bind::from(category.as_str())));
+        values.extend(bands.iter().map(|band| Bind::from(*band)));
+        let way = match (self.category, bands) {
+            (None, []) => Way::All,
+            (Some(_), []) => Way::Category,
+            (None, [_]) => Way::Band,
+            (Some(_), [_]) => Way::CategoryAndBand,
+            (None, _) => Way::TwoBands,
+            (Some(_), _) => Way::CategoryAndTwoBands,
+        };
+        Some((way, values))
     }
 }
 
@@ -151,7 +231,7 @@ struct ServiceRow {
     form: String,
 }
 
-fn read<T: serde::de::DeserializeOwned>(text: &str) -> Result<T, StoreError> {
+fn read<T: DeserializeOwned>(text: &str) -> Result<T, StoreError> {
     serde_json::from_str(text).map_err(|error| StoreError::Broken(format!("a form does not read: {error}")))
 }
 
@@ -174,57 +254,38 @@ impl ServiceRow {
     }
 }
 
+/// A page of a list, by the statements of its order.
+async fn list<R: DeserializeOwned, T>(
+    database: Database<'_>,
+    statements: &[&'static str],
+    narrowed: &Narrowed,
+    into: impl FnMut(R) -> Result<T, StoreError>,
+) -> Result<Vec<T>, StoreError> {
+    let Some((way, values)) = narrowed.choose() else { return Ok(Vec::new()) };
+    let sql = statements.get(way as usize).ok_or_else(|| StoreError::Broken("a list is not narrowed that way".to_owned()))?;
+    database.rows::<R>(sql, values).await?.into_iter().map(into).collect()
+}
+
 /// A page of the agents that may act.
 pub async fn list_agents(database: Database<'_>, order: AgentOrder, narrowed: &Narrowed) -> Result<Vec<PublicProfile>, StoreError> {
-    let [all, of_category, by_words] = match order {
+    let statements = match order {
         AgentOrder::Popular => AGENTS_BY_POPULARITY,
         AgentOrder::Newest => AGENTS_BY_AGE,
         AgentOrder::Rating => AGENTS_BY_RATING,
     };
-    let Some(words) = narrowed.to_match() else { return Ok(Vec::new()) };
-    let mut values = binds![narrowed.limit, narrowed.offset];
-    let sql = match (words, narrowed.category()) {
-        (Some(words), category) => {
-            values.extend(binds![words, category]);
-            by_words
-        }
-        (None, Some(category)) => {
-            values.push(Bind::from(category));
-            of_category
-        }
-        (None, None) => all,
-    };
-    database.rows::<AgentRow>(sql, values).await?.into_iter().map(AgentRow::into_profile).collect()
+    list(database, &statements, narrowed, AgentRow::into_profile).await
 }
 
-/// A page of the services that are offered at a price of these cents.
-pub async fn list_services(
-    database: Database<'_>,
-    order: ServiceOrder,
-    (least, most): (u64, u64),
-    narrowed: &Narrowed,
-) -> Result<Vec<ServiceForm>, StoreError> {
-    let [all, of_category, by_words] = match order {
+/// A page of the services that are offered.
+pub async fn list_services(database: Database<'_>, order: ServiceOrder, narrowed: &Narrowed) -> Result<Vec<ServiceForm>, StoreError> {
+    let statements = match order {
         ServiceOrder::Popular => SERVICES_BY_POPULARITY,
         ServiceOrder::Newest => SERVICES_BY_AGE,
         ServiceOrder::Cheapest => SERVICES_BY_PRICE,
         ServiceOrder::Rating => SERVICES_BY_RATING,
         ServiceOrder::Fastest => SERVICES_BY_TURNAROUND,
     };
-    let Some(words) = narrowed.to_match() else { return Ok(Vec::new()) };
-    let mut values = binds![narrowed.limit, narrowed.offset, least, most];
-    let sql = match (words, narrowed.category()) {
-        (Some(words), category) => {
-            values.extend(binds![words, category]);
-            by_words
-        }
-        (None, Some(category)) => {
-            values.push(Bind::from(category));
-            of_category
-        }
-        (None, None) => all,
-    };
-    database.rows::<ServiceRow>(sql, values).await?.into_iter().map(ServiceRow::into_form).collect()
+    list(database, &statements, narrowed, ServiceRow::into_form).await
 }
 
 /// The agent of that id or slug, if it may act.

@@ -120,7 +120,8 @@ fn statements_of(change: Change, tenant: &str, after_seq: u64) -> Vec<Bound> {
         Change::TenantProfile { name, plan } => vec![(SET_PROFILE, guarded(binds![name, plan]))],
         Change::Agent { agent_id, label, wallet_address, status, created_at_ms, is_new, is_revoked } => {
             let shows = market::show_agent(tenant, after_seq, &agent_id, status == AgentStatus::Active.as_str());
-            let mut statements = vec![shows, (PUT_AGENT, guarded(binds![agent_id, label, wallet_address, status, created_at_ms]))];
+            let mut statements = shows;
+            statements.push((PUT_AGENT, guarded(binds![agent_id, label, wallet_address, status, created_at_ms])));
             if is_new || is_revoked {
                 let change = if is_new { Bind::Integer(1) } else { Bind::Negative(1) };
                 let same = if is_new { Bind::Integer(1) } else { Bind::Negative(1) };

@@ -4,14 +4,16 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { callerAt, prepareAsk } from "./support/ask.ts";
+import { Buyer } from "./support/buyer.ts";
 import type { Client, Reply } from "./support/client.ts";
 import { newHousehold, newOperator, type Household } from "./support/household.ts";
+import { makeService, sellerOfHouse } from "./support/market.ts";
 import type { Person } from "./support/person.ts";
 import { ROUTES, type Route } from "./support/route.ts";
 import { useServer } from "./support/server.ts";
 import { deskOf, freshPayer } from "./support/spender.ts";
 
-const server = useServer({ vars: { RATE_LIMIT_SCALE: "1000" } });
+const server = useServer({ vars: { RATE_LIMIT_SCALE: "1000" }, pushesToNobody: true });
 
 type Cost = readonly [hops: number, statements: number, queries: number];
 
@@ -166,6 +168,7 @@ const BUDGET: Record<string, Cost> = {
   rotateSellerKey: [2, 11, 0],
   createService: [2, 8, 1],
   listOwnServices: [2, 3, 0],
+  launchToken: [2, 9, 1],
   updateService: [2, 7, 1],
   deleteService: [2, 7, 1],
   getService: [1, 1, 1],
@@ -324,6 +327,20 @@ test("an agent with a token touches no D1, and its one hop proves, counts, judge
   const [[, one], [, withKey]] = [costs[0]!, costs[1]!];
   assert.deepEqual([one, withKey - one], [6, 1], "what a reservation runs, and the record of its key");
   assert.ok(costs[7]![1] < 100 * 4, `a batch reads its books once: ${costs[7]![1]}`);
+});
+
+test("a wallet's order under an Idempotency-Key asks the wallet's gate whose the key is: a hop more", async () => {
+  const { house } = await setUp();
+  const seller = await sellerOfHouse(house);
+  const service = await makeService(seller);
+  const buyer = new Buyer(server.current);
+  const body = { service_id: service["id"], brief: "A cyberpunk avatar with neon accents", client_wallet: buyer.wallet };
+  const once = { "idempotency-key": "once" };
+  const replies: Reply[] = [];
+  for (const headers of [{}, once, once]) replies.push(await buyer.send("POST", "/api/orders", body, headers));
+  assert.deepEqual(replies.map((reply) => [reply.status, reply.headers.get("idempotent-replayed")]), [[200, null], [200, null], [200, "true"]]);
+  const costs = await Promise.all(replies.map(costOf));
+  assert.deepEqual(costs.map(([hops, , queries]) => [hops, queries]), [[2, 2], [3, 2], [3, 2]]);
 });
 
 test("a metered query is one hop to its tenant, which asks the memory and settles; a repeat asks no memory", async () => {

@@ -17,7 +17,7 @@ import { useServer } from "./support/server.ts";
 import { deskOf } from "./support/spender.ts";
 import { stateOfBook, stateOfTenant } from "./support/state.ts";
 
-const server = useServer({ vars: { RATE_LIMIT_SCALE: "1000" } });
+const server = useServer({ vars: { RATE_LIMIT_SCALE: "1000" }, pushesToNobody: true });
 const SEED = Number(process.env["SEED"] ?? 1);
 /** Bodies by chance for each route. */
 const BODIES = Number(process.env["BODIES"] ?? 15);

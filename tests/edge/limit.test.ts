@@ -17,7 +17,7 @@ type Limit = { name: string; scope: string; quota: number; windowS: number };
 
 const LIMITS: Record<string, Limit> = Object.fromEntries([
   ["wallet-auth", "ip", 30, 60], ["tenant-create", "ip", 20, 3_600], ["owner-invite", "tenant", 3, 3_600], ["v2-runtime", "caller", 600, 60],
-  ["identity", "tenant", 60, 60], ["money", "tenant", 60, 60], ["admin", "tenant", 60, 60], ["atelier-register", "ip", 5, 3_600], ["atelier-services", "ip", 20, 3_600], ["atelier-other", "ip", 300, 60], ["atelier-upload", "ip", 30, 3_600],
+  ["identity", "tenant", 60, 60], ["money", "tenant", 60, 60], ["admin", "tenant", 60, 60], ["atelier-register", "ip", 5, 3_600], ["atelier-services", "ip", 20, 3_600], ["atelier-launch", "ip", 10, 3_600], ["atelier-other", "ip", 300, 60], ["atelier-upload", "ip", 30, 3_600],
   ["atelier-orders", "ip", 30, 3_600], ["atelier-deliver", "ip", 30, 3_600], ["atelier-messages", "ip", 60, 3_600], ["atelier-quote", "ip", 30, 3_600], ["atelier-buy", "ip", 30, 3_600], ["atelier-review", "ip", 30, 3_600],
   ["ab-register", "ip", 10, 3_600], ["ab-login", "ip_and_email", 5, 900], ["public", "ip", 300, 60],
 ].map(([name, scope, quota, windowS]) => [name, { name, scope, quota, windowS } as Limit]));
@@ -144,6 +144,7 @@ test("atelier-services: 20 an hour, counted before anybody is known", async () =
 });
 
 for (const [name, path, method] of [
+  ["atelier-launch", "/api/agents/none/token/launch", "POST"],
   ["atelier-orders", "/api/agents/none/orders", "GET"],
   ["atelier-buy", "/api/orders", "POST"],
   ["atelier-quote", "/api/orders/none/quote", "POST"],

@@ -8,7 +8,7 @@ import { newHousehold, newOperator } from "./support/household.ts";
 import { ROUTES, fillPath, rootOf, type Root, type Route } from "./support/route.ts";
 import { useServer } from "./support/server.ts";
 
-const server = useServer({ vars: { RATE_LIMIT_SCALE: "1000" } });
+const server = useServer({ vars: { RATE_LIMIT_SCALE: "1000" }, pushesToNobody: true });
 
 const METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"];
 const CODES: Record<Exclude<Root, "account">, { missing: string; method: string }> = {

@@ -12,7 +12,7 @@ import { newManager } from "./support/human.ts";
 import { makeSeller, makeService, newRegistration, type Seller } from "./support/market.ts";
 import { useServer } from "./support/server.ts";
 
-const server = useServer({ vars: { RATE_LIMIT_SCALE: "1000" } });
+const server = useServer({ vars: { RATE_LIMIT_SCALE: "1000" }, pushesToNobody: true });
 const HOUR_S = 3_600;
 const DAY_S = 24 * HOUR_S;
 const DELIVERY = { deliverable_url: "https://storage.example.com/result.png", deliverable_media_type: "image" };

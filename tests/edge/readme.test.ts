@@ -89,10 +89,11 @@ test("the README lists every route there is, and no other", () => {
 });
 
 test("the README lists every setting that is read, and no other", () => {
-  const source = ["src/edge.rs", "src/http/mail.rs"].map((path) => readFileSync(join(ROOT, path), "utf8")).join("\n");
+  const source = ["src/edge.rs", "src/http/launch.rs", "src/http/mail.rs"].map((path) => readFileSync(join(ROOT, path), "utf8")).join("\n");
   const read = [
     ...[...source.matchAll(/(?:variable|seed)\(env, "(\w+)"\)/g)].map(([, name = ""]) => name),
     ...[...source.matchAll(/upstream\([^"]*"(\w+)"\)/g)].flatMap(([, name]) => [`${name}_BASE_URL`, `${name}_API_KEY`]),
+    ...[...source.matchAll(/Rail::of\([^"]*"(\w+)"\)/g)].flatMap(([, name]) => [`${name}_RAIL`, `${name}_BASE_URL`, `${name}_SECRET_KEY`]),
   ];
   const listed = [...readSection("Settings").matchAll(/^\| (`[^|]*`) \|/gm)].flatMap(([, names = ""]) => names.replaceAll("`", "").split(" "));
   assert.deepEqual(listed.sort(), [...new Set(read)].sort());

@@ -384,13 +384,19 @@ test("everybody sees an agent by its id or slug; the list is for market agents",
 });
 
 test("what a crash has kept from the book of record, the queue brings", async () => {
-  const seller = await makeSeller(stranger());
-  const service = await makeService(seller);
   const database = server.current.runtime.database();
-  await database.batch([
-    database.prepare("UPDATE market_agents SET version = 0, name = NULL, form = NULL WHERE agent_id = ?").bind(`agt_${seller.agentId.slice(4)}`),
-    database.prepare("DELETE FROM market_services WHERE service_id = ?").bind(service["id"]),
-  ]);
+  /** A seller of whom the book has forgotten all, before the queue has told it anything. */
+  const forgotten = async (): Promise<[Seller, Record<string, any>]> => {
+    const seller = await makeSeller(stranger());
+    const service = await makeService(seller);
+    await database.batch([
+      database.prepare("UPDATE market_agents SET version = 0, name = NULL, form = NULL WHERE agent_id = ?").bind(`agt_${seller.agentId.slice(4)}`),
+      database.prepare("DELETE FROM market_services WHERE service_id = ?").bind(service["id"]),
+    ]);
+    const row = await database.prepare("SELECT projected_seq FROM tenants WHERE tenant_uuid = ?").bind(seller.tenantUuid).first<{ projected_seq: number }>();
+    return row?.projected_seq === 0 ? [seller, service] : forgotten();
+  };
+  const [seller, service] = await forgotten();
   assert.equal((await stranger().get(`/api/agents/${seller.slug}`)).status, 404);
   await until(async () => (await stranger().get(`/api/services/${service["id"]}`)).status === 200);
   assert.equal((await stranger().get(`/api/agents/${seller.slug}`)).status, 200);

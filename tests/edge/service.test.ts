@@ -175,9 +175,21 @@ test("what is offered is found by words, category and price, in every order", as
   assert.deepEqual((await list("category=custom&sortBy=newest&limit=2")), [4, 1]);
   assert.deepEqual((await list("sortBy=newest&limit=5")), [4, 3, 2, 1, 0]);
   assert.deepEqual(await list("search=%22"), []);
-  for (const query of ["sortBy=oldest", "category=art", "price=2", "limit=", "limit=ten", "offset=-1", "search=%00"]) {
+  for (const query of ["sortBy=oldest", "category=art", "price=2", "limit=", "limit=ten", "offset=-1", "offset=10001", "offset=99999999999999999999", "search=%00"]) {
     const reply = await stranger().get(`/api/services?${query}`);
     assert.deepEqual([reply.status, reply.json.code], [400, "VALIDATION_ERROR"], `${query}: ${reply.text}`);
+  }
+  assert.deepEqual(await list("offset=10000"), []);
+  assert.match((await stranger().get("/api/services?offset=10001")).json.error, /narrow the list/);
+  // Without words each of them goes by an index of its own; all that is offered here is these and what other tests offer.
+  for (const sortBy of ["popular", "newest", "cheapest", "rating", "fastest"]) {
+    for (const [price, some] of [["free", [0]], ["under1", [0, 1]], ["1to5", [2, 3]], ["over5", [4]]] as const) {
+      const found = (await list(`sortBy=${sortBy}&price=${price}&limit=100`)).filter((at) => at >= 0);
+      assert.deepEqual(found.sort(), some, `${sortBy} ${price}`);
+      const ugc = (await list(`sortBy=${sortBy}&price=${price}&category=ugc&limit=100`)).filter((at) => at >= 0);
+      assert.deepEqual(ugc.sort(), some.filter((at) => all[at]![1] === "ugc"), `${sortBy} ${price} ugc`);
+      assert.deepEqual((await list(`${words}&sortBy=${sortBy}&price=${price}&category=ugc`)).sort(), some.filter((at) => all[at]![1] === "ugc"));
+    }
   }
   await seller.client.delete(`/api/services/${made[2]}`);
   assert.deepEqual(await list(`${words}&sortBy=cheapest`), [0, 1, 3, 4]);

@@ -119,20 +119,27 @@ test("a file whose bytes look like the end of the form is taken whole", async ()
 
 test("bytes that were chosen to be searched slowly take little more time than others", async () => {
   const { client } = await opened();
-  const others = fileForm(newFile("video/mp4", 50_000_000), "video/mp4");
-  const file = Buffer.concat([HEADS["video/mp4"], Buffer.alloc(50_000_000, "a")]);
+  const others = fileForm(newFile("video/mp4", 30_000_000), "video/mp4");
+  const file = Buffer.concat([HEADS["video/mp4"], Buffer.alloc(30_000_000, "a")]);
   const boundary = "a".repeat(70);
   const head = `--${boundary}\r\nContent-Disposition: form-data; name="file"\r\nContent-Type: video/mp4\r\n\r\n`;
   const body = new Uint8Array(Buffer.concat([Buffer.from(head), file, Buffer.from(`\r\n--${boundary}--`)]));
-  const timed = async (sent: Sent): Promise<[Reply, number]> => {
+  const these = { body, headers: { "content-type": `multipart/form-data; boundary=${boundary}` } };
+  const timed = async (sent: Sent): Promise<number> => {
     const startedMs = performance.now();
-    return [await upload(client, sent), performance.now() - startedMs];
+    const reply = await upload(client, sent);
+    assert.equal(reply.status, 200, reply.text);
+    if (sent === these) assert.equal(reply.json.data.sha256, sha256(file));
+    return performance.now() - startedMs;
   };
-  const [, othersMs] = await timed(others);
-  const [reply, theseMs] = await timed({ body, headers: { "content-type": `multipart/form-data; boundary=${boundary}` } });
-  assert.equal(reply.json.data?.sha256, sha256(file), reply.text);
-  // A search that looks at them again and again takes eight seconds.
-  assert.ok(theseMs < 4 * othersMs, `${theseMs} ms, others ${othersMs} ms`);
+  // The best of several, in turns: what else the machine does lengthens either. A search that compares a window from its end, and
+  // so looks at these again and again, takes four times as long; ours takes a third more.
+  const [othersMs, theseMs] = [[] as number[], [] as number[]];
+  for (let turn = 0; turn < 4; turn += 1) {
+    othersMs.push(await timed(others));
+    theseMs.push(await timed(these));
+  }
+  assert.ok(Math.min(...theseMs) < 2.3 * Math.min(...othersMs), `${theseMs} ms, others ${othersMs} ms`);
 });
 
 test("files around the borders of parts come out as they went in", async () => {

@@ -15,6 +15,7 @@ import { callerAt, prepareAsk, type Ask } from "../edge/support/ask.ts";
 import type { HeaderMap } from "../edge/support/client.ts";
 import { NOBODY_LISTENS, newHousehold, newOperator, type Household } from "../edge/support/household.ts";
 import { ROUTES, type Route } from "../edge/support/route.ts";
+import { sellerOfHouse } from "../edge/support/market.ts";
 import { Server } from "../edge/support/server.ts";
 import { deskOf } from "../edge/support/spender.ts";
 
@@ -111,6 +112,7 @@ async function credentialOf(ask: Ask, route: Route, house: Household, operator: 
 /** Makes the people and things of the run, and the document with an example for every operation. Returns how many there are. */
 async function prepare(server: Server): Promise<number> {
   const [house, neighbour, operator] = [await newHousehold(server), await newHousehold(server), await newOperator(server)];
+  const neighbourSeller = await sellerOfHouse(neighbour);
   const document = (await server.client().get("/openapi.json")).json as Document;
   const credentials: Record<string, HeaderMap> = {};
   for (const [template, item] of Object.entries(document.paths)) {
@@ -127,6 +129,7 @@ async function prepare(server: Server): Promise<number> {
   const stage = {
     credentials,
     neighbour: { "x-api-key": neighbour.apiKey },
+    neighbour_seller: { authorization: `Bearer ${neighbourSeller.key}` },
     tenants: [house.tenantId, house.tenantUuid],
     spared: [house.apiKeyId, house.agentKeyId, house.agent.agentId, house.webhookId, desk.mandate.id, desk.strict.id, desk.childId],
     known: { agent_id: desk.agentId, child_agent_id: desk.childId, mandate_id: desk.mandate.id, wallet_id: desk.walletId, lease_id: null },
@@ -183,7 +186,7 @@ function tell(counts: Counts): string[] {
 
 async function main(): Promise<void> {
   // The quotas are scaled out of the way: limits are not the subject.
-  const server = await Server.start({ vars: { RATE_LIMIT_SCALE: "1000000" } });
+  const server = await Server.start({ vars: { RATE_LIMIT_SCALE: "1000000" }, pushesToNobody: true });
   const failures: string[] = [];
   let generated = 0;
   try {

@@ -7,12 +7,12 @@ use crate::domain::form::order::ReviewForm;
 use crate::domain::form::profile::PublicProfile;
 use crate::domain::form::service::ServiceForm;
 use crate::domain::limit::LimitClass;
+use crate::domain::market::price::Prices;
 use crate::domain::market::rating::Rating;
 use crate::domain::market::service::Category;
 use crate::http::context::Ctx;
 use crate::http::credential::Credential;
 use crate::http::fault::Fault;
-use crate::http::page;
 use crate::http::query::{Query, QueryKind};
 use crate::http::refusal::agent_not_found;
 use crate::http::reply::Reply;
@@ -21,13 +21,13 @@ use crate::http::reply::Success;
 use crate::http::route::Route;
 use crate::objects::tenant::command::Command;
 use crate::routes;
-use crate::store::market_list::{self, AgentOrder, Narrowed, ServiceOrder};
+use crate::store::market_list::{self, AgentOrder, Narrowed, OFFSET_MAX, ServiceOrder};
 
 pub static ROUTES: &[Route] = routes! {
     Get "/api/agents" => list_agents {
         name: "listSellers", summary: "Market agents, for one of them; nothing for anybody else", access: Shared, class: Some(LimitClass::AtelierOther),
         body: None, documented: true, status: 200, response: Success<Vec<PublicProfile>>,
-        query: [SEARCH, CATEGORY, Query::one_of("sortBy", AGENT_ORDERS), LIMIT, page::OFFSET],
+        query: [SEARCH, CATEGORY, Query::one_of("sortBy", AGENT_ORDERS), LIMIT, OFFSET],
     }
     Get "/api/agents/{id}" => show_agent {
         name: "getSellerProfile", summary: "A market agent as everybody sees it, by its id or slug", access: Shared, class: Some(LimitClass::AtelierOther),
@@ -36,13 +36,15 @@ pub static ROUTES: &[Route] = routes! {
     Get "/api/services" => list_services {
         name: "listServices", summary: "What market agents offer", access: Public, class: Some(LimitClass::AtelierOther), body: None, documented: true,
         status: 200, response: Success<Vec<ServiceForm>>,
-        query: [SEARCH, CATEGORY, Query::one_of("sortBy", SERVICE_ORDERS), Query::one_of("price", PRICES), LIMIT, page::OFFSET],
+        query: [SEARCH, CATEGORY, Query::one_of("sortBy", SERVICE_ORDERS), Query::one_of("price", PRICES), LIMIT, OFFSET],
     }
 };
 
 const SEARCH: Query = Query::new("search", QueryKind::Search { chars_max: 100 });
 const CATEGORY: Query = Query::one_of("category", &["image_gen", "video_gen", "ugc", "influencer", "brand_content", "custom"]);
 const LIMIT: Query = Query::new("limit", QueryKind::Clamped { min: 1, max: 100 });
+/// Whoever wants what lies further on narrows the list.
+const OFFSET: Query = Query::new("offset", QueryKind::Offset { max: OFFSET_MAX });
 const AGENT_ORDERS: &[&str] = &["popular", "newest", "rating"];
 const SERVICE_ORDERS: &[&str] = &["popular", "newest", "cheapest", "rating", "fastest"];
 const PRICES: &[&str] = &["free", "under1", "1to5", "over5"];
@@ -72,6 +74,7 @@ fn narrowed(ctx: &Ctx, limit: u64) -> Narrowed {
     Narrowed {
         search: ctx.incoming.query_value("search").filter(|text| !text.is_empty()).map(str::to_owned),
         category: ctx.incoming.query_value("category").and_then(Category::parse),
+        prices: None,
         limit: ctx.query_clamped("limit").unwrap_or(limit),
         offset: ctx.query_whole("offset").unwrap_or(0),
     }
@@ -125,12 +128,12 @@ async fn list_services(ctx: &Ctx) -> Result<Reply, Fault> {
         _ => ServiceOrder::Popular,
     };
     let prices = match ctx.incoming.query_value("price") {
-        Some("free") => (0, 0),
-        Some("under1") => (0, 99),
-        Some("1to5") => (100, 500),
-        Some("over5") => (501, u64::from(u32::MAX)),
-        _ => (0, u64::from(u32::MAX)),
+        Some("free") => Some(Prices::Free),
+        Some("under1") => Some(Prices::UnderOne),
+        Some("1to5") => Some(Prices::OneToFive),
+        Some("over5") => Some(Prices::OverFive),
+        _ => None,
     };
-    let narrowed = narrowed(ctx, SERVICES_LISTED);
-    Reply::success(200, &ctx.with_database(async |database| market_list::list_services(database, order, prices, &narrowed).await).await?)
+    let narrowed = Narrowed { prices, ..narrowed(ctx, SERVICES_LISTED) };
+    Reply::success(200, &ctx.with_database(async |database| market_list::list_services(database, order, &narrowed).await).await?)
 }

@@ -3,6 +3,7 @@
 pub mod catalogue;
 mod field;
 pub mod file;
+pub mod launch;
 pub mod message;
 pub mod order;
 pub mod profile;

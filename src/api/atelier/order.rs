@@ -190,8 +190,8 @@ fn references(ctx: &Ctx, urls: Option<Vec<Text<1, 2_048>>>, kind: Reference) -> 
     Ok(urls)
 }
 
-/// 1. The service: 404. 2. In one's own name: 403. 3. The fields: 400. 4. The order, under the terms of now. 5. Its row, for
-/// lists. 6. Answer: 200.
+/// 1. The service: 404. 2. In one's own name: 403. 3. The fields: 400. 4. The key is this body's, with whichever seller: 422. 5. The
+/// order, under the terms of now. 6. Its row, for lists. 7. Answer: 200.
 async fn place(ctx: &Ctx) -> Result<Reply, Fault> {
     let wallet = ctx.buyer()?;
     let seller = find_seller(ctx).await?;
@@ -206,7 +206,9 @@ async fn place(ctx: &Ctx) -> Result<Reply, Fault> {
         reference_images: references(ctx, body.reference_images, Reference::Image)?,
     };
     let command = Command::Order(OrderCommand::Place(Box::new(draft)));
-    let form = order_of(ctx.call_tenant_for(tenant, ctx.claim_of_buyer(&wallet)?, command).await?)?;
+    let claim = ctx.claim_of_buyer(&wallet)?;
+    ctx.bind_key_of_wallet(&wallet, claim).await?;
+    let form = order_of(ctx.call_tenant_for(tenant, claim, command).await?)?;
     note(ctx, tenant, &form).await;
     Reply::success(200, &form)
 }

@@ -217,8 +217,8 @@ async fn claim_slug(ctx: &Ctx, name: &str, agent_id: AgentId, tenant: TenantUuid
     ctx.with_database(async |database| market::claim_slug(database, &base, is_reserved, agent_id, tenant).await).await
 }
 
-/// 1. The body: 400. 2. The signature: 401. 3. The agent, of whichever tenant: 404. 4. Its wallet, once verified: 404. 5. The old
-/// key is dead: 200.
+/// 1. The body: 400. 2. The signature: 401. 3. The agent, of whichever tenant: 404. 4. The key is this body's, whichever tenant's
+/// agent it names: 422. 5. Its wallet, once verified: 404. 6. The old key is dead: 200.
 async fn recover(ctx: &Ctx) -> Result<Reply, Fault> {
     let request: Recovery = ctx.incoming.body()?;
     let owner = request.owner_wallet.0;
@@ -234,6 +234,7 @@ async fn recover(ctx: &Ctx) -> Result<Reply, Fault> {
         }
         None => None,
     };
+    ctx.bind_key_of_wallet(&owner, claim).await?;
     let (text, key) = ctx.mint_key(KeyKind::Atelier, tenant)?;
     let command = SellerCommand::Recover { agent_id, owner: owner.as_str().to_owned(), key };
     let answer = ctx.call_tenant_for(tenant, claim, Command::Seller(command)).await?;

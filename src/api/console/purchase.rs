@@ -28,7 +28,7 @@ use crate::http::route::Route;
 use crate::objects::tenant::command::Command;
 use crate::objects::tenant::order::command::{OrderCommand, OrderDraft};
 use crate::routes;
-use crate::store::market_list::{self, Narrowed, ServiceOrder};
+use crate::store::market_list::{self, Narrowed, OFFSET_MAX, ServiceOrder};
 use crate::store::{buyer, order as orders};
 
 pub static ROUTES: &[Route] = routes! {
@@ -84,17 +84,16 @@ async fn show_services(ctx: &Ctx) -> Result<Reply, Fault> {
     let visit = Visit::of_page(ctx, &signed_in(ctx)?).await?;
     let tenant = visit.tenant()?.slug.to_string();
     let value = |name| ctx.incoming.query_value(name).unwrap_or_default();
-    let offset = ctx.query_whole(OFFSET.name).unwrap_or(0);
+    let offset = ctx.query_whole(OFFSET.name).unwrap_or(0).min(OFFSET_MAX);
     let narrowed = Narrowed {
         search: Some(value("search").to_owned()).filter(|text| !text.is_empty()),
         category: read_choice(ctx, "category", Category::parse)?,
+        prices: None,
         limit: SERVICES_SHOWN + 1,
         offset,
     };
     let order = read_choice(ctx, "sort", read_sort)?.unwrap_or(ServiceOrder::Popular);
-    let read =
-        async |database: crate::store::Database<'_>| market_list::list_services(database, order, (0, u64::from(u32::MAX)), &narrowed).await;
-    let services = ctx.with_database(read).await?;
+    let services = ctx.with_database(async |database| market_list::list_services(database, order, &narrowed).await).await?;
     let page = Page::cut(services, SERVICES_SHOWN, |service| service.id.to_string());
     let href = |offset: u64| {
         let offset = offset.to_string();
@@ -103,7 +102,10 @@ async fn show_services(ctx: &Ctx) -> Result<Reply, Fault> {
             all.into_iter().chain([("offset", offset.as_str())]).filter(|(_, text)| !text.is_empty() && *text != "0").collect();
         build_href("/account/orders/services", &query)
     };
-    let pager = Pager { newest: (offset > 0).then(|| href(0)), older: page.next_cursor.as_ref().map(|_| href(offset + SERVICES_SHOWN)) };
+    let pager = Pager {
+        newest: (offset > 0).then(|| href(0)),
+        older: page.next_cursor.as_ref().map(|_| offset + SERVICES_SHOWN).filter(|offset| *offset <= OFFSET_MAX).map(href),
+    };
     let entry = |name| Entry::filled(value(name));
     let view = Catalogue {
         search: entry("search"),

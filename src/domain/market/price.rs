@@ -35,6 +35,28 @@ impl fmt::Display for PriceError {
     }
 }
 
+/// What lists are narrowed to by price.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Prices {
+    Free,
+    /// Less than a dollar, and for nothing.
+    UnderOne,
+    OneToFive,
+    OverFive,
+}
+
+impl Prices {
+    /// The bands it comes to; see [`Price::band`].
+    pub const fn bands(self) -> &'static [u64] {
+        match self {
+            Self::Free => &[0],
+            Self::UnderOne => &[0, 1],
+            Self::OneToFive => &[2],
+            Self::OverFive => &[3],
+        }
+    }
+}
+
 /// What becomes of a price that is paid out: both parts together are the price.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Cut {
@@ -66,6 +88,16 @@ impl Price {
 
     pub const fn is_zero(self) -> bool {
         self.minor == 0
+    }
+
+    /// The number of the band of prices it lies in: nothing, less than a dollar, one to five dollars, more.
+    pub const fn band(self) -> u64 {
+        match self.minor {
+            0 => 0,
+            1..=99 => 1,
+            100..=500 => 2,
+            _ => 3,
+        }
     }
 
     /// The amount as the ledger counts it; the greatest price is far below the greatest amount.
@@ -129,6 +161,17 @@ impl schemars::JsonSchema for Price {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn each_price_lies_in_one_band() {
+        for (minor, band) in [(0, 0), (1, 1), (99, 1), (100, 2), (500, 2), (501, 3), (Price::MAX.minor, 3)] {
+            assert_eq!(Price::from_minor(minor).unwrap().band(), band, "{minor}");
+        }
+        let bands: std::collections::BTreeSet<_> =
+            [Prices::UnderOne, Prices::OneToFive, Prices::OverFive].into_iter().flat_map(Prices::bands).collect();
+        assert!(bands.into_iter().eq(&[0, 1, 2, 3]));
+        assert_eq!(Prices::Free.bands(), [0]);
+    }
 
     fn price(text: &str) -> Price {
         Price::parse(text).unwrap()

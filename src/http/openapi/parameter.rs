@@ -76,6 +76,7 @@ fn item_pattern(collection: &str) -> Option<String> {
 fn query(query: &Query) -> Value {
     let schema = match query.kind {
         QueryKind::Whole { min, max } => json!({"type": "integer", "minimum": min, "maximum": max}),
+        QueryKind::Offset { max } => json!({"type": "integer", "minimum": 0, "maximum": max}),
         QueryKind::Clamped { min, max } => json!({"type": "integer", "description": format!("Brought between {min} and {max}.")}),
         QueryKind::Search { chars_max } => {
             json!({"type": "string", "maxLength": chars_max, "pattern": r"^[^\x00-\x08\x0B-\x1F\x7F-\x9F]*$"})

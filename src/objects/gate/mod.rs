@@ -2,7 +2,7 @@
 //! limits, single-use marks, idempotency records, and the tenants of a wallet.
 //!
 //! Invariants: a mark is used once; of several sign-ups for one name at one gate at most one is under way; a wallet
-//! controls at most as many tenants as the caller allows.
+//! controls at most as many tenants as the caller allows; a key that is bound stands for one body.
 
 use serde::{Deserialize, Serialize};
 
@@ -74,6 +74,9 @@ pub enum Command {
     ListTenants,
     /// Remove what has expired, a batch at a time.
     RunDue,
+    /// Bind an idempotency key to the body it comes with, for as long as answers are kept. The record that answers a repeat lies
+    /// where the effect is decided; which place that is, the body says.
+    BindKey { claim: Claim },
 }
 
 /// A tenant of the gate's wallet or user.
@@ -115,6 +118,8 @@ pub struct Reply {
 const SIGN_UP_LEASE_MS: u64 = 5_000;
 /// A sign-up that never ended stops counting after this long; the sweep finishes those that were claimed.
 const PENDING_MS: u64 = 10 * MINUTE_MS;
+/// What stands for the answer of a key that is bound and answered elsewhere.
+const BOUND: &[u8] = b"bound";
 /// How many expired rows one pass removes.
 const BATCH: u64 = 500;
 
@@ -155,6 +160,7 @@ pub fn run(sql: &dyn Sql, call: &Call) -> Result<Reply, SqlError> {
             Outcome::Done
         }
         Command::Forget { claim } => done(idempotency::forget(sql, &claim.scope_hash, holder))?,
+        Command::BindKey { claim } => Outcome::Judged(bind_key(sql, claim, holder, now)?),
         Command::BeginTenant { slug, count_max } => begin_tenant(sql, slug, *count_max, now)?,
         Command::DropTenant { slug } => done(sql.run(DROP_TENANT, params![slug.as_str()]).map(drop))?,
         Command::AddTenant { slug, tenant, is_controller } => {
@@ -172,7 +178,7 @@ pub fn run(sql: &dyn Sql, call: &Call) -> Result<Reply, SqlError> {
     let next_due_at_ms = match (&outcome, &call.command) {
         (Outcome::Counted(state), _) => Some(state.resets_at_ms.as_ms()),
         (_, Command::UseMark { expires_at, .. }) => Some(expires_at.as_ms()),
-        (_, Command::Finish { .. }) => Some(now.plus_ms(RECORD_TTL_MS).as_ms()),
+        (_, Command::Finish { .. } | Command::BindKey { .. }) => Some(now.plus_ms(RECORD_TTL_MS).as_ms()),
         (_, Command::RunDue) => next_due(sql)?,
         _ => None,
     };
@@ -199,6 +205,18 @@ fn begin(sql: &dyn Sql, claim: &Claim, holder: RequestId, deadline: Timestamp, n
         idempotency::keep_in_flight(sql, claim, holder, deadline)?;
     }
     Ok(verdict)
+}
+
+/// `Run` for the body the key is bound to, now or before.
+fn bind_key(sql: &dyn Sql, claim: &Claim, holder: RequestId, now: Timestamp) -> Result<Verdict, SqlError> {
+    match idempotency::look_up(sql, claim, now)? {
+        Verdict::Run => {
+            idempotency::keep_answer(sql, claim, holder, now, BOUND)?;
+            Ok(Verdict::Run)
+        }
+        Verdict::Replay(_) => Ok(Verdict::Run),
+        verdict @ (Verdict::Conflict | Verdict::InFlight) => Ok(verdict),
+    }
 }
 
 fn begin_tenant(sql: &dyn Sql, slug: &Slug, count_max: Option<u64>, now: Timestamp) -> Result<Outcome, SqlError> {

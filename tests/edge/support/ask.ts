@@ -525,6 +525,11 @@ const WISHES: Record<string, (world: World) => Wish | Promise<Wish>> = {
     return { ...(await ofSeller(world)), json: newService() };
   },
   listOwnServices: ofSeller,
+  // An agent has one token: each launch is another's.
+  launchToken: async ({ server }) => {
+    const { agentId, client } = await makeSeller(server.client(), { avatar_url: "https://example.com/avatar.png" });
+    return { params: { id: agentId }, json: { symbol: "PAINT" }, by: client.with({ "x-tenant-id": "" }) };
+  },
   updateService: async (world) => ({ ...(await ofService(world)), json: { price_usd: "7.50" } }),
   deleteService: ofService,
   getService: ofService,

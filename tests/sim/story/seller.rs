@@ -3,10 +3,11 @@
 use guildhall::crypto::mac::sha256;
 use guildhall::domain::agent::AgentStatus;
 use guildhall::domain::form::order::OrderForm;
-use guildhall::domain::form::profile::ProfileForm;
+use guildhall::domain::form::profile::{ProfileForm, TokenForm};
 use guildhall::domain::form::service::ServiceForm;
 use guildhall::domain::id::{AgentId, OrderId, ServiceId};
 use guildhall::domain::key::{KeyKind, KeyNumber};
+use guildhall::domain::market::launch::Launch;
 use guildhall::domain::market::order::MediaType;
 use guildhall::domain::market::price::Price;
 use guildhall::domain::market::profile::ProfileDraft;
@@ -19,7 +20,7 @@ use guildhall::objects::tenant::order::command::{OrderAct, OrderCommand, OrderDr
 use guildhall::objects::tenant::order::outcome::OrderOutcome;
 use guildhall::objects::tenant::outcome::Outcome;
 use guildhall::objects::tenant::refusal::{Refusal, Thing};
-use guildhall::objects::tenant::seller::command::{Opening, Owner, ProfileChange, SellerCommand, ServiceChange};
+use guildhall::objects::tenant::seller::command::{LaunchRail, Opening, Owner, ProfileChange, SellerCommand, ServiceChange};
 use guildhall::objects::tenant::seller::outcome::SellerOutcome;
 use guildhall::objects::tenant::seller::refusal::SellerRefusal;
 use guildhall::objects::tenant::webhook::command::NewWebhookSecret;
@@ -223,6 +224,8 @@ fn a_suspended_agent_looks_and_changes_nothing_and_a_revoked_one_is_nobody() {
         SellerCommand::Change(profile_change),
         SellerCommand::RotateKey { key: secret(51) },
         SellerCommand::ProbeAgent { agent_id: None },
+        SellerCommand::ProbeLaunch { agent_id },
+        launch(agent_id, LaunchRail::Sandbox),
         SellerCommand::ProbeService { service_id: service.id },
         SellerCommand::AddService { agent_id, terms: terms(PriceType::Fixed) },
         SellerCommand::ChangeService { service_id: service.id, change },
@@ -278,6 +281,71 @@ fn a_hundred_services_are_active_and_what_is_withdrawn_makes_room() {
     }
     assert_eq!(tale.events().len(), before + 1, "a repeat tells nobody");
     assert!(tale.offer(agent_id, 50, PriceType::Fixed).is_ok());
+}
+
+fn with_avatar() -> SellerCommand {
+    let avatar_url = Some(Some("https://painter.example.com/me.png".to_owned()));
+    SellerCommand::Change(Box::new(ProfileChange { avatar_url, ..ProfileChange::default() }))
+}
+
+fn launch(agent_id: AgentId, rail: LaunchRail) -> SellerCommand {
+    SellerCommand::Launch { agent_id, symbol: "PAINT".to_owned(), rail }
+}
+
+const ASKED: LaunchRail = LaunchRail::Asked { lease_ms: 60_000 };
+
+fn token_of(mint: &str) -> Box<TokenForm> {
+    let launch = Launch::new("Painter", "PAINT", "https://painter.example.com/me.png");
+    Box::new(launch.into_token("rail", mint.to_owned(), "tx".to_owned()))
+}
+
+#[test]
+fn an_agent_has_one_token_and_nobody_launches_anothers() {
+    let mut tale = Tale::new();
+    let (painter, writer) = (tale.new_seller(50), tale.new_seller(51));
+    assert_eq!(tale.market(seller(51), launch(painter, LaunchRail::Sandbox)), Err(refused(SellerRefusal::AnotherAgent)));
+    assert_eq!(tale.market(seller(50), launch(painter, LaunchRail::Sandbox)), Err(refused(SellerRefusal::AvatarRequired)));
+    assert!(tale.market(seller(50), with_avatar()).is_ok());
+    let before = tale.events().len();
+    let Ok(SellerOutcome::Launched { profile, token }) = tale.market(seller(50), launch(painter, LaunchRail::Sandbox)) else { panic!() };
+    assert_eq!((profile.version, profile.token.as_ref(), token.sandbox), (3, Some(&*token), true));
+    assert_eq!(tale.me(50), *profile);
+    assert_eq!(tale.events().len(), before + 1);
+    for rail in [LaunchRail::Sandbox, ASKED] {
+        assert_eq!(tale.market(seller(50), launch(painter, rail)), Err(refused(SellerRefusal::TokenExists)));
+    }
+    assert_eq!(tale.me(51).token, None);
+    for command in [
+        SellerCommand::FinishLaunch { agent_id: writer, token: token_of("mint"), scope_hash: None },
+        SellerCommand::DropLaunch { agent_id: writer, scope_hash: None },
+    ] {
+        assert_eq!(tale.market(seller(51), command), Err(Refusal::Forbidden), "a token is no agent's word");
+    }
+}
+
+#[test]
+fn a_launch_is_held_by_one_request_until_it_ends_or_its_lease_does() {
+    let mut tale = Tale::new();
+    let agent_id = tale.new_seller(50);
+    assert!(tale.market(seller(50), with_avatar()).is_ok());
+    let under_way = Err(refused(SellerRefusal::LaunchUnderWay));
+    assert!(matches!(tale.market(seller(50), launch(agent_id, ASKED)), Ok(SellerOutcome::LaunchBegun { .. })));
+    assert_eq!(tale.market(seller(50), launch(agent_id, ASKED)), under_way);
+    assert_eq!(tale.market(seller(50), SellerCommand::ProbeLaunch { agent_id }), under_way);
+    // Another request gives back nothing that it does not hold.
+    assert_eq!(tale.market(Proof::House, SellerCommand::DropLaunch { agent_id, scope_hash: None }), Ok(SellerOutcome::LaunchDropped));
+    assert_eq!(tale.market(seller(50), launch(agent_id, ASKED)), under_way);
+    tale.pass_ms(59_999);
+    assert_eq!(tale.market(seller(50), launch(agent_id, ASKED)), under_way);
+    tale.pass_ms(1);
+    assert!(matches!(tale.market(seller(50), launch(agent_id, ASKED)), Ok(SellerOutcome::LaunchBegun { .. })));
+    // The one whose time was over comes after all, and then the other: the first token stays.
+    for mint in ["first", "second"] {
+        let finish = SellerCommand::FinishLaunch { agent_id, token: token_of(mint), scope_hash: None };
+        let Ok(SellerOutcome::Launched { profile, token }) = tale.market(Proof::House, finish) else { panic!() };
+        assert_eq!((token.mint.as_str(), profile.version), ("first", 3));
+    }
+    assert_eq!(tale.me(50).token.map(|token| token.mint).as_deref(), Some("first"));
 }
 
 #[test]

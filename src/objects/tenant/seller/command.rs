@@ -3,6 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::super::webhook::command::NewWebhookSecret;
+use crate::domain::digest::Digest;
+use crate::domain::form::profile::TokenForm;
 use crate::domain::id::{AgentId, ServiceId};
 use crate::domain::key::NewSecret;
 use crate::domain::market::price::Price;
@@ -65,6 +67,39 @@ pub enum SellerCommand {
     GetService {
         service_id: ServiceId,
     },
+    /// Whether the caller is that agent and may launch its token. Changes nothing.
+    ProbeLaunch {
+        agent_id: AgentId,
+    },
+    /// Launches the token of the caller's agent, or reserves the launch for who asks the rail.
+    Launch {
+        agent_id: AgentId,
+        symbol: String,
+        rail: LaunchRail,
+    },
+    /// House, for the request that holds the launch: the token is there. It is kept whoever holds the launch by now, and only
+    /// once.
+    FinishLaunch {
+        agent_id: AgentId,
+        token: Box<TokenForm>,
+        /// The idempotency record of the request, which is answered with it.
+        scope_hash: Option<Digest>,
+    },
+    /// House, for the request that holds the launch: nothing came of it.
+    DropLaunch {
+        agent_id: AgentId,
+        scope_hash: Option<Digest>,
+    },
+}
+
+/// Where a token is launched.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LaunchRail {
+    /// In our books alone.
+    Sandbox,
+    /// By somebody who is asked next, which takes at most so long.
+    Asked { lease_ms: u64 },
 }
 
 /// A profile to be opened.
@@ -123,12 +158,13 @@ impl SellerCommand {
                 | Self::ProbeService { .. }
                 | Self::ListServices { .. }
                 | Self::GetService { .. }
+                | Self::ProbeLaunch { .. }
         )
     }
 
     /// Whether only the house may give it.
     pub const fn is_for_house(&self) -> bool {
-        matches!(self, Self::Register(_) | Self::Recover { .. })
+        matches!(self, Self::Register(_) | Self::Recover { .. } | Self::FinishLaunch { .. } | Self::DropLaunch { .. })
     }
 
     /// Whether who manages the tenant gives it; all others are the agent's own.

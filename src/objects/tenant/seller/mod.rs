@@ -3,9 +3,10 @@
 //! Invariants: 1. An agent has at most one profile, and a market agent one living key. 2. Who owns an agent, once its wallet
 //! has signed for it, changes only with the signature of the wallet that follows. 3. An agent changes nothing of another's,
 //! and a suspended one nothing at all. 4. Who manages the tenant changes nothing of a profile, but where a revoked agent is paid:
-//! what it has earned is the tenant's, and nobody else can say so.
+//! what it has earned is the tenant's, and nobody else can say so. 5. An agent has at most one token.
 
 pub mod command;
+mod launch;
 pub mod outcome;
 mod profile;
 pub mod refusal;
@@ -22,7 +23,7 @@ use crate::domain::agent::AgentStatus;
 use crate::domain::id::AgentId;
 
 /// Every statement about them.
-pub(super) const ALL_STATEMENTS: [&[&str]; 2] = [profile::STATEMENTS, service::STATEMENTS];
+pub(super) const ALL_STATEMENTS: [&[&str]; 3] = [launch::STATEMENTS, profile::STATEMENTS, service::STATEMENTS];
 
 impl From<SellerOutcome> for Done {
     fn from(outcome: SellerOutcome) -> Self {
@@ -50,9 +51,7 @@ pub(super) fn execute(desk: &mut Desk<'_>, command: &SellerCommand) -> Step<Done
         SellerCommand::NamePayoutWallet { agent_id, wallet } => profile::name_payout_wallet(desk, *agent_id, wallet),
         SellerCommand::ProbeAgent { agent_id } => {
             let own = own_agent(desk)?;
-            if agent_id.is_some_and(|named| named != own) {
-                return Err(SellerRefusal::AnotherAgent.into());
-            }
+            check_own(desk, agent_id.unwrap_or(own))?;
             check_active(desk, own)?;
             Ok(shown(SellerOutcome::Possible))
         }
@@ -61,6 +60,13 @@ pub(super) fn execute(desk: &mut Desk<'_>, command: &SellerCommand) -> Step<Done
             check_active(desk, own_agent(desk)?)?;
             Ok(shown(SellerOutcome::Possible))
         }
+        SellerCommand::ProbeLaunch { agent_id } => {
+            launch::check_possible(desk, *agent_id)?;
+            Ok(shown(SellerOutcome::Possible))
+        }
+        SellerCommand::Launch { agent_id, symbol, rail } => launch::launch(desk, *agent_id, symbol, *rail),
+        SellerCommand::FinishLaunch { agent_id, token, scope_hash } => launch::finish(desk, *agent_id, token, scope_hash.as_ref()),
+        SellerCommand::DropLaunch { agent_id, scope_hash } => launch::drop_claim(desk, *agent_id, scope_hash.as_ref()),
         SellerCommand::AddService { agent_id, terms } => service::add(desk, *agent_id, terms),
         SellerCommand::ListServices { agent_id } => service::list(desk, *agent_id),
         SellerCommand::ChangeService { service_id, change } => service::change(desk, *service_id, change),
@@ -72,6 +78,11 @@ pub(super) fn execute(desk: &mut Desk<'_>, command: &SellerCommand) -> Step<Done
 /// The agent that the caller is.
 fn own_agent(desk: &Desk<'_>) -> Step<AgentId> {
     Ok(desk.caller.agent_id.ok_or(SellerRefusal::UnknownAgent)?)
+}
+
+/// Refuses when the caller is another agent.
+fn check_own(desk: &Desk<'_>, agent_id: AgentId) -> Step<()> {
+    if own_agent(desk)? == agent_id { Ok(()) } else { Err(SellerRefusal::AnotherAgent.into()) }
 }
 
 /// Refuses an agent that may not act.

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::domain::form::profile::ProfileForm;
+use crate::domain::form::profile::{ProfileForm, TokenForm};
 use crate::domain::form::service::ServiceForm;
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -30,4 +30,16 @@ pub enum SellerOutcome {
     Revoked {
         profile: Box<ProfileForm>,
     },
+    /// The launch is the caller's: what the rail is to be asked for.
+    LaunchBegun {
+        agent_name: String,
+        avatar_url: String,
+    },
+    /// The token, and the profile that shows it.
+    Launched {
+        profile: Box<ProfileForm>,
+        token: Box<TokenForm>,
+    },
+    /// The launch is nobody's any more.
+    LaunchDropped,
 }

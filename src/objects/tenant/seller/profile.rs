@@ -32,7 +32,7 @@ statements! {
 }
 
 /// The profile of that agent, if it has one.
-fn find(desk: &Desk<'_>, agent_id: AgentId) -> Step<Option<ProfileForm>> {
+pub(super) fn find(desk: &Desk<'_>, agent_id: AgentId) -> Step<Option<ProfileForm>> {
     let row = desk.sql.first(READ, params![agent_id.to_string()])?;
     Ok(row.map(|row| read_form(desk, &row)).transpose()?)
 }

@@ -27,12 +27,18 @@ pub enum SellerRefusal {
     AgentNotRevoked,
     /// 401. A wallet that has signed is replaced only by one that has.
     OwnerNotSigned,
+    /// 409. The agent has a token.
+    TokenExists,
+    /// 409. Another request is launching the agent's token; whether it will is not known yet.
+    LaunchUnderWay,
+    /// 400. A token shows the agent's avatar.
+    AvatarRequired,
 }
 
 impl SellerRefusal {
     /// Whether an idempotency record keeps it (contract README 7).
     pub const fn is_kept(self) -> bool {
-        !matches!(self, Self::OwnerNotSigned)
+        !matches!(self, Self::OwnerNotSigned | Self::LaunchUnderWay | Self::AvatarRequired)
     }
 }
 

@@ -5,7 +5,7 @@ use super::super::money::column::Columns;
 use super::command::ServiceChange;
 use super::outcome::SellerOutcome;
 use super::refusal::SellerRefusal;
-use super::{check_active, own_agent, shown};
+use super::{check_active, check_own, own_agent, shown};
 use crate::domain::event::Action;
 use crate::domain::form::service::ServiceForm;
 use crate::domain::id::{AgentId, ServiceId};
@@ -75,11 +75,6 @@ fn read_form(row: &Row) -> Result<ServiceForm, SqlError> {
         version: column.number()?,
         created_at: column.time()?,
     })
-}
-
-/// Refuses when the caller is another agent.
-fn check_own(desk: &Desk<'_>, agent_id: AgentId) -> Step<()> {
-    if own_agent(desk)? == agent_id { Ok(()) } else { Err(SellerRefusal::AnotherAgent.into()) }
 }
 
 pub(super) fn add(desk: &mut Desk<'_>, agent_id: AgentId, terms: &ServiceTerms) -> Step<Done> {
