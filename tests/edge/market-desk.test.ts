@@ -410,6 +410,25 @@ test("a seller's orders are read page by page and by state and agent, and what t
   await booksOf(officeOf(house));
 });
 
+test("what two wallets have bought stands in one list, newest first, each order once", async () => {
+  const seller = await makeSeller(server.client());
+  const service = await makeService(seller);
+  const shopper = await Shopper.open();
+  const second = new Shopper(shopper.person);
+  await second.prove();
+  const ids: string[] = [];
+  for (let at = 0; at < 5; at += 1) ids.unshift((await [shopper, second][at % 2]!.buyer.order(service["id"], false))["id"]);
+  const shown = (page: Reply): string[] => [...page.text.matchAll(/<th scope="row"><a href="\/account\/orders\/(ord_\w+)/g)].map(([, id = ""]) => id);
+  const first = await shopper.see("/bought?limit=2");
+  const older = /<a class="button small" href="([^"]*)" rel="next">Older/.exec(first.text)?.[1]?.replaceAll("&amp;", "&") ?? assert.fail("no older ones");
+  assert.deepEqual([...shown(first), ...shown(await shopper.hand.open(older))], ids);
+  // Each is paid by the wallet that ordered it, whichever was proved last.
+  for (const id of ids.slice(0, 2)) assert.equal(noticeOf(await shopper.pay(id))[0], "done");
+  const removed = `/wallets/remove?wallet=${second.buyer.wallet}`;
+  await shopper.press(await shopper.see(removed), removed);
+  assert.deepEqual(shown(await shopper.see("/bought")), ids.filter((_, at) => at % 2 === 0));
+});
+
 test("an operator finds what is disputed, those first that end first, sees what an end comes to, and ends it once", async () => {
   const shop = await openShop();
   const shopper = await Shopper.open();

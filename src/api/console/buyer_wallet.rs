@@ -6,7 +6,7 @@ use super::view::confirmation::{Confirmation, ConfirmationKind, render_confirmat
 use super::view::form::Entry;
 use super::view::notice::Notice;
 use super::view::order::Tab;
-use super::visit::{Visit, redirect_with, signed_in};
+use super::visit::{Visit, check_tenant, redirect_with, signed_in};
 use crate::crypto::solana::SolanaAddress;
 use crate::domain::limit::LimitClass;
 use crate::domain::time::Timestamp;
@@ -100,11 +100,12 @@ async fn prove(ctx: &Ctx, human: &Human, posted: &Posted) -> Result<String, Faul
     }
 }
 
-/// 1. The form: 403. 2. Prove the wallet: 400, 401, 409. 3. Go on to all of them: 303.
+/// 1. The form: 403. 2. The tenant one is at: 404. 3. Prove the wallet: 400, 401, 409. 4. Go on to all of them: 303.
 async fn prove_wallet(ctx: &Ctx) -> Result<Reply, Fault> {
     let human = signed_in(ctx)?;
     let posted = Posted::read(ctx, Some(&human))?;
     let tenant = posted.value("tenant");
+    check_tenant(ctx, &human, tenant).await?;
     match prove(ctx, &human, &posted).await {
         Ok(wallet) => go_on(ctx, &human, tenant, format!("The wallet {wallet} is yours here.")),
         Err(fault) => {
@@ -155,7 +156,7 @@ async fn ask_about_wallet(ctx: &Ctx) -> Result<Reply, Fault> {
 async fn remove_wallet(ctx: &Ctx) -> Result<Reply, Fault> {
     let human = signed_in(ctx)?;
     let posted = Posted::read(ctx, Some(&human))?;
-    Visit::of(ctx, &human, Some(posted.value("tenant"))).await?.tenant()?;
+    check_tenant(ctx, &human, posted.value("tenant")).await?;
     let wallet = ctx.incoming.query_value("wallet").unwrap_or_default();
     ctx.with_database(async |database| buyer::forget(database, wallet, human.user_id, ctx.now).await).await?;
     go_on(ctx, &human, posted.value("tenant"), "The wallet is given up.".to_owned())

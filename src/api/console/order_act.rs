@@ -9,7 +9,7 @@ use super::tenant_visit::{TenantVisit, finish, refuse_other_form};
 use super::view::confirmation::{Confirmation, ConfirmationKind, render_confirmation};
 use super::view::order::{order_href, write_price};
 use super::view::order_act::Sent;
-use super::visit::signed_in;
+use super::visit::{check_tenant, signed_in};
 use crate::domain::limit::LimitClass;
 use crate::domain::market::settlement::Rail;
 use crate::domain::market::state::OrderEvent;
@@ -225,14 +225,15 @@ async fn carry_out(ctx: &Ctx, form: (&Human, &Posted), purchase: &Purchase, verb
     Ok(verb.done().to_owned())
 }
 
-/// 1. The form: 403. 2. The verb, and the order, if it is one's own: 404. 3. Do it, once for each form. 4. What is wrong with a
+/// 1. The form: 403. 2. The verb, the tenant one is at, and the order, if it is one's own: 404. 3. Do it, once for each form. 4. What is wrong with a
 /// field is said there: 400, 409. 5. Go on to the order, which says what was done or why not: 303.
 async fn change_order(ctx: &Ctx) -> Result<Reply, Fault> {
     let human = signed_in(ctx)?;
     let posted = Posted::read(ctx, Some(&human))?;
     let verb = Verb::read(ctx)?;
-    let purchase = Purchase::find(ctx, &human).await?;
     let tenant = posted.value("tenant");
+    check_tenant(ctx, &human, tenant).await?;
+    let purchase = Purchase::find(ctx, &human).await?;
     let result = carry_out(ctx, (&human, &posted), &purchase, verb).await.map_err(|fault| match fault.code {
         Code::TxAlreadyUsed | Code::PaymentNotVerified => at_field(fault, "escrow_tx_hash"),
         _ => fault,

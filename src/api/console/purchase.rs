@@ -10,7 +10,7 @@ use super::view::market::{Catalogue, NewOrder, OrderFields, render_catalogue, re
 use super::view::notice::Notice;
 use super::view::order::{Bought, order_href, render_bought};
 use super::view::part::{Pager, build_href};
-use super::visit::{Visit, redirect_with, signed_in};
+use super::visit::{Visit, check_tenant, redirect_with, signed_in};
 use crate::domain::form::order::OrderForm;
 use crate::domain::form::service::ServiceForm;
 use crate::domain::id::{OrderId, ServiceId};
@@ -197,12 +197,14 @@ async fn place(ctx: &Ctx, human: &Human, posted: &Posted) -> Result<OrderForm, F
     Ok(form)
 }
 
-/// 1. The form: 400, 403. 2. The service: 404. 3. Place the order, once for each form. 4. Go on to it: 303.
+/// 1. The form: 400, 403. 2. The tenant one is at, and the service: 404. 3. Place the order, once for each form. 4. Go on to
+/// it: 303.
 async fn place_order(ctx: &Ctx) -> Result<Reply, Fault> {
     const SHOWN: [&str; 4] = ["wallet", "brief", "reference_urls", "reference_images"];
     let human = signed_in(ctx)?;
     let posted = Posted::read(ctx, Some(&human))?;
     let tenant = posted.value("tenant");
+    check_tenant(ctx, &human, tenant).await?;
     match place(ctx, &human, &posted).await {
         Ok(form) => {
             let words =

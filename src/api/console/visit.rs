@@ -66,6 +66,11 @@ async fn load_memberships(ctx: &Ctx, human: &Human) -> Result<Vec<Membership>, F
     list().await
 }
 
+/// Refuses a form that came from a page about a tenant its sender is no member of: 404.
+pub async fn check_tenant(ctx: &Ctx, human: &Human, name: &str) -> Result<(), Fault> {
+    Visit::of(ctx, human, Some(name)).await?.tenant().map(drop)
+}
+
 impl Visit {
     /// Of somebody signed out, or of a page that does not care.
     pub fn of_stranger(ctx: &Ctx) -> Result<Self, Fault> {

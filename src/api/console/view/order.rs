@@ -201,7 +201,7 @@ pub fn render_row(frame: &Frame, href: &str, order: &OrderForm, parties: &Markup
             th scope="row" {
                 a href=(href) { (order.service_title) } " " (render_status(order.status))
                 span.sub { (render_moment(order.created_at)) " · " (parties) }
-                @if let Some(at) = order.auto_action_at { span.sub { "left alone, it ends or goes on " (render_distance(frame.now, at)) } }
+                @if let Some(at) = order.auto_action_at { span.sub { "left alone, it ends " (render_distance(frame.now, at)) } }
             }
             td.number { (write_price(order.quoted_price_usd)) }
         }
