@@ -292,6 +292,8 @@ const ELSEWHERE = new Set([
   ...["createWebhook", "updateWebhook", "replayWebhook", "updateTenant"],
   // seller.test.ts and service.test.ts
   ...["registerSeller", "recoverSeller", "updateSeller", "rotateSellerKey", "createService", "updateService"],
+  // order.test.ts
+  "namePayoutWallet",
   // order.test.ts: an order and where it stands come before its fields.
   ...["placeOrder", "moveOrder", "resolveDispute", "deliverOrder", "quoteOrder", "postMessage", "reviewOrder"],
 ]);
