@@ -359,8 +359,9 @@ const ELSEWHERE = new Set([
   ...["createWebhook", "updateWebhook", "replayWebhook", "updateTenant"],
   // seller.test.ts and service.test.ts
   ...["registerSeller", "recoverSeller", "updateSeller", "rotateSellerKey", "createService", "updateService"],
-  // launch.test.ts
+  // launch.test.ts and order.test.ts
   "launchToken",
+  "namePayoutWallet",
 ]);
 
 const FIELD_CODE: Record<FaultRoot, string> = { v1: "INVALID_INPUT", v2: "invalid_request", api: "VALIDATION_ERROR" };

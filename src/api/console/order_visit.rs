@@ -7,7 +7,6 @@ use super::view::order_act::Sent;
 use super::view::order_sheet::{OneOrder, TimelineRow};
 use crate::domain::form::sheet::{OrderSheet, OrderStep};
 use crate::domain::id::{OrderId, TenantUuid};
-use crate::edge::Settings;
 use crate::http::context::Ctx;
 use crate::http::credential::Human;
 use crate::http::fault::Fault;
@@ -26,7 +25,7 @@ pub fn order_id(ctx: &Ctx) -> Result<OrderId, Fault> {
 
 /// Whether the rail that pays for orders moves nothing outside of this house (contract README 10).
 pub fn is_sandbox(ctx: &Ctx) -> bool {
-    Settings::upstream(ctx.edge.env(), "SETTLEMENT").is_none()
+    matches!(Settling::of(&ctx.edge.settings), Ok(Settling::Sandbox))
 }
 
 /// An order that a wallet of somebody has placed.
