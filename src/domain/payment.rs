@@ -2,6 +2,21 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::id::{OrderId, PaymentId};
+
+/// Whom a payment names as its merchant that is to pay for an order of the marketplace.
+pub const MARKET_MERCHANT: &str = "atelier";
+
+/// Whether that merchant is the marketplace. No letter outside of ASCII folds into one of its name.
+pub const fn is_for_market(merchant: &str) -> bool {
+    merchant.eq_ignore_ascii_case(MARKET_MERCHANT)
+}
+
+/// How both tenants' chains name the money of a payment that pays for an order.
+pub fn name_transfer(payment_id: PaymentId, order_id: OrderId) -> String {
+    format!("{payment_id}:{order_id}")
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[cfg_attr(not(target_arch = "wasm32"), derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]

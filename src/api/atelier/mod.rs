@@ -5,6 +5,7 @@ mod field;
 pub mod file;
 pub mod message;
 pub mod order;
+mod pay;
 pub mod profile;
 pub mod register;
 mod request;

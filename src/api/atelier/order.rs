@@ -2,14 +2,14 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::pay::{Means, pay};
 use super::request::{Visit, as_buyer, note, order_of};
 use crate::crypto::solana::SolanaAddress;
 use crate::domain::form::order::{DeliverableForm, OrderForm, ReviewForm};
-use crate::domain::id::{OrderId, ServiceId, TenantUuid};
+use crate::domain::id::{OrderId, PaymentId, ServiceId, TenantUuid};
 use crate::domain::limit::LimitClass;
 use crate::domain::market::order::{REFERENCE_IMAGES_MAX, REFERENCE_URLS_MAX};
-use crate::domain::market::price::Price;
-use crate::domain::market::settlement::Rail;
+use crate::domain::market::settlement::PayMethod;
 use crate::domain::market::state::{OrderEvent, OrderStatus, Party, TABLE};
 use crate::domain::target;
 use crate::http::buyer;
@@ -17,6 +17,7 @@ use crate::http::code::Code;
 use crate::http::context::Ctx;
 use crate::http::fault::Fault;
 use crate::http::field::{Text, Whole};
+use crate::http::lookup::id_in;
 use crate::http::page;
 use crate::http::refusal::service_not_found;
 use crate::http::reply::Reply;
@@ -25,11 +26,10 @@ use crate::http::reply::Success;
 use crate::http::route::Route;
 use crate::http::tenant::unexpected;
 use crate::objects::tenant::command::Command;
-use crate::objects::tenant::order::command::{Intent, OrderAct, OrderCommand, OrderDraft, Side};
+use crate::objects::tenant::order::command::{Intent, OrderAct, OrderCommand, OrderDraft};
 use crate::objects::tenant::order::outcome::OrderOutcome;
 use crate::objects::tenant::outcome::Outcome;
 use crate::routes;
-use crate::store::Database;
 use crate::store::order as orders;
 
 pub static ROUTES: &[Route] = routes! {
@@ -60,9 +60,6 @@ pub static ROUTES: &[Route] = routes! {
     }
 };
 
-/// Payments a buyer can make.
-const USDC: &str = "usdc-sol";
-
 #[derive(Deserialize)]
 #[cfg_attr(not(target_arch = "wasm32"), derive(schemars::JsonSchema))]
 struct PlaceBody {
@@ -87,9 +84,12 @@ struct PatchBody {
     /// Of `dispute`.
     reason: Option<Text<0, 1_000>>,
     /// Of `pay`.
-    payment_method: Option<Text<1, 32>>,
+    payment_method: Option<PayMethod>,
     /// Of `pay`, unless the price is 0: the transaction that paid.
     escrow_tx_hash: Option<Text<1, 128>>,
+    /// Of `pay` with the method `payment`, unless the price is 0: the `/v1` payment to the merchant `atelier` that paid, with the order's
+    /// id as its `metadata.order_id`.
+    payment_id: Option<String>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -265,15 +265,15 @@ async fn show(ctx: &Ctx) -> Result<Reply, Fault> {
     }
 }
 
-/// 1. The order, its party, where it stands: 404, 401, 403, 400. 2. The fields: 400. 3. A transaction that pays is this order's:
-/// 409. 4. Move it: 400, 409. 5. Answer: 200.
+/// 1. The order, its party, where it stands: 404, 401, 403, 400. 2. The fields: 400. 3. What pays is this order's: 400,
+/// 409, 502, 503, 504. 4. Move it: 400, 409. 5. Answer: 200.
 async fn patch(ctx: &Ctx) -> Result<Reply, Fault> {
     let visit = Visit::begin(ctx).await?;
     let action = ctx.incoming.body_value().ok().and_then(|body| OrderAction::deserialize(body.get("action")?).ok());
     let as_party = |fault: Fault| if action == Some(OrderAction::Start) { fault } else { as_buyer(fault) };
     let act = match read_act(ctx) {
         Ok(Asked::Act(act)) => act,
-        Ok(Asked::Pay { method, tx_hash }) => pay(ctx, &visit, method, tx_hash).await.map_err(as_party)?,
+        Ok(Asked::Pay(means)) => pay(ctx, &visit, means).await.map_err(as_party)?,
         Err(fault) => {
             let intent = action.map_or(Intent::Look, OrderAction::intent);
             return Err(as_party(visit.refuse(ctx, intent, fault).await));
@@ -286,14 +286,12 @@ async fn patch(ctx: &Ctx) -> Result<Reply, Fault> {
 enum Asked {
     Act(OrderAct),
     /// Something has to have paid first.
-    Pay {
-        method: String,
-        tx_hash: Option<String>,
-    },
+    Pay(Means),
 }
 
 fn read_act(ctx: &Ctx) -> Result<Asked, Fault> {
     let body: PatchBody = ctx.incoming.body()?;
+    let payment_id = body.payment_id.map(|id| id_in(&id, "$.payment_id", PaymentId::parse)).transpose()?;
     Ok(Asked::Act(match body.action {
         OrderAction::Accept => OrderAct::Accept,
         OrderAction::Approve => OrderAct::Approve,
@@ -304,57 +302,12 @@ fn read_act(ctx: &Ctx) -> Result<Asked, Fault> {
             OrderAct::Request { brief: body.brief.ok_or_else(|| Fault::field("$.brief", "is required"))?.into_string() }
         }
         OrderAction::Pay => {
-            let method = body.payment_method.map_or_else(|| USDC.to_owned(), Text::into_string);
-            if method != USDC {
-                return Err(Fault::field("$.payment_method", "must be usdc-sol"));
-            }
-            return Ok(Asked::Pay { method, tx_hash: body.escrow_tx_hash.map(Text::into_string) });
+            return Ok(Asked::Pay(match body.payment_method {
+                Some(PayMethod::Payment) => Means::Payment(payment_id),
+                Some(PayMethod::UsdcSol) | None => Means::Transaction(body.escrow_tx_hash.map(Text::into_string)),
+            }));
         }
     }))
-}
-
-/// What pays for an order: nothing for a price of 0; else a transaction that the rail confirms and nobody has used for another. Only
-/// what can be paid for asks the rail, and only what has paid is claimed.
-async fn pay(ctx: &Ctx, visit: &Visit, method: String, tx_hash: Option<String>) -> Result<OrderAct, Fault> {
-    let price = visit.probe(ctx, Intent::Move(OrderEvent::Pay)).await?;
-    if price.is_some_and(Price::is_zero) {
-        return Ok(OrderAct::Pay { method, tx_hash: None, rail: Rail::Sandbox });
-    }
-    let tx_hash = tx_hash.ok_or_else(|| Fault::field("$.escrow_tx_hash", "is required"))?;
-    let rail = ctx.confirm_payment(ctx.buyer()?.as_str(), price.unwrap_or_default(), &tx_hash).await?;
-    claim_transaction(ctx, &tx_hash, visit.order_id).await?;
-    Ok(OrderAct::Pay { method, tx_hash: Some(tx_hash), rail })
-}
-
-/// Makes a transaction this order's: 409 when it has paid for another, or may still do so. A claim that came to nothing,
-/// because its order was cancelled or paid otherwise meanwhile, holds nobody up: such an order never takes money again.
-async fn claim_transaction(ctx: &Ctx, tx_hash: &str, order_id: OrderId) -> Result<(), Fault> {
-    let claim = async |database: Database<'_>| orders::claim_transaction(database, tx_hash, order_id).await;
-    let holder = ctx.with_database(claim).await?;
-    if holder == order_id {
-        return Ok(());
-    }
-    if !may_use(ctx, tx_hash, holder).await? {
-        let take = async |database: Database<'_>| orders::take_transaction(database, tx_hash, order_id, holder).await;
-        if ctx.with_database(take).await? == order_id {
-            return Ok(());
-        }
-    }
-    Err(Fault::new(Code::TxAlreadyUsed, "this transaction has paid for another order"))
-}
-
-/// Whether the order that claimed a transaction was paid by it, or may still be.
-async fn may_use(ctx: &Ctx, tx_hash: &str, holder: OrderId) -> Result<bool, Fault> {
-    let found = ctx.with_database(async |database| orders::find_tenant(database, holder).await).await?;
-    let Some(tenant) = found else { return Ok(true) };
-    let command = OrderCommand::Get { order_id: holder, by: Side::Operator };
-    match ctx.call_tenant_as_house(tenant, Command::Order(command)).await?.outcome {
-        Outcome::Order(OrderOutcome::OrderAndReview { order, .. }) => {
-            let is_unpaid = matches!(order.status, OrderStatus::PendingQuote | OrderStatus::Quoted | OrderStatus::Accepted);
-            Ok(is_unpaid || order.escrow_tx_hash.as_deref() == Some(tx_hash))
-        }
-        other => Err(unexpected(&other)),
-    }
 }
 
 /// 1. The order: 404. 2. The body: 400. 3. End the dispute: 400. 4. Answer: 200.

@@ -9,7 +9,7 @@ use guildhall::domain::key::{KeyKind, KeyNumber};
 use guildhall::domain::market::price::Price;
 use guildhall::domain::market::profile::ProfileDraft;
 use guildhall::domain::market::service::{Category, PriceType, SERVICES_MAX, ServiceTerms};
-use guildhall::domain::market::settlement::Rail;
+use guildhall::domain::market::settlement::{PayMethod, Rail};
 use guildhall::domain::plan::Plan;
 use guildhall::objects::tenant::call::{Proof, TenantCall};
 use guildhall::objects::tenant::command::Command;
@@ -313,7 +313,7 @@ fn an_order_keeps_the_price_it_was_placed_at_and_is_paid_out_once_a_wallet_is_na
     let by = Side::Wallet(wallet);
     let act = |tale: &mut Tale, by: Side, act| order(tale, OrderCommand::Act { order_id: placed.id, by, act });
     let paid =
-        act(&mut tale, by.clone(), OrderAct::Pay { method: "usdc-sol".to_owned(), tx_hash: Some("tx".to_owned()), rail: Rail::Sandbox });
+        act(&mut tale, by.clone(), OrderAct::Pay { method: PayMethod::UsdcSol, tx_hash: Some("tx".to_owned()), rail: Rail::Sandbox });
     assert_eq!(paid.quoted_price_usd, Some(Price::parse("5.00").unwrap()));
     let deliver = OrderAct::Deliver {
         url: "https://painter.example.com/cat.png".to_owned(),
