@@ -16,7 +16,8 @@ use crate::objects::tenant::outcome::Outcome;
 /// Sees to one payment and reports it.
 pub(super) async fn attempt(edge: &Edge, attempt: &ReturnAttempt) {
     let ReturnAttempt { tenant, order_id, payment_id, payer, number, refund, claim } = *attempt;
-    let log = |error: String| worker::console_error!("{}", json!({"job": "payment", "order": order_id, "payment": payment_id, "error": error}));
+    let log =
+        |error: String| worker::console_error!("{}", json!({"job": "payment", "order": order_id, "payment": payment_id, "error": error}));
     if let Err(error) = clock::learn(edge).await {
         return log(error.to_string());
     }

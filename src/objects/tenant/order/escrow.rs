@@ -49,7 +49,9 @@ pub(super) fn settle(desk: &mut Desk<'_>, record: &mut Record, event: OrderEvent
             desk.sql.run(OPEN_ACCOUNTS, params![held.to_string()])?;
             first = part(Account::Outside, held, price)?;
             // The money of another tenant is named as it is named there.
-            if let (Some(credit), Some(name)) = (first, payment::transfer_of(record)?) {
+            if let Some(credit) = first
+                && let Some(name) = payment::transfer_of(record)?
+            {
                 desk.record(Action::PaymentCredited, &name, Some(credit), &())?;
                 first = None;
             }

@@ -128,7 +128,8 @@ fn read_row(row: &Row) -> Result<Record, SqlError> {
     let price = price_of(column.number_or_null()?)?;
     let (turnaround_hours, quota) = (column.number()?, column.number()?);
     let (deliveries, disputes, open_requests) = (column.number()?, column.number()?, column.number()?);
-    let (payment_method, escrow_tx_hash, rail) = (column.name_or_null(PayMethod::parse)?, column.text_or_null()?, column.name_or_null(Rail::parse)?);
+    let (payment_method, escrow_tx_hash, rail) =
+        (column.name_or_null(PayMethod::parse)?, column.text_or_null()?, column.name_or_null(Rail::parse)?);
     let payout_tx_hash = column.text_or_null()?;
     let payout_status = column.name(PayoutStatus::parse)?;
     let payout = price_of(column.number_or_null()?)?;
