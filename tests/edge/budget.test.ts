@@ -4,8 +4,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { callerAt, prepareAsk } from "./support/ask.ts";
+import { Buyer } from "./support/buyer.ts";
 import type { Client, Reply } from "./support/client.ts";
 import { newHousehold, newOperator, type Household } from "./support/household.ts";
+import { makeService, sellerOfHouse } from "./support/market.ts";
 import type { Person } from "./support/person.ts";
 import { ROUTES, type Route } from "./support/route.ts";
 import { useServer } from "./support/server.ts";
@@ -32,7 +34,7 @@ const BUDGET: Record<string, Cost> = {
   advanceTestClock: [0, 0, 0],
 
   // Accounts. A registration bears a tenant: its objects make their tables.
-  register: [5, 138, 5],
+  register: [5, 143, 5],
   signIn: [2, 2, 2],
   createToken: [2, 2, 1],
   showCsrf: [1, 1, 0],
@@ -47,7 +49,7 @@ const BUDGET: Record<string, Cost> = {
   // Wallets.
   createChallenge: [1, 1, 0],
   createWalletSession: [2, 3, 0],
-  signUpAgent: [5, 134, 3],
+  signUpAgent: [5, 139, 3],
   enrollAgent: [3, 11, 0],
   bootstrapOwner: [2, 9, 1],
 
@@ -62,7 +64,7 @@ const BUDGET: Record<string, Cost> = {
   finalizeSession: [2, 7, 0],
 
   // A human's token costs the query that asks whether it still holds.
-  createTenant: [5, 128, 5],
+  createTenant: [5, 133, 5],
   listTenants: [1, 1, 2],
   createEnrollmentToken: [1, 5, 1],
   listEnrollmentTokens: [1, 3, 1],
@@ -158,7 +160,7 @@ const BUDGET: Record<string, Cost> = {
 
   // The marketplace counts the address first. What a seller changes is written to D1 at once; what everybody reads stands there
   // alone.
-  registerSeller: [4, 137, 6],
+  registerSeller: [4, 142, 6],
   recoverSeller: [2, 11, 1],
   getSeller: [2, 4, 0],
   updateSeller: [2, 5, 1],
@@ -191,11 +193,11 @@ const BUDGET: Record<string, Cost> = {
   accountSignIn: [3, 13, 2],
   accountSignOut: [1, 1, 0],
   accountRegistration: [1, 1, 0],
-  accountRegister: [5, 138, 6],
+  accountRegister: [5, 143, 6],
   accountInvitation: [2, 4, 0],
   accountAcceptInvitation: [2, 8, 3],
   accountTenants: [1, 1, 2],
-  accountCreateTenant: [5, 128, 5],
+  accountCreateTenant: [5, 133, 5],
   accountAgents: [2, 10, 2],
   accountKeys: [2, 10, 2],
   accountMintAgentKey: [2, 11, 1],
@@ -306,6 +308,24 @@ test("an agent with a token touches no D1, and its one hop proves, counts, judge
   const [[, one], [, withKey]] = [costs[0]!, costs[1]!];
   assert.deepEqual([one, withKey - one], [6, 1], "what a reservation runs, and the record of its key");
   assert.ok(costs[7]![1] < 100 * 4, `a batch reads its books once: ${costs[7]![1]}`);
+});
+
+test("an order is paid with a payment in three hops, each to who decides, and a payment to the marketplace writes down where it lies", async () => {
+  const { house } = await setUp();
+  const [desk, seller, buyer] = [await deskOf(house), await sellerOfHouse(house), new Buyer(server.current)];
+  const service = await makeService(seller);
+  const pay = async (): Promise<[Reply, Reply]> => {
+    const { id } = await buyer.order(service["id"], false);
+    const order = { amount: 500, currency: "usd", merchant: "atelier", metadata: { order_id: id } };
+    const paid = await (await freshPayer(desk)).post("/v1/payments", order, { "idempotency-key": crypto.randomUUID() });
+    assert.equal(paid.status, 201, paid.text);
+    const moved = await buyer.move(id, "pay", { payment_method: "payment", payment_id: paid.json.id });
+    assert.equal(moved.status, 200, moved.text);
+    return [paid, moved];
+  };
+  await pay();
+  const [paid, moved] = await Promise.all((await pay()).map(costOf));
+  assert.deepEqual([paid, moved], [[1, 16, 1], [4, 16, 3]], "the address is counted first");
 });
 
 test("a metered query is one hop to its tenant, which asks the memory and settles; a repeat asks no memory", async () => {
