@@ -16,6 +16,7 @@ use guildhall::objects::tenant::money::outcome::MoneyOutcome;
 use guildhall::objects::tenant::money::refusal::MoneyRefusal;
 use guildhall::objects::tenant::order::command::{OrderAct, OrderCommand, OrderDraft, ReturnAttempt, ReturnReport, Side};
 use guildhall::objects::tenant::order::outcome::OrderOutcome;
+use guildhall::objects::tenant::order::refusal::OrderRefusal;
 use guildhall::objects::tenant::outcome::Outcome;
 use guildhall::objects::tenant::refusal::Refusal;
 use serde_json::json;
@@ -209,7 +210,9 @@ impl World {
                 let act = OrderAct::Pay { method: PayMethod::Payment, tx_hash, rail: Rail::Sandbox };
                 match self.order(Proof::House, OrderCommand::Act { order_id, by, act }, false)? {
                     Some(Ok(_)) => self.note("paid"),
-                    Some(Err(_)) => self.note("too late to pay"),
+                    Some(Err(Refusal::Order(OrderRefusal::PaymentReturned))) => self.note("too late to pay"),
+                    Some(Err(Refusal::Order(OrderRefusal::InvalidState { .. }))) => self.note("paid otherwise, or ended"),
+                    Some(other) => return Err(format!("{other:?}")),
                     None => {}
                 }
             }
@@ -410,9 +413,18 @@ fn every_payment_pays_one_order_or_goes_back_whatever_dies_comes_late_or_comes_t
         let counted = live(seed, 400, false, (false, "")).unwrap_or_else(|what| panic!("{what}"));
         counted.into_iter().for_each(|(what, times)| *seen.entry(what).or_default() += times);
     }
-    for what in
-        ["paid", "too late to pay", "late claim", "claim of what is back", "refused claim", "returned", "refunded", "unused", "tried again"]
-    {
+    for what in [
+        "paid",
+        "too late to pay",
+        "paid otherwise, or ended",
+        "late claim",
+        "claim of what is back",
+        "refused claim",
+        "returned",
+        "refunded",
+        "unused",
+        "tried again",
+    ] {
         assert!(seen.get(what).is_some_and(|times| *times >= 10), "hardly ever seen: {what} in {seen:?}");
     }
 }
