@@ -49,3 +49,14 @@ impl PaymentStatus {
         Self::ALL.into_iter().find(|status| status.as_str() == text)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_marketplace_is_known_by_its_name_in_any_case_and_by_no_other() {
+        assert!([MARKET_MERCHANT, "Atelier", "ATELIER"].into_iter().all(is_for_market));
+        assert!(!["", "ateliers", "atelier ", "at\u{e9}lier", "ATEL\u{130}ER", "atel\u{131}er"].into_iter().any(is_for_market));
+    }
+}
