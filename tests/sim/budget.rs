@@ -74,7 +74,11 @@ fn a_metered_request_takes_five_statements_in_and_six_out() {
     let release = TenantCall { request_id: call.request_id, ..tale.call(Proof::House, release) };
     assert_eq!(statements(&mut tale, &release), 6, "caller, reservation, its end, entry, event, record");
     let idle = tale.call(Proof::House, Command::RunDue { batch: 100 });
-    assert_eq!(statements(&mut tale, &idle), 18, "caller, each kind of thing that can run out or go back, who wants events, and what is due next");
+    assert_eq!(
+        statements(&mut tale, &idle),
+        18,
+        "caller, each kind of thing that can run out or go back, who wants events, and what is due next"
+    );
 }
 
 #[test]

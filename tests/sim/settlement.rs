@@ -55,7 +55,7 @@ struct World {
 
 impl World {
     fn new(seed: u64, every_step: bool) -> Self {
-        let mut tale = Tale::new();
+        let tale = Tale::new();
         let agent = tale.born.agent_id.expect("a first agent").to_string();
         let mut chance = Random::new(seed);
         let service_id = ServiceId::new(tale.now, &mut chance);
