@@ -84,6 +84,10 @@ async fn queue(batch: MessageBatch<String>, env: Env, context: Context) -> worke
                 errands.push(Errand::Transfer(Box::new(attempt)));
                 message.ack();
             }
+            Some(Message::Return(attempt)) if edge.is_some() => {
+                errands.push(Errand::Return(Box::new(attempt)));
+                message.ack();
+            }
             body => others.push((message, body)),
         }
     }

@@ -135,6 +135,29 @@ CREATE TABLE market_transfer (
 
 CREATE INDEX market_transfer_due ON market_transfer (next_at_ms, order_id) WHERE next_at_ms IS NOT NULL;
 
+-- A /v1 payment that is to pay for an order, or has. `number` counts the buyer's tries with it. An open one has until `next_at_ms`; then
+-- it goes back to its wallet, as what an order that has ended gives back of it does: `refund_minor`, or all there is. `claim` counts how
+-- often that was handed out, `failures` the steps of its schedule, and `next_at_ms` is when it is handed out next. An unused one had
+-- not been taken from its tenant, and may pay yet.
+CREATE TABLE market_payment (
+  order_id TEXT NOT NULL REFERENCES market_order (id),
+  payment_id TEXT NOT NULL,
+  tenant_uuid TEXT NOT NULL,
+  state TEXT NOT NULL CHECK (state IN ('open', 'paid', 'returning', 'returned', 'unused')),
+  number INTEGER NOT NULL DEFAULT 1,
+  refund_minor INTEGER CHECK (refund_minor BETWEEN 1 AND 100000000),
+  claim INTEGER NOT NULL DEFAULT 0,
+  failures INTEGER NOT NULL DEFAULT 0,
+  next_at_ms INTEGER,
+  PRIMARY KEY (order_id, payment_id),
+  CHECK ((state IN ('open', 'returning')) = (next_at_ms IS NOT NULL)),
+  CHECK (refund_minor IS NULL OR state IN ('returning', 'returned'))
+) STRICT, WITHOUT ROWID;
+
+CREATE UNIQUE INDEX market_payment_that_paid ON market_payment (order_id) WHERE state = 'paid' OR refund_minor IS NOT NULL;
+
+CREATE INDEX market_payment_due ON market_payment (next_at_ms, order_id) WHERE next_at_ms IS NOT NULL;
+
 -- An endpoint of a seller gets what happens to its orders, in the marketplace's own words; management does not see it.
 ALTER TABLE webhook_endpoint ADD COLUMN seller_id TEXT;
 

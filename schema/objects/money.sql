@@ -124,6 +124,8 @@ BEGIN
   SELECT RAISE(ABORT, 'a resolved reservation never changes');
 END;
 
+-- Of one that pays for an order of the marketplace: `claim` is the latest try of the order's to pay with it that was let in, tries up to
+-- `closed_claims` are let in no more, and `returned_micros` is what went back to its wallet when nothing came of it, or not all.
 CREATE TABLE payment (
   id TEXT PRIMARY KEY,
   status TEXT NOT NULL CHECK (status IN ('succeeded', 'denied', 'pending_approval', 'expired', 'failed')),
@@ -141,7 +143,12 @@ CREATE TABLE payment (
   reasons TEXT NOT NULL,
   mode TEXT NOT NULL CHECK (mode IN ('sandbox', 'live')),
   updated_at_ms INTEGER NOT NULL,
-  CHECK (status = 'denied' OR reservation_id IS NOT NULL)
+  claim INTEGER CHECK (claim > closed_claims),
+  closed_claims INTEGER NOT NULL DEFAULT 0,
+  returned_micros INTEGER CHECK (returned_micros BETWEEN 1 AND amount_micros),
+  CHECK (status = 'denied' OR reservation_id IS NOT NULL),
+  CHECK (claim IS NULL OR status = 'succeeded'),
+  CHECK (returned_micros IS NULL OR claim IS NOT NULL)
 ) STRICT, WITHOUT ROWID;
 
 -- An agent's latest payments: how many in the last minute.

@@ -69,6 +69,13 @@ actions! {
     PaymentPendingApproval = "payment.pending_approval";
     PaymentExpired = "payment.expired";
     PaymentFailed = "payment.failed";
+    /// An order of the marketplace takes a payment that was made for it. The object of this entry, and of those of the same money
+    /// after it, in the seller's chain too, is the payment's id, a colon and the order's.
+    PaymentClaimed = "payment.claimed";
+    /// The money of such a payment, whole or in part, is back in its wallet.
+    PaymentReturned = "payment.returned";
+    /// The money of such a payment lies in its order's escrow.
+    PaymentCredited = "payment.credited";
     ApprovalRequested = "approval.requested";
     ApprovalApproved = "approval.approved";
     ApprovalDenied = "approval.denied";
@@ -237,6 +244,9 @@ impl Action {
                 | Self::OrderFeeTaken
                 | Self::OrderRefunded
                 | Self::TransferSigned
+                | Self::PaymentClaimed
+                | Self::PaymentReturned
+                | Self::PaymentCredited
                 | Self::FileKept
         )
     }
@@ -248,6 +258,7 @@ impl Action {
             Self::AgentRegistered | Self::AgentUpdated | Self::AgentSuspended | Self::AgentActivated | Self::AgentRevoked => {
                 &["agt_id", "display_name", "wallet_address", "status", "created_at"]
             }
+            Self::PaymentSucceeded => &["id", "merchant"],
             Self::OwnerJoined | Self::MemberAdded => &["user_id", "role", "added_at_ms"],
             Self::MemberRemoved => &["user_id"],
             Self::WebhookDisabled => &["id", "url", "disabled_reason"],

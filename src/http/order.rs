@@ -8,7 +8,7 @@ use crate::domain::form::order::OrderForm;
 use crate::domain::id::{OrderId, TenantUuid};
 use crate::domain::market::order::{REFERENCE_IMAGES_MAX, REFERENCE_URLS_MAX};
 use crate::domain::market::price::Price;
-use crate::domain::market::settlement::Rail;
+use crate::domain::market::settlement::{PayMethod, Rail};
 use crate::domain::market::state::OrderStatus;
 use crate::domain::target;
 use crate::edge::Settings;
@@ -66,20 +66,20 @@ pub fn check_references(settings: &Settings, urls: &[String], kind: Reference) -
 
 /// What pays for an order: nothing for a price of 0; else a transaction that the rail confirms and nobody has used for another. Only
 /// what can be paid for asks the rail, and only what has paid is claimed.
-pub async fn paid_by(
+pub async fn pay_by_transaction(
     ctx: &Ctx,
     wallet: &str,
     order_id: OrderId,
-    price: Option<Price>,
-    (method, tx_hash): (String, Option<String>),
+    price: Price,
+    tx_hash: Option<&str>,
 ) -> Result<OrderAct, Fault> {
-    if price.is_some_and(Price::is_zero) {
-        return Ok(OrderAct::Pay { method, tx_hash: None, rail: Rail::Sandbox });
+    if price.is_zero() {
+        return Ok(OrderAct::Pay { method: PayMethod::UsdcSol, tx_hash: None, rail: Rail::Sandbox });
     }
     let tx_hash = tx_hash.ok_or_else(|| Fault::field("$.escrow_tx_hash", "is required"))?;
-    let rail = ctx.confirm_payment(wallet, price.unwrap_or_default(), &tx_hash).await?;
-    claim_transaction(ctx, &tx_hash, order_id).await?;
-    Ok(OrderAct::Pay { method, tx_hash: Some(tx_hash), rail })
+    let rail = ctx.confirm_payment(wallet, price, tx_hash).await?;
+    claim_transaction(ctx, tx_hash, order_id).await?;
+    Ok(OrderAct::Pay { method: PayMethod::UsdcSol, tx_hash: Some(tx_hash.to_owned()), rail })
 }
 
 /// Makes a transaction this order's: 409 when it has paid for another, or may still do so. A claim that came to nothing,

@@ -1,5 +1,7 @@
 //! What a refusal of the tenant's object is to the client: its code, what is wrong, and what to do next.
 
+use std::borrow::Cow;
+
 use serde_json::json;
 
 use super::buyer;
@@ -11,6 +13,7 @@ use crate::domain::id::PaymentId;
 use crate::domain::mandate::LimitKind;
 use crate::domain::money::Micros;
 use crate::domain::spend::{Reason, Risk};
+use crate::domain::wallet::Mode;
 use crate::objects::tenant::money::refusal::MoneyRefusal;
 use crate::objects::tenant::order::refusal::OrderRefusal;
 use crate::objects::tenant::proof::refusal::ProofRefusal;
@@ -93,6 +96,22 @@ pub fn fault_of(refusal: Refusal, root: Root) -> Fault {
     }
 }
 
+/// No payment of that id has been made for the order: alike whether there is one.
+pub fn unknown_market_payment() -> Fault {
+    payment_not_verified(
+        "no /v1 payment of this id has succeeded for this order; pay the merchant atelier the order's price, with the order's id as \
+         metadata.order_id, and send the payment's id",
+    )
+}
+
+fn payment_not_verified(detail: impl Into<Cow<'static, str>>) -> Fault {
+    Fault::new(Code::PaymentNotVerified, detail).with("path", "$.payment_id")
+}
+
+fn payment_returned() -> Fault {
+    Fault::new(Code::TxAlreadyUsed, "this payment goes back to its wallet and pays for nothing any more; make another one")
+}
+
 fn fault_of_order(refusal: OrderRefusal) -> Fault {
     match refusal {
         OrderRefusal::UnknownOrder => Fault::new(Code::NotFound, "Order not found"),
@@ -110,6 +129,7 @@ fn fault_of_order(refusal: OrderRefusal) -> Fault {
             Fault::new(Code::DisputeLimit, "an order is disputed at most three times; approve it, or wait for an operator")
         }
         OrderRefusal::PaymentMissing => Fault::new(Code::PaymentNotVerified, "nothing was named that has paid for this order"),
+        OrderRefusal::PaymentReturned => payment_returned(),
         OrderRefusal::AlreadyReviewed => Fault::new(Code::AlreadyReviewed, "this order has its review"),
     }
 }
@@ -206,6 +226,21 @@ fn fault_of_money(refusal: MoneyRefusal, root: Root) -> Fault {
         MoneyRefusal::UpstreamNotConfigured => {
             Fault::new(Code::UpstreamNotConfigured, "live money needs a payment provider, and none is configured")
                 .with("upstream", "FUNDING_BASE_URL")
+        }
+        MoneyRefusal::UnknownMarketPayment => unknown_market_payment(),
+        MoneyRefusal::MarketPaymentAmount { paid, price } => {
+            let (paid, price) = (paid.to_fixed(2), price.to_fixed(2));
+            payment_not_verified(format!("this payment is of {paid}, and the order costs exactly {price}; make one of that amount"))
+        }
+        MoneyRefusal::MarketPaymentMode { mode: Mode::Sandbox } => {
+            payment_not_verified("this payment is play money, and this marketplace settles in real money; pay from a live wallet")
+        }
+        MoneyRefusal::MarketPaymentMode { mode: Mode::Live } => {
+            payment_not_verified("this payment is real money, and this marketplace settles in the sandbox; pay from a sandbox wallet")
+        }
+        MoneyRefusal::MarketPaymentReturned => payment_returned(),
+        MoneyRefusal::MarketClaimLate => {
+            Fault::new(Code::OrderChanged, "this took longer than a payment may take and was called off; pay again with the same payment")
         }
     }
 }

@@ -202,6 +202,14 @@ fn not_verified(detail: impl Into<std::borrow::Cow<'static, str>>) -> Fault {
 }
 
 impl Ctx {
+    /// The rail that this deployment settles over: 503.
+    pub fn settlement_rail(&self) -> Result<Rail, Fault> {
+        Ok(match Settling::of(&self.edge.settings)? {
+            Settling::Sandbox => Rail::Sandbox,
+            Settling::Solana(_) => Rail::Solana,
+        })
+    }
+
     /// Makes sure that a transaction has paid a price from a wallet, and over which rail: 400, 502, 503, 504. Changes nothing, and
     /// does not ask whether the transaction has paid for something else.
     pub async fn confirm_payment(&self, wallet: &str, price: Price, tx_hash: &str) -> Result<Rail, Fault> {

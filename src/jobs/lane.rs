@@ -1,4 +1,5 @@
-//! Errands to the outside world, run by the queue's consumer: attempts to deliver events, and transfers over a settlement rail.
+//! Errands run by the queue's consumer: attempts to deliver events, transfers over a settlement rail, and payments on their way back to
+//! the tenant they came from.
 //!
 //! A message is acknowledged before its errand is run, and the errand goes on by itself, so that somebody who takes his fifteen
 //! seconds holds up nobody's messages. What is lost that way was leased, and is due again when the lease is over.
@@ -9,14 +10,14 @@ use std::cell::RefCell;
 use std::future::Future;
 use std::rc::Rc;
 
-use super::{delivery, settlement};
+use super::{delivery, payment, settlement};
 use crate::domain::id::{RequestId, TenantUuid};
 use crate::edge::{self, Edge, PlatformEntropy};
 use crate::objects::hop::{Cost, HopError};
 use crate::objects::tenant::call::{Proof, TenantCall, TenantReply};
 use crate::objects::tenant::client;
 use crate::objects::tenant::command::Command;
-use crate::objects::tenant::order::command::TransferAttempt;
+use crate::objects::tenant::order::command::{ReturnAttempt, TransferAttempt};
 use crate::objects::tenant::webhook::command::Attempt;
 use crate::store::Database;
 use crate::store::due::{self, ObjectClass};
@@ -30,6 +31,7 @@ const REPORTS_MAX: u32 = 3;
 pub enum Errand {
     Delivery(Box<Attempt>),
     Transfer(Box<TransferAttempt>),
+    Return(Box<ReturnAttempt>),
 }
 
 /// The errands of one invocation: lanes that are run side by side, each of which runs one errand after another.
@@ -42,6 +44,7 @@ async fn run(edge: Edge, errand: Errand) {
     match errand {
         Errand::Delivery(attempt) => delivery::attempt(&edge, &attempt).await,
         Errand::Transfer(attempt) => settlement::attempt(&edge, &attempt).await,
+        Errand::Return(attempt) => payment::attempt(&edge, &attempt).await,
     }
 }
 

@@ -3,6 +3,7 @@
 pub mod delivery;
 pub mod lane;
 pub mod mail;
+pub mod payment;
 pub mod projection;
 pub mod repair;
 pub mod settlement;

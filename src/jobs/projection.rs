@@ -10,6 +10,7 @@ use serde_json::Value;
 
 use crate::domain::event::Action;
 use crate::domain::id::{MailId, RequestId, TenantUuid};
+use crate::domain::payment::is_for_market;
 use crate::domain::time::Timestamp;
 use crate::edge::{self, Edge, PlatformEntropy};
 use crate::objects::clock;
@@ -40,7 +41,7 @@ pub async fn consume(edge: &Edge, message: Message) -> Verdict {
     let result = match message {
         Message::TenantEvents(events) => project(edge, database, events).await,
         // Not a projection; its own consumer takes it.
-        Message::WebhookAttempt(_) | Message::Transfer(_) => return Verdict::Retry,
+        Message::WebhookAttempt(_) | Message::Transfer(_) | Message::Return(_) => return Verdict::Retry,
         Message::MemoryCounts(MemoryCounts { tenant, observations, open_sessions, at }) => {
             count_memory(database, &tenant, observations, open_sessions, at.as_ms()).await.map(|()| Applied::Done).map_err(Failure::from)
         }
@@ -186,6 +187,7 @@ pub fn changes_of(events: &[Event]) -> Vec<Change> {
                 changes.extend(order_change(&event.data));
                 changes.extend(count_of_service(&event.kind, &event.data));
             }
+            Some(Action::PaymentSucceeded) => changes.extend(market_payment(&event.data)),
             Some(Action::QueryCharged) => *queries.entry(event.at_ms.as_s() / 3600).or_default() += 1,
             Some(Action::OwnerJoined | Action::MemberAdded) => changes.extend(member_change(&event.data)),
             Some(Action::ProfileOpened | Action::ProfileUpdated) => changes.extend(read(&event.data).map(Change::Profile)),
@@ -219,6 +221,12 @@ fn agent_change(action: Action, data: &Value) -> Option<Change> {
         is_new: action == Action::AgentRegistered,
         is_revoked: action == Action::AgentRevoked,
     })
+}
+
+/// A payment that may pay for an order.
+fn market_payment(data: &Value) -> Option<Change> {
+    let merchant = text(data, "merchant").filter(|merchant| is_for_market(merchant));
+    merchant.and_then(|_| Some(Change::MarketPayment { payment_id: text(data, "id")? }))
 }
 
 fn order_change(data: &Value) -> Option<Change> {
@@ -281,6 +289,7 @@ mod tests {
             "id": "ord_01J8ZZZZZZZZZZZZZZZZZZZZZZ", "client_wallet": "w", "version": 9, "payout_status": "paid", "wallet": "purse",
             "amount_usd": "4.50",
         });
+        let payment = json!({"id": "pay_01J8ZZZZZZZZZZZZZZZZZZZZZZ", "merchant": "Atelier", "metadata": {"order_id": "x"}});
         for (action, data) in [
             (Action::ProfileOpened, &profile),
             (Action::ProfileUpdated, &profile),
@@ -293,6 +302,7 @@ mod tests {
             (Action::OrderRefundSent, &order),
             (Action::OrderSettling, &order),
             (Action::OrderReviewed, &review),
+            (Action::PaymentSucceeded, &payment),
         ] {
             let (seq, event_id, at_ms) = (1, EventId::from_ulid(1_u128.into()), Timestamp::from_ms(1_770_000_000_000));
             let event = Event { seq, event_id, kind: action.as_str().to_owned(), at_ms, data: data.clone() };

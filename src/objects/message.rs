@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::tenant::order::command::TransferAttempt;
+use super::tenant::order::command::{ReturnAttempt, TransferAttempt};
 use super::tenant::outcome::Event;
 use super::tenant::webhook::command::Attempt;
 use crate::domain::event::Action;
@@ -21,6 +21,7 @@ pub enum Message {
     MemoryCounts(MemoryCounts),
     WebhookAttempt(Attempt),
     Transfer(TransferAttempt),
+    Return(ReturnAttempt),
 }
 
 impl Message {

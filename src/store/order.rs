@@ -1,10 +1,10 @@
-//! Orders across tenants: whose they are, what their buyers see of them, and which transactions have paid for one.
+//! Orders across tenants: whose they are, what their buyers see of them, which transactions have paid for one, and whose payments may.
 
 use serde::Deserialize;
 
 use super::{Bound, Database, StoreError};
 use crate::domain::form::order::OrderForm;
-use crate::domain::id::{OrderId, ServiceId, TenantUuid};
+use crate::domain::id::{OrderId, PaymentId, ServiceId, TenantUuid};
 use crate::domain::market::order::DELIVERIES_LISTED;
 use crate::{binds, statements};
 
@@ -15,6 +15,8 @@ statements! {
     LIST_OF_CLIENT = "SELECT form FROM market_orders WHERE client_wallet = ?1 AND order_id < coalesce(?2, '~') ORDER BY order_id DESC LIMIT ?3";
     CLAIM_TRANSACTION = "INSERT INTO market_transactions (tx_hash, order_id) VALUES (?1, ?2) ON CONFLICT (tx_hash) DO NOTHING";
     FIND_TRANSACTION = "SELECT order_id FROM market_transactions WHERE tx_hash = ?1";
+    PUT_PAYMENT = "INSERT INTO market_payments (payment_id, tenant_uuid) VALUES (?1, ?2) ON CONFLICT (payment_id) DO NOTHING";
+    FIND_TENANT_OF_PAYMENT = "SELECT tenant_uuid FROM market_payments WHERE payment_id = ?1";
     TAKE_TRANSACTION = "UPDATE market_transactions SET order_id = ?2 WHERE tx_hash = ?1 AND order_id = ?3";
 }
 
@@ -76,4 +78,20 @@ pub async fn claim_transaction(database: Database<'_>, tx_hash: &str, order_id: 
 pub async fn take_transaction(database: Database<'_>, tx_hash: &str, order_id: OrderId, from: OrderId) -> Result<OrderId, StoreError> {
     database.write(TAKE_TRANSACTION, binds![tx_hash, order_id.to_string(), from.to_string()]).await?;
     claim_transaction(database, tx_hash, order_id).await
+}
+
+/// The statement that notes with whom a payment to the marketplace lies.
+pub fn put_payment_statement(tenant: &str, payment_id: &str) -> Bound {
+    (PUT_PAYMENT, binds![payment_id, tenant])
+}
+
+/// Notes it.
+pub async fn put_payment(database: Database<'_>, tenant: TenantUuid, payment_id: PaymentId) -> Result<(), StoreError> {
+    let (statement, values) = put_payment_statement(&tenant.to_string(), &payment_id.to_string());
+    database.write(statement, values).await.map(drop)
+}
+
+/// With whom a payment to the marketplace lies.
+pub async fn find_tenant_of_payment(database: Database<'_>, payment_id: PaymentId) -> Result<Option<TenantUuid>, StoreError> {
+    tenant_of(database.first(FIND_TENANT_OF_PAYMENT, binds![payment_id.to_string()]).await?)
 }

@@ -63,6 +63,10 @@ pub enum Change {
         version: u64,
         form: String,
     },
+    /// One to the marketplace has succeeded.
+    MarketPayment {
+        payment_id: String,
+    },
     Profile(Box<ProfileForm>),
     Service(Box<ServiceForm>),
     Ordered {
@@ -136,6 +140,7 @@ fn statements_of(change: Change, tenant: &str, after_seq: u64) -> Vec<Bound> {
         Change::Order { order_id, client_wallet, version, form } => {
             vec![order::put_statement(tenant, &order_id, &client_wallet, version, form)]
         }
+        Change::MarketPayment { payment_id } => vec![order::put_payment_statement(tenant, &payment_id)],
         Change::MemberGone { user_id } => vec![(DROP_MEMBER, guarded(binds![user_id]))],
         Change::Profile(form) => market::put_profile(tenant, &form),
         Change::Service(form) => market::put_service(tenant, &form),

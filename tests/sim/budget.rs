@@ -76,8 +76,8 @@ fn a_metered_request_takes_five_statements_in_and_six_out() {
     let idle = tale.call(Proof::House, Command::RunDue { batch: 100 });
     assert_eq!(
         statements(&mut tale, &idle),
-        17,
-        "caller, each kind of thing that can run out or be paid, who wants events, and what is due next"
+        18,
+        "caller, each kind of thing that can run out or go back, who wants events, and what is due next"
     );
 }
 

@@ -15,6 +15,7 @@ mod metering;
 mod model;
 mod mutant;
 mod object;
+mod payment;
 mod random;
 mod run;
 mod settlement;

@@ -7,7 +7,7 @@ use guildhall::domain::form::order::OrderForm;
 use guildhall::domain::id::{AgentId, OrderId, RequestId, ServiceId};
 use guildhall::domain::market::order::MediaType;
 use guildhall::domain::market::price::Price;
-use guildhall::domain::market::settlement::Rail;
+use guildhall::domain::market::settlement::{PayMethod, Rail};
 use guildhall::domain::market::state::OrderStatus;
 use guildhall::domain::time::Timestamp;
 use guildhall::objects::tenant::call::{Proof, TenantCall, TenantReply};
@@ -202,7 +202,7 @@ impl World {
         match self.chance.below(11) {
             0 => OrderAct::Quote { price: Price::from_minor(self.chance.below(3_000) + 1).unwrap() },
             1 => OrderAct::Accept,
-            2 | 3 => OrderAct::Pay { method: "usdc-sol".to_owned(), tx_hash: Some("t".to_owned()), rail: Rail::Sandbox },
+            2 | 3 => OrderAct::Pay { method: PayMethod::UsdcSol, tx_hash: Some("t".to_owned()), rail: Rail::Sandbox },
             4 => OrderAct::Start,
             5 | 6 => OrderAct::Deliver { url: "https://a.example/1".to_owned(), media_type: MediaType::Image, sha256: None },
             7 => OrderAct::Approve,

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use guildhall::domain::id::{OrderId, ServiceId};
 use guildhall::domain::market::order::{MediaType, PayoutStatus};
-use guildhall::domain::market::settlement::{Purpose, Rail};
+use guildhall::domain::market::settlement::{PayMethod, Purpose, Rail};
 use guildhall::objects::tenant::call::{Proof, TenantCall, TenantReply};
 use guildhall::objects::tenant::command::Command;
 use guildhall::objects::tenant::order::command::{
@@ -132,7 +132,7 @@ impl World {
             return Err("nothing was placed".to_owned());
         };
         let (order_id, buyer) = (placed.id, Side::Wallet(wallet));
-        let pay = OrderAct::Pay { method: "usdc-sol".to_owned(), tx_hash: Some(format!("tx-{order_id}")), rail: Rail::Solana };
+        let pay = OrderAct::Pay { method: PayMethod::UsdcSol, tx_hash: Some(format!("tx-{order_id}")), rail: Rail::Solana };
         let deliver = OrderAct::Deliver { url: "https://a.example/1".to_owned(), media_type: MediaType::Image, sha256: None };
         let mut acts = vec![(Proof::House, buyer.clone(), pay)];
         let way = self.chance.below(3);

@@ -5,7 +5,7 @@ mod event;
 mod identity;
 mod lease;
 mod live;
-mod money;
+pub mod money;
 mod owner;
 mod proof;
 mod query;

@@ -6,6 +6,7 @@ pub mod file;
 pub mod launch;
 pub mod message;
 pub mod order;
+mod pay;
 pub mod profile;
 pub mod register;
 mod request;

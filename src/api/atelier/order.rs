@@ -2,18 +2,21 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::pay::{Means, pay};
 use super::request::{Visit, as_buyer, note, order_of};
 use crate::crypto::solana::SolanaAddress;
 use crate::domain::form::order::{DeliverableForm, OrderForm, ReviewForm};
-use crate::domain::id::{OrderId, ServiceId, TenantUuid};
+use crate::domain::id::{OrderId, PaymentId, ServiceId, TenantUuid};
 use crate::domain::limit::LimitClass;
+use crate::domain::market::settlement::PayMethod;
 use crate::domain::market::state::{OrderEvent, OrderStatus, Party, TABLE};
 use crate::http::buyer;
 use crate::http::code::Code;
 use crate::http::context::Ctx;
 use crate::http::fault::Fault;
 use crate::http::field::{Text, Whole};
-use crate::http::order::{Reference, check_references, paid_by};
+use crate::http::lookup::id_in;
+use crate::http::order::{Reference, check_references};
 use crate::http::page;
 use crate::http::refusal::service_not_found;
 use crate::http::reply::Reply;
@@ -56,9 +59,6 @@ pub static ROUTES: &[Route] = routes! {
     }
 };
 
-/// Payments a buyer can make.
-const USDC: &str = "usdc-sol";
-
 #[derive(Deserialize)]
 #[cfg_attr(not(target_arch = "wasm32"), derive(schemars::JsonSchema))]
 struct PlaceBody {
@@ -83,9 +83,12 @@ struct PatchBody {
     /// Of `dispute`.
     reason: Option<Text<0, 1_000>>,
     /// Of `pay`.
-    payment_method: Option<Text<1, 32>>,
+    payment_method: Option<PayMethod>,
     /// Of `pay`, unless the price is 0: the transaction that paid.
     escrow_tx_hash: Option<Text<1, 128>>,
+    /// Of `pay` with the method `payment`, unless the price is 0: the `/v1` payment to the merchant `atelier` that paid, with the order's
+    /// id as its `metadata.order_id`.
+    payment_id: Option<String>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -251,15 +254,15 @@ async fn show(ctx: &Ctx) -> Result<Reply, Fault> {
     }
 }
 
-/// 1. The order, its party, where it stands: 404, 401, 403, 400. 2. The fields: 400. 3. A transaction that pays is this order's:
-/// 409. 4. Move it: 400, 409. 5. Answer: 200.
+/// 1. The order, its party, where it stands: 404, 401, 403, 400. 2. The fields: 400. 3. What pays is this order's: 400,
+/// 409, 502, 503, 504. 4. Move it: 400, 409. 5. Answer: 200.
 async fn patch(ctx: &Ctx) -> Result<Reply, Fault> {
     let visit = Visit::begin(ctx).await?;
     let action = ctx.incoming.body_value().ok().and_then(|body| OrderAction::deserialize(body.get("action")?).ok());
     let as_party = |fault: Fault| if action == Some(OrderAction::Start) { fault } else { as_buyer(fault) };
     let act = match read_act(ctx) {
         Ok(Asked::Act(act)) => act,
-        Ok(Asked::Pay { method, tx_hash }) => pay(ctx, &visit, method, tx_hash).await.map_err(as_party)?,
+        Ok(Asked::Pay(means)) => pay(ctx, &visit, means).await.map_err(as_party)?,
         Err(fault) => {
             let intent = action.map_or(Intent::Look, OrderAction::intent);
             return Err(as_party(visit.refuse(ctx, intent, fault).await));
@@ -272,14 +275,12 @@ async fn patch(ctx: &Ctx) -> Result<Reply, Fault> {
 enum Asked {
     Act(OrderAct),
     /// Something has to have paid first.
-    Pay {
-        method: String,
-        tx_hash: Option<String>,
-    },
+    Pay(Means),
 }
 
 fn read_act(ctx: &Ctx) -> Result<Asked, Fault> {
     let body: PatchBody = ctx.incoming.body()?;
+    let payment_id = body.payment_id.map(|id| id_in(&id, "$.payment_id", PaymentId::parse)).transpose()?;
     Ok(Asked::Act(match body.action {
         OrderAction::Accept => OrderAct::Accept,
         OrderAction::Approve => OrderAct::Approve,
@@ -290,19 +291,12 @@ fn read_act(ctx: &Ctx) -> Result<Asked, Fault> {
             OrderAct::Request { brief: body.brief.ok_or_else(|| Fault::field("$.brief", "is required"))?.into_string() }
         }
         OrderAction::Pay => {
-            let method = body.payment_method.map_or_else(|| USDC.to_owned(), Text::into_string);
-            if method != USDC {
-                return Err(Fault::field("$.payment_method", "must be usdc-sol"));
-            }
-            return Ok(Asked::Pay { method, tx_hash: body.escrow_tx_hash.map(Text::into_string) });
+            return Ok(Asked::Pay(match body.payment_method {
+                Some(PayMethod::Payment) => Means::Payment(payment_id),
+                Some(PayMethod::UsdcSol) | None => Means::Transaction(body.escrow_tx_hash.map(Text::into_string)),
+            }));
         }
     }))
-}
-
-/// What pays for an order, once it is known that it can be paid for.
-async fn pay(ctx: &Ctx, visit: &Visit, method: String, tx_hash: Option<String>) -> Result<OrderAct, Fault> {
-    let price = visit.probe(ctx, Intent::Move(OrderEvent::Pay)).await?;
-    paid_by(ctx, ctx.buyer()?.as_str(), visit.order_id, price, (method, tx_hash)).await
 }
 
 /// 1. The order: 404. 2. The body: 400. 3. End the dispute: 400. 4. Answer: 200.

@@ -2,7 +2,7 @@
 
 use crate::crypto::solana::SolanaAddress;
 use crate::domain::form::order::OrderForm;
-use crate::domain::id::{OrderId, TenantUuid};
+use crate::domain::id::{OrderId, PaymentId, TenantUuid};
 use crate::domain::market::price::Price;
 use crate::http::buyer::wallet_auth_invalid;
 use crate::http::code::Code;
@@ -72,17 +72,32 @@ impl Visit {
 
     /// Whether that may be done with the order now; what it costs.
     pub async fn probe(&self, ctx: &Ctx, intent: Intent) -> Result<Option<Price>, Fault> {
-        let command = Command::Order(OrderCommand::Probe { order_id: self.order_id, by: self.by.clone(), intent });
+        let command = OrderCommand::Probe { order_id: self.order_id, by: self.by.clone(), intent };
+        match self.ask_first(ctx, command).await? {
+            Outcome::Order(OrderOutcome::Possible { price }) => Ok(price),
+            other => Err(unexpected(&other)),
+        }
+    }
+
+    /// The same of paying with a payment of that tenant, which the order remembers; and the number of this try, unless it costs nothing.
+    pub async fn begin_payment(&self, ctx: &Ctx, payment_id: PaymentId, payer: TenantUuid) -> Result<(Price, Option<u64>), Fault> {
+        let command = OrderCommand::BeginPayment { order_id: self.order_id, by: self.by.clone(), payment_id, payer };
+        match self.ask_first(ctx, command).await? {
+            Outcome::Order(OrderOutcome::PaymentBegun { price, number }) => Ok((price, number)),
+            other => Err(unexpected(&other)),
+        }
+    }
+
+    /// Asks something that another call follows: an Idempotency-Key is not looked up for it.
+    async fn ask_first(&self, ctx: &Ctx, command: OrderCommand) -> Result<Outcome, Fault> {
+        let command = Command::Order(command);
         let result = match &self.seat {
             Some(seat) => ctx.call_tenant_once(seat, None, command).await,
             None => ctx.call_tenant_for(self.tenant, None, command).await,
         };
         match result {
+            Ok(answer) => Ok(answer.outcome),
             Err(fault) => Err(self.disown(ctx, fault).await),
-            Ok(answer) => match answer.outcome {
-                Outcome::Order(OrderOutcome::Possible { price }) => Ok(price),
-                other => Err(unexpected(&other)),
-            },
         }
     }
 

@@ -11,14 +11,14 @@ use super::view::order::{order_href, write_price};
 use super::view::order_act::Sent;
 use super::visit::{check_tenant, signed_in};
 use crate::domain::limit::LimitClass;
-use crate::domain::market::settlement::Rail;
+use crate::domain::market::settlement::{PayMethod, Rail};
 use crate::domain::market::state::OrderEvent;
 use crate::http::code::Code;
 use crate::http::context::Ctx;
 use crate::http::credential::Human;
 use crate::http::fault::Fault;
 use crate::http::field::{Name, Text};
-use crate::http::order::{note, paid_by};
+use crate::http::order::{note, pay_by_transaction};
 use crate::http::reply::Reply;
 use crate::http::route::Route;
 use crate::http::tenant::unexpected;
@@ -33,9 +33,6 @@ pub static ROUTES: &[Route] = routes! {
     Get "/account/orders/{id}/{verb}" => ask_about_order { name: "accountAskChangeOrder", summary: "Ask before an order is approved or cancelled", access: Console, class: Some(LimitClass::Public), body: None, status: 200 }
     Post "/account/orders/{id}/{verb}" => change_order { name: "accountChangeOrder", summary: "What a buyer does to an order", access: Console, class: Some(LimitClass::Public), body: Form, status: 303 }
 };
-
-/// The one way to pay that a form offers.
-const USDC: &str = "usdc-sol";
 
 /// What a form of an order's page does.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -167,7 +164,6 @@ fn at_field(fault: Fault, field: &str) -> Fault {
 async fn pay(ctx: &Ctx, purchase: &Purchase) -> Result<OrderAct, Fault> {
     let fields: PayFields = Posted::parse(ctx)?;
     let tx_hash = fields.escrow_tx_hash.map(Text::into_string);
-    let method = USDC.to_owned();
     let (order_id, by) = (purchase.order_id, Side::Wallet(purchase.wallet.clone()));
     let probe = Command::Order(OrderCommand::Probe { order_id, by, intent: Intent::Move(OrderEvent::Pay) });
     let price = match ctx.call_tenant_for(purchase.tenant, None, probe).await {
@@ -181,11 +177,11 @@ async fn pay(ctx: &Ctx, purchase: &Purchase) -> Result<OrderAct, Fault> {
                 None => true,
             };
             // What was answered then is answered again; this pays for nothing.
-            return if is_repeat { Ok(OrderAct::Pay { method, tx_hash, rail: Rail::Sandbox }) } else { Err(fault) };
+            return if is_repeat { Ok(OrderAct::Pay { method: PayMethod::UsdcSol, tx_hash, rail: Rail::Sandbox }) } else { Err(fault) };
         }
         Err(fault) => return Err(fault),
     };
-    paid_by(ctx, &purchase.wallet, order_id, price, (method, tx_hash)).await
+    pay_by_transaction(ctx, &purchase.wallet, order_id, price.unwrap_or_default(), tx_hash.as_deref()).await
 }
 
 /// What the form asks the order's object to do.

@@ -10,6 +10,7 @@ use crate::domain::id::{OrderId, TenantUuid};
 use crate::http::context::Ctx;
 use crate::http::credential::Human;
 use crate::http::fault::Fault;
+use crate::http::settlement::Settling;
 use crate::http::tenant::{Answer, Seat, unexpected};
 use crate::objects::tenant::command::Command;
 use crate::objects::tenant::order::command::OrderCommand;

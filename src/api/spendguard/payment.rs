@@ -4,9 +4,9 @@ use serde::Deserialize;
 
 use crate::crypto::token::ExecutionAudience;
 use crate::domain::form::payment::PaymentForm;
-use crate::domain::id::{MandateId, PaymentId};
+use crate::domain::id::{MandateId, PaymentId, TenantUuid};
 use crate::domain::limit::LimitClass;
-use crate::domain::payment::PaymentStatus;
+use crate::domain::payment::{PaymentStatus, is_for_market};
 use crate::domain::time::Timestamp;
 use crate::http::context::Ctx;
 use crate::http::credential::Credential;
@@ -25,6 +25,7 @@ use crate::objects::tenant::money::command::{MoneyCommand, PayRequest};
 use crate::objects::tenant::money::outcome::MoneyOutcome;
 use crate::objects::tenant::outcome::Outcome;
 use crate::routes;
+use crate::store::order as orders;
 
 pub static ROUTES: &[Route] = routes! {
     Post "/v1/payments" => pay {
@@ -90,9 +91,19 @@ async fn pay(ctx: &Ctx) -> Result<Reply, Fault> {
         metadata: body.metadata.unwrap_or_default().into_map(),
     };
     let form = form_of(ctx.call_tenant(&seat, Command::Money(MoneyCommand::Pay(request))).await?)?;
+    if form.status == PaymentStatus::Succeeded && is_for_market(&form.merchant) {
+        note_market_payment(ctx, seat.tenant, form.id).await;
+    }
     let status = if form.status == PaymentStatus::PendingApproval { 202 } else { 201 };
     let location = format!("/v1/payments/{}", form.id);
     Ok(Reply::json(status, &form)?.no_store().with_header("Location", location))
+}
+
+/// Notes with whom it lies, so that the order it is for can be paid with it at once. What is not noted here follows from its event.
+async fn note_market_payment(ctx: &Ctx, tenant: TenantUuid, id: PaymentId) {
+    if let Err(fault) = ctx.with_database(async |database| orders::put_payment(database, tenant, id).await).await {
+        ctx.note_cause(&format!("a payment's place waits for its event: {}", fault.detail));
+    }
 }
 
 /// 1. Page and filters: 400, 404. 2. Read one more than the page holds: 200.

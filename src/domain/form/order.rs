@@ -6,7 +6,7 @@ use super::{ext, iso, iso_or_null};
 use crate::domain::id::{AgentId, DeliverableId, MessageId, OrderId, ReviewId, ServiceId};
 use crate::domain::market::order::{MediaType, PayoutStatus, SenderType};
 use crate::domain::market::price::Price;
-use crate::domain::market::settlement::Rail;
+use crate::domain::market::settlement::{PayMethod, Rail};
 use crate::domain::market::state::OrderStatus;
 use crate::domain::time::Timestamp;
 
@@ -30,7 +30,7 @@ pub struct OrderForm {
     pub quoted_price_usd: Option<Price>,
     /// A tenth of the price.
     pub platform_fee_usd: Option<Price>,
-    pub payment_method: Option<String>,
+    pub payment_method: Option<PayMethod>,
     pub escrow_tx_hash: Option<String>,
     pub payout_tx_hash: Option<String>,
     /// The newest delivery.

@@ -17,6 +17,33 @@ names! {
     }
 }
 
+/// What a buyer pays with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(not(target_arch = "wasm32"), derive(schemars::JsonSchema))]
+pub enum PayMethod {
+    /// A transaction of the settlement rail.
+    #[serde(rename = "usdc-sol")]
+    UsdcSol,
+    /// A `/v1` payment to the merchant [`MARKET_MERCHANT`](crate::domain::payment::MARKET_MERCHANT).
+    #[serde(rename = "payment")]
+    Payment,
+}
+
+impl PayMethod {
+    /// The name it is stored and shown by.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::UsdcSol => "usdc-sol",
+            Self::Payment => "payment",
+        }
+    }
+
+    /// Reads that name.
+    pub fn parse(text: &str) -> Option<Self> {
+        [Self::UsdcSol, Self::Payment].into_iter().find(|known| known.as_str() == text)
+    }
+}
+
 names! {
     /// What a transfer is for.
     Purpose {

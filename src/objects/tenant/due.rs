@@ -28,9 +28,13 @@ pub(super) fn run(desk: &mut Desk<'_>, batch: u64) -> Step<Done> {
 
 /// The alarm must stand no later than the next deadline there is.
 pub(super) fn plan_next(desk: &mut Desk<'_>) -> Step<()> {
-    for deadline in
-        [sweep::next_deadline(desk)?, order::sweep::next_deadline(desk)?, order::transfer::next_deadline(desk)?].into_iter().flatten()
-    {
+    let deadlines = [
+        sweep::next_deadline(desk)?,
+        order::sweep::next_deadline(desk)?,
+        order::transfer::next_deadline(desk)?,
+        order::payment::next_deadline(desk)?,
+    ];
+    for deadline in deadlines.into_iter().flatten() {
         desk.due_by(deadline);
     }
     fan::plan_next(desk)

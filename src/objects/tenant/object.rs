@@ -251,12 +251,14 @@ impl Shell {
         }
     }
 
-    /// Claims the transfers that are due and sends them to the queue, as [`Self::send_attempts`] does attempts.
+    /// Claims the transfers that are due, and the payments that are to go back, and sends them to the queue, as
+    /// [`Self::send_attempts`] does attempts.
     async fn send_transfers(&self, now: Timestamp) -> worker::Result<()> {
         for _ in 0..CLAIM_ROUNDS {
             let reply = self.run_as_house(now, Command::Order(OrderCommand::ClaimTransfers { limit: CLAIM_BATCH }))?;
-            let Ok(Outcome::Order(OrderOutcome::Transfers { attempts, more })) = reply.outcome else { return Ok(()) };
-            let texts: Result<Vec<_>, _> = attempts.into_iter().map(|attempt| Message::Transfer(attempt).to_text()).collect();
+            let Ok(Outcome::Order(OrderOutcome::Transfers { attempts, returns, more })) = reply.outcome else { return Ok(()) };
+            let messages = attempts.into_iter().map(Message::Transfer).chain(returns.into_iter().map(Message::Return));
+            let texts: Result<Vec<_>, _> = messages.map(|message| message.to_text()).collect();
             self.send_all(texts?).await?;
             if !more {
                 break;

@@ -57,6 +57,7 @@ pub(super) fn check(command: &Command, caller: &Caller) -> Step<()> {
         Command::Money(MoneyCommand::PutPacket { .. }) => operator,
         // Whether a token is due is decided there: who comes without one is told so.
         Command::Money(MoneyCommand::Pay(_)) => management || caller.token.is_some(),
+        Command::Money(command) if command.is_for_house() => house,
         Command::Money(command) => management || (caller.token.is_some() && command.is_for_tokens()),
         Command::Webhook(WebhookCommand::Feed(feed)) if caller.token.is_some() => {
             feed.agent_id.is_some() && feed.agent_id == caller.agent_id

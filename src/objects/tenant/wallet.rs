@@ -1,7 +1,7 @@
 //! Wallets of the tenant: opening, reading, funding (contract identity-and-money 7).
 //!
-//! Invariants: money enters a wallet only from the outside world's account and only up to the cap; a key for tests reaches
-//! no live wallet, nor anything that is spent from one. What has run out was ended before anybody looks.
+//! Invariants: money enters a wallet only from the outside world's account and, but for what comes back of a payment, only up to the
+//! cap; a key for tests reaches no live wallet, nor anything that is spent from one. What has run out was ended before anybody looks.
 
 use serde_json::{Map, Value};
 

@@ -12,7 +12,7 @@ use guildhall::domain::market::order::MediaType;
 use guildhall::domain::market::price::Price;
 use guildhall::domain::market::profile::ProfileDraft;
 use guildhall::domain::market::service::{Category, PriceType, SERVICES_MAX, ServiceTerms};
-use guildhall::domain::market::settlement::Rail;
+use guildhall::domain::market::settlement::{PayMethod, Rail};
 use guildhall::domain::plan::Plan;
 use guildhall::objects::tenant::call::{Proof, TenantCall};
 use guildhall::objects::tenant::command::Command;
@@ -411,7 +411,7 @@ impl Shop {
     /// One that was paid for, over the sandbox, and delivered.
     fn delivered(&mut self) -> OrderId {
         let id = self.place().id;
-        let pay = OrderAct::Pay { method: "usdc-sol".to_owned(), tx_hash: Some("tx".to_owned()), rail: Rail::Sandbox };
+        let pay = OrderAct::Pay { method: PayMethod::UsdcSol, tx_hash: Some("tx".to_owned()), rail: Rail::Sandbox };
         self.buyer(id, pay);
         let (url, media_type) = ("https://painter.example.com/cat.png".to_owned(), MediaType::Image);
         let act = OrderAct::Deliver { url, media_type, sha256: None };
@@ -439,7 +439,7 @@ fn an_order_keeps_the_price_it_was_placed_at_and_is_paid_out_once_a_wallet_is_na
     let placed = shop.place();
     let change = Box::new(ServiceChange { price: Some(Price::parse("9.00").unwrap()), ..ServiceChange::default() });
     assert!(shop.tale.market(seller(50), SellerCommand::ChangeService { service_id: shop.service_id, change }).is_ok());
-    let pay = OrderAct::Pay { method: "usdc-sol".to_owned(), tx_hash: Some("tx".to_owned()), rail: Rail::Sandbox };
+    let pay = OrderAct::Pay { method: PayMethod::UsdcSol, tx_hash: Some("tx".to_owned()), rail: Rail::Sandbox };
     assert_eq!(shop.buyer(placed.id, pay).quoted_price_usd, Some(Price::parse("5.00").unwrap()));
     let id = shop.delivered();
     let done = shop.buyer(id, OrderAct::Approve);

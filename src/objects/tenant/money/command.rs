@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::domain::approval::ApprovalStatus;
-use crate::domain::id::{AgentId, ApprovalId, LeaseId, MandateId, PaymentId, ReservationId, WalletId};
+use crate::domain::id::{AgentId, ApprovalId, LeaseId, MandateId, OrderId, PaymentId, ReservationId, WalletId};
 use crate::domain::json_text;
 use crate::domain::lease::LeaseStatus;
 use crate::domain::mandate::MandateStatus;
@@ -14,6 +14,7 @@ use crate::domain::payment::PaymentStatus;
 use crate::domain::reservation::ReservationStatus;
 use crate::domain::spend::{Merchant, SpendAction, SpendKind};
 use crate::domain::time::Timestamp;
+use crate::domain::wallet::Mode;
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -132,6 +133,23 @@ pub enum MoneyCommand {
         on: bool,
         reason: Option<String>,
     },
+    /// House. An order of that price takes a payment that was made for it, of a wallet of that mode.
+    ClaimPayment {
+        payment_id: PaymentId,
+        order_id: OrderId,
+        /// The order's try to be paid by it.
+        number: u64,
+        price: Micros,
+        mode: Mode,
+    },
+    /// House. An order gives a payment back that it has taken; from now on no try up to that number takes it.
+    ReturnPayment {
+        payment_id: PaymentId,
+        order_id: OrderId,
+        number: u64,
+        /// `None`: all.
+        amount: Option<Micros>,
+    },
 }
 
 /// A page of a list, newest first: at most `limit` of those older than `before`.
@@ -215,6 +233,11 @@ pub struct LeaseRequest {
 }
 
 impl MoneyCommand {
+    /// Whether only the house may give it, for an order of whichever tenant.
+    pub const fn is_for_house(&self) -> bool {
+        matches!(self, Self::ClaimPayment { .. } | Self::ReturnPayment { .. })
+    }
+
     /// Whether a caller with an execution token may give it; what it reaches is decided where it is carried out.
     pub const fn is_for_tokens(&self) -> bool {
         matches!(

@@ -7,6 +7,7 @@
 
 mod approval;
 pub(super) mod books;
+mod claim;
 pub(super) mod column;
 pub mod command;
 pub(super) mod control;
@@ -21,6 +22,7 @@ pub(super) mod sweep;
 mod token;
 pub(super) mod usage;
 
+use claim::Try;
 use command::MoneyCommand;
 use outcome::MoneyOutcome;
 
@@ -38,6 +40,7 @@ pub(super) fn statements() -> impl Iterator<Item = &'static [&'static str]> {
     [
         approval::STATEMENTS,
         books::STATEMENTS,
+        claim::STATEMENTS,
         control::STATEMENTS,
         hold::STATEMENTS,
         mandate::STATEMENTS,
@@ -50,7 +53,7 @@ pub(super) fn statements() -> impl Iterator<Item = &'static [&'static str]> {
 }
 
 impl MoneyOutcome {
-    fn into_outcome(self) -> Outcome {
+    const fn into_outcome(self) -> Outcome {
         Outcome::Money(self)
     }
 }
@@ -119,6 +122,12 @@ pub(super) fn execute(desk: &mut Desk<'_>, command: &MoneyCommand) -> Step<Done>
         MoneyCommand::ListApprovals { page, status } => approval::list(desk, *page, *status),
         MoneyCommand::Decide { approval_id, approve, reason } => approval::resolve(desk, *approval_id, *approve, reason.as_deref()),
         MoneyCommand::SummarizeUsage { from, to, agent_id, mandate_id } => usage::summarize(desk, *from, *to, *agent_id, *mandate_id),
+        MoneyCommand::ClaimPayment { payment_id, order_id, number, price, mode } => {
+            claim::claim(desk, &Try { payment_id: *payment_id, order_id: *order_id, number: *number }, *price, *mode)
+        }
+        MoneyCommand::ReturnPayment { payment_id, order_id, number, amount } => {
+            claim::give_back(desk, &Try { payment_id: *payment_id, order_id: *order_id, number: *number }, *amount)
+        }
         MoneyCommand::GetPacket => control::get_packet(desk),
         MoneyCommand::PutPacket { items } => control::put_packet(desk, items),
         MoneyCommand::SetStop { on, reason } => control::set_stop(desk, *on, reason.as_deref()),

@@ -33,6 +33,11 @@ pub enum MoneyOutcome {
     Usage(Box<UsageSummary>),
     Packet(Box<Packet>),
     Stop(Stopped),
+    PaymentClaimed,
+    /// Whether it is in its wallet; else it was not taken by that try, nor will be.
+    PaymentReturned {
+        is_returned: bool,
+    },
 }
 
 /// What an execution token is signed with: the same again for a repeat.

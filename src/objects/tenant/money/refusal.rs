@@ -9,6 +9,7 @@ use crate::domain::lease::LeaseField;
 use crate::domain::mandate::LimitKind;
 use crate::domain::money::Micros;
 use crate::domain::spend::Reason;
+use crate::domain::wallet::Mode;
 
 /// A refusal. The comment gives the status it ends in.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -50,13 +51,27 @@ pub enum MoneyRefusal {
     LeaseHasChildren,
     /// 503. Live money without a provider.
     UpstreamNotConfigured,
+    /// 400. No payment of that id has succeeded for this order.
+    UnknownMarketPayment,
+    /// 400. It is not of the order's price.
+    MarketPaymentAmount { paid: Micros, price: Micros },
+    /// 400. Play money for real money, or the other way round: what it is.
+    MarketPaymentMode { mode: Mode },
+    /// 409. It goes back to its wallet, or has.
+    MarketPaymentReturned,
+    /// 409. This try was called off meanwhile.
+    MarketClaimLate,
 }
 
 impl MoneyRefusal {
     /// Whether an idempotency record keeps it: 400 and 5xx are not kept.
     pub(in super::super) const fn is_kept(&self) -> bool {
         match self {
-            Self::LeaseCycle | Self::UpstreamNotConfigured => false,
+            Self::LeaseCycle
+            | Self::UpstreamNotConfigured
+            | Self::UnknownMarketPayment
+            | Self::MarketPaymentAmount { .. }
+            | Self::MarketPaymentMode { .. } => false,
             Self::BatchRefused { refusal, .. } => refusal.is_kept(),
             _ => true,
         }

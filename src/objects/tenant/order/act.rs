@@ -8,7 +8,7 @@ use super::escrow;
 use super::outcome::OrderOutcome;
 use super::record::{self, Record};
 use super::refusal::OrderRefusal;
-use super::{message, review, shown, sweep};
+use super::{message, payment, review, shown, sweep};
 use crate::domain::agent::AgentStatus;
 use crate::domain::event::Action;
 use crate::domain::form::order::DeliverableForm;
@@ -16,6 +16,7 @@ use crate::domain::id::{AgentId, DeliverableId, OrderId};
 use crate::domain::market::order::{Order, PayoutStatus};
 use crate::domain::market::price::Price;
 use crate::domain::market::service::PriceType;
+use crate::domain::market::settlement::PayMethod;
 use crate::domain::market::state::{OrderEvent, OrderStatus, Party};
 use crate::objects::sql::SqlError;
 use crate::{params, statements};
@@ -163,17 +164,22 @@ fn check_request(record: &Record, party: Party) -> Step<()> {
     Ok(())
 }
 
-/// Tells what would stand in the way.
-pub(super) fn probe(desk: &mut Desk<'_>, id: OrderId, by: &Side, intent: Intent) -> Step<Done> {
+/// An order somebody may do that with now.
+pub(super) fn find_for(desk: &mut Desk<'_>, id: OrderId, by: &Side, intent: Intent) -> Step<Record> {
     let record = meet(desk, id)?;
     check(desk, &record, by, intent)?;
+    Ok(record)
+}
+
+/// Tells what would stand in the way.
+pub(super) fn probe(desk: &mut Desk<'_>, id: OrderId, by: &Side, intent: Intent) -> Step<Done> {
+    let record = find_for(desk, id, by, intent)?;
     Ok(shown(OrderOutcome::Possible { price: record.order.price }))
 }
 
 /// Lets a party move an order, or wish for something in it.
 pub(super) fn act(desk: &mut Desk<'_>, id: OrderId, by: &Side, act: &OrderAct) -> Step<Done> {
-    let mut record = meet(desk, id)?;
-    check(desk, &record, by, act.intent())?;
+    let mut record = find_for(desk, id, by, act.intent())?;
     name_actor(desk, by);
     match act.intent() {
         Intent::Move(event) => advance(desk, &mut record, act, event)?,
@@ -201,9 +207,12 @@ fn advance(desk: &mut Desk<'_>, record: &mut Record, act: &OrderAct, event: Orde
             return Err(OrderRefusal::PaymentMissing.into());
         }
         OrderAct::Pay { method, tx_hash, rail } => {
-            record.payment_method = Some(method.clone());
+            record.payment_method = Some(*method);
             record.escrow_tx_hash.clone_from(tx_hash);
             record.rail = Some(*rail);
+            if *method == PayMethod::Payment && tx_hash.is_some() {
+                payment::take(desk, record)?;
+            }
             if is_workspace {
                 record.open_requests = 1;
                 let brief = record.brief.clone();

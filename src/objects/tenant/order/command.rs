@@ -3,10 +3,10 @@
 use serde::{Deserialize, Serialize};
 
 use super::survey::Survey;
-use crate::domain::id::{AgentId, MessageId, OrderId, ServiceId, TenantUuid};
+use crate::domain::id::{AgentId, MessageId, OrderId, PaymentId, ServiceId, TenantUuid};
 use crate::domain::market::order::MediaType;
 use crate::domain::market::price::Price;
-use crate::domain::market::settlement::{Purpose, Rail};
+use crate::domain::market::settlement::{PayMethod, Purpose, Rail};
 use crate::domain::market::state::{OrderEvent, OrderStatus};
 use crate::domain::time::Timestamp;
 
@@ -61,7 +61,21 @@ pub enum OrderCommand {
     },
     /// What a human sees of orders. Changes nothing but what time has.
     Survey(Survey),
-    /// House. Transfers that are due, at most `limit`, each to be seen to and reported.
+    /// Whether it could be paid now: then this payment of that tenant has a minute to pay for it. House, for a buyer whose wallet has signed.
+    BeginPayment {
+        order_id: OrderId,
+        by: Side,
+        payment_id: PaymentId,
+        payer: TenantUuid,
+    },
+    /// House. How far a payment on its way back has come.
+    ReportReturn {
+        order_id: OrderId,
+        payment_id: PaymentId,
+        claim: u64,
+        report: ReturnReport,
+    },
+    /// House. Transfers that are due, and payments that are to go back, at most `limit` of each, each to be seen to and reported.
     ClaimTransfers {
         limit: u64,
     },
@@ -94,6 +108,34 @@ pub struct TransferAttempt {
     pub wallet: String,
     /// What was signed before and may still land.
     pub signed: Option<SignedTransfer>,
+}
+
+/// A payment that is to go back: all the queue's consumer needs for it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReturnAttempt {
+    pub tenant: TenantUuid,
+    pub order_id: OrderId,
+    pub payment_id: PaymentId,
+    /// Whose ledger it came from.
+    pub payer: TenantUuid,
+    /// The last try to pay with it.
+    pub number: u64,
+    /// What of it goes back; all, if it has not paid.
+    pub refund: Option<Price>,
+    /// Which handing out this is: the report names it.
+    pub claim: u64,
+}
+
+/// How far a payment on its way back has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ReturnReport {
+    /// It is in its wallet.
+    Returned,
+    /// No try up to this one has taken it from its tenant, and none will.
+    NeverTaken,
+    /// Its tenant did not say.
+    Failed,
 }
 
 /// A transaction that was signed for a transfer.
@@ -173,9 +215,9 @@ pub enum OrderAct {
         price: Price,
     },
     Accept,
-    /// The money has come, over that rail; `tx_hash` is this order's alone.
+    /// The money has come; `tx_hash` is this order's alone. What goes out goes out over that rail.
     Pay {
-        method: String,
+        method: PayMethod,
         tx_hash: Option<String>,
         rail: Rail,
     },
@@ -224,10 +266,15 @@ impl OrderCommand {
     /// Whether it is an operator's.
     pub const fn is_for_operators(&self) -> bool {
         match self {
-            Self::Place(_) | Self::ClaimTransfers { .. } | Self::KeepSigned { .. } | Self::ReportTransfer { .. } => false,
+            Self::Place(_)
+            | Self::ClaimTransfers { .. }
+            | Self::KeepSigned { .. }
+            | Self::ReportTransfer { .. }
+            | Self::ReportReturn { .. } => false,
             Self::Survey(survey) => survey.is_for_operators(),
             Self::Act { by, .. }
             | Self::Probe { by, .. }
+            | Self::BeginPayment { by, .. }
             | Self::Get { by, .. }
             | Self::List { by, .. }
             | Self::PostMessage { by, .. }
@@ -239,10 +286,15 @@ impl OrderCommand {
     /// Whether only the house may give it: it speaks for a wallet that has proved itself at the door.
     pub const fn is_for_house(&self) -> bool {
         match self {
-            Self::Place(_) | Self::ClaimTransfers { .. } | Self::KeepSigned { .. } | Self::ReportTransfer { .. } => true,
+            Self::Place(_)
+            | Self::ClaimTransfers { .. }
+            | Self::KeepSigned { .. }
+            | Self::ReportTransfer { .. }
+            | Self::ReportReturn { .. } => true,
             Self::Survey(survey) => survey.is_for_house(),
             Self::Act { by, .. }
             | Self::Probe { by, .. }
+            | Self::BeginPayment { by, .. }
             | Self::Get { by, .. }
             | Self::List { by, .. }
             | Self::PostMessage { by, .. }

@@ -5,12 +5,12 @@
 
 use super::super::desk::{Desk, Step};
 use super::record::Record;
-use super::{payout, transfer};
+use super::{payment, payout, transfer};
 use crate::domain::event::Action;
 use crate::domain::ledger::{Account, Transfer};
 use crate::domain::market::order::{Escrow, PayoutStatus};
 use crate::domain::market::price::Price;
-use crate::domain::market::settlement::Purpose;
+use crate::domain::market::settlement::{PayMethod, Purpose};
 use crate::domain::market::state::{OrderEvent, OrderStatus};
 use crate::{params, statements};
 
@@ -48,6 +48,13 @@ pub(super) fn settle(desk: &mut Desk<'_>, record: &mut Record, event: OrderEvent
         Escrow::Funded(price) => {
             desk.sql.run(OPEN_ACCOUNTS, params![held.to_string()])?;
             first = part(Account::Outside, held, price)?;
+            // The money of another tenant is named as it is named there.
+            if let Some(credit) = first
+                && let Some(name) = payment::transfer_of(record)?
+            {
+                desk.record(Action::PaymentCredited, &name, Some(credit), &())?;
+                first = None;
+            }
         }
         Escrow::Resolved { cut, refund } => {
             first = match to {
@@ -83,7 +90,10 @@ pub(super) fn settle(desk: &mut Desk<'_>, record: &mut Record, event: OrderEvent
     if let Escrow::Resolved { refund, .. } = escrow
         && record.refund_status == PayoutStatus::Pending
     {
-        transfer::owe(desk, record.id, Purpose::Refund, refund)?;
+        match record.payment_method {
+            Some(PayMethod::Payment) => payment::owe(desk, record, refund)?,
+            Some(PayMethod::UsdcSol) | None => transfer::owe(desk, record.id, Purpose::Refund, refund)?,
+        }
     }
     payout::pay(desk, record, &paid)
 }

@@ -10,6 +10,7 @@ mod escrow;
 mod look;
 mod message;
 pub mod outcome;
+pub(super) mod payment;
 pub(super) mod payout;
 mod record;
 pub mod refusal;
@@ -25,11 +26,12 @@ use super::desk::{Desk, Done, Keep, Step};
 use super::outcome::Outcome;
 
 /// Every statement about them.
-pub(super) const ALL_STATEMENTS: [&[&str]; 9] = [
+pub(super) const ALL_STATEMENTS: [&[&str]; 10] = [
     act::STATEMENTS,
     escrow::STATEMENTS,
     look::STATEMENTS,
     message::STATEMENTS,
+    payment::STATEMENTS,
     payout::STATEMENTS,
     record::STATEMENTS,
     review::STATEMENTS,
@@ -60,6 +62,10 @@ pub(super) fn execute(desk: &mut Desk<'_>, command: &OrderCommand) -> Step<Done>
         OrderCommand::PostMessage { order_id, by, content } => message::post(desk, *order_id, by, content),
         OrderCommand::ListMessages { order_id, by, after, limit } => message::list(desk, *order_id, by, *after, *limit),
         OrderCommand::Review { order_id, by, rating, comment } => review::write(desk, *order_id, by, *rating, comment.as_deref()),
+        OrderCommand::BeginPayment { order_id, by, payment_id, payer } => payment::begin(desk, *order_id, by, *payment_id, *payer),
+        OrderCommand::ReportReturn { order_id, payment_id, claim, report } => {
+            payment::report(desk, *order_id, *payment_id, *claim, *report)
+        }
         OrderCommand::ClaimTransfers { limit } => transfer::claim(desk, *limit),
         OrderCommand::KeepSigned { order_id, purpose, claim, signed } => transfer::keep_signed(desk, *order_id, *purpose, *claim, signed),
         OrderCommand::ReportTransfer { order_id, purpose, claim, report } => transfer::report(desk, *order_id, *purpose, *claim, report),

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::command::TransferAttempt;
+use super::command::{ReturnAttempt, TransferAttempt};
 use crate::domain::form::order::{MessageForm, OrderForm, ReviewForm};
 use crate::domain::form::sheet::{OrderBook, OrderSheet};
 use crate::domain::market::price::Price;
@@ -26,6 +26,7 @@ pub enum OrderOutcome {
     /// `more` when others are due at once.
     Transfers {
         attempts: Vec<TransferAttempt>,
+        returns: Vec<ReturnAttempt>,
         more: bool,
     },
     /// Whether what was signed is kept: only then it may be sent.
@@ -35,4 +36,9 @@ pub enum OrderOutcome {
     Reported,
     Sheet(Box<OrderSheet>),
     Book(Box<OrderBook>),
+    /// Nothing stands in the way; the number of the try, unless the order costs nothing.
+    PaymentBegun {
+        price: Price,
+        number: Option<u64>,
+    },
 }

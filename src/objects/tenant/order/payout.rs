@@ -12,7 +12,7 @@ use crate::domain::id::OrderId;
 use crate::domain::ledger::{Account, Transfer};
 use crate::domain::market::order::PayoutStatus;
 use crate::domain::market::price::Price;
-use crate::domain::market::settlement::{Purpose, Rail};
+use crate::domain::market::settlement::{PayMethod, Purpose, Rail};
 use crate::objects::sql::SqlError;
 use crate::{params, statements};
 
@@ -62,30 +62,34 @@ pub(super) fn prepare(desk: &Desk<'_>, record: &mut Record) -> Step<Payout> {
 pub(super) fn pay(desk: &mut Desk<'_>, record: &Record, payout: &Payout) -> Step<()> {
     match payout {
         Payout::Nothing => Ok(()),
-        Payout::Entry(wallet) => note(desk, record, Purpose::Payout, record.payout.unwrap_or_default(), wallet),
+        Payout::Entry(wallet) => note(desk, record, Purpose::Payout, record.payout.unwrap_or_default(), ("wallet", wallet)),
         Payout::Transfer(earned) => transfer::owe(desk, record.id, Purpose::Payout, *earned),
     }
 }
 
-/// Where what goes back to a buyer waits: nowhere in the sandbox.
+/// Whether what goes back to a buyer is on its way for a while: over a rail, or to another tenant's wallet.
+const fn refund_travels(record: &Record) -> bool {
+    matches!((record.payment_method, record.rail), (Some(PayMethod::Payment), _) | (_, Some(Rail::Solana)))
+}
+
+/// Where what goes back to a buyer waits, if it does.
 pub(super) const fn refund_account(record: &Record) -> Account {
-    match record.rail {
-        Some(Rail::Solana) => Account::Refund,
-        Some(Rail::Sandbox) | None => Account::Outside,
-    }
+    if refund_travels(record) { Account::Refund } else { Account::Outside }
 }
 
 /// How far what goes back to a buyer has come when the order ends.
 pub(super) const fn refund_status(record: &Record, refund: Price) -> PayoutStatus {
-    match record.rail {
-        _ if refund.is_zero() => PayoutStatus::None,
-        Some(Rail::Solana) => PayoutStatus::Pending,
-        Some(Rail::Sandbox) | None => PayoutStatus::Paid,
+    if refund.is_zero() {
+        PayoutStatus::None
+    } else if refund_travels(record) {
+        PayoutStatus::Pending
+    } else {
+        PayoutStatus::Paid
     }
 }
 
-/// Takes what was sent out of the ledger, and tells the order as it now stands with it.
-pub(super) fn note(desk: &mut Desk<'_>, record: &Record, purpose: Purpose, amount: Price, wallet: &str) -> Step<()> {
+/// Takes what was sent out of the ledger, and tells the order as it now stands with it, and where it went: what that is, and its name.
+pub(super) fn note(desk: &mut Desk<'_>, record: &Record, purpose: Purpose, amount: Price, to: (&str, &str)) -> Step<()> {
     let (action, from) = match purpose {
         Purpose::Payout => (Action::OrderPaidOut, Account::Payout),
         Purpose::Refund => (Action::OrderRefundSent, Account::Refund),
@@ -93,7 +97,7 @@ pub(super) fn note(desk: &mut Desk<'_>, record: &Record, purpose: Purpose, amoun
     let transfer = Transfer::new(from, Account::Outside, amount.micros())?;
     let mut data = serde_json::to_value(record.form())?;
     if let Some(members) = data.as_object_mut() {
-        members.insert("wallet".to_owned(), wallet.into());
+        members.insert(to.0.to_owned(), to.1.into());
         members.insert("amount_usd".to_owned(), amount.to_string().into());
     }
     desk.record(action, &record.id.to_string(), Some(transfer), &data)?;

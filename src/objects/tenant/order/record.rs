@@ -10,7 +10,7 @@ use crate::domain::id::{AgentId, DeliverableId, OrderId, ServiceId};
 use crate::domain::market::order::{DELIVERIES_LISTED, MediaType, Order, PayoutStatus};
 use crate::domain::market::price::Price;
 use crate::domain::market::service::PriceType;
-use crate::domain::market::settlement::Rail;
+use crate::domain::market::settlement::{PayMethod, Rail};
 use crate::domain::market::state::{OrderEvent, OrderStatus, REVIEW_MS};
 use crate::domain::time::Timestamp;
 use crate::objects::sql::{Row, SqlError};
@@ -66,7 +66,7 @@ pub(super) struct Record {
     pub reference_images: Vec<String>,
     pub order: Order,
     pub open_requests: u64,
-    pub payment_method: Option<String>,
+    pub payment_method: Option<PayMethod>,
     pub escrow_tx_hash: Option<String>,
     /// The rail it was paid over: what goes out goes out over the same.
     pub rail: Option<Rail>,
@@ -142,7 +142,8 @@ pub(super) fn read_row(row: &Row) -> Result<Record, SqlError> {
     let price = price_of(column.number_or_null()?)?;
     let (turnaround_hours, quota) = (column.number()?, column.number()?);
     let (deliveries, disputes, open_requests) = (column.number()?, column.number()?, column.number()?);
-    let (payment_method, escrow_tx_hash, rail) = (column.text_or_null()?, column.text_or_null()?, column.name_or_null(Rail::parse)?);
+    let (payment_method, escrow_tx_hash, rail) =
+        (column.name_or_null(PayMethod::parse)?, column.text_or_null()?, column.name_or_null(Rail::parse)?);
     let payout_tx_hash = column.text_or_null()?;
     let payout_status = column.name(PayoutStatus::parse)?;
     let payout = price_of(column.number_or_null()?)?;
@@ -229,7 +230,7 @@ impl Record {
                 order.deliveries,
                 order.disputes,
                 self.open_requests,
-                self.payment_method.as_deref(),
+                self.payment_method.map(PayMethod::as_str),
                 self.escrow_tx_hash.as_deref(),
                 self.payout_tx_hash.as_deref(),
                 self.payout_status.as_str(),
@@ -308,7 +309,7 @@ impl Record {
             status: order.status,
             quoted_price_usd: order.price,
             platform_fee_usd: order.price.map(|price| price.cut().fee),
-            payment_method: self.payment_method.clone(),
+            payment_method: self.payment_method,
             escrow_tx_hash: self.escrow_tx_hash.clone(),
             payout_tx_hash: self.payout_tx_hash.clone(),
             deliverable_url: newest.map(|newest| newest.url.clone()),

@@ -29,6 +29,8 @@ pub enum OrderRefusal {
     AlreadyReviewed,
     /// 400. Nothing was named that has paid.
     PaymentMissing,
+    /// 409. This payment goes back to its wallet, or has.
+    PaymentReturned,
 }
 
 impl OrderRefusal {

@@ -13,7 +13,7 @@ use super::super::money::column::Columns;
 use super::command::{SignedTransfer, TransferAttempt, TransferReport};
 use super::outcome::OrderOutcome;
 use super::record::{self, Record};
-use super::{payout, shown};
+use super::{payment, payout, shown};
 use crate::domain::delivery::{LEASE_MS, next_try};
 use crate::domain::event::Action;
 use crate::domain::id::OrderId;
@@ -98,7 +98,8 @@ pub(super) fn owe(desk: &mut Desk<'_>, order_id: OrderId, purpose: Purpose, amou
     Ok(())
 }
 
-/// Hands out transfers that are due. A payout whose agent has taken its wallet back waits for another one.
+/// Hands out transfers that are due, and payments that are to go back, as many of each. A payout whose agent has taken its wallet back
+/// waits for another one.
 pub(super) fn claim(desk: &mut Desk<'_>, limit: u64) -> Step<Done> {
     let rows = desk.sql.run(LIST_DUE, params![desk.now.as_ms(), limit])?;
     let mut attempts = Vec::new();
@@ -122,8 +123,10 @@ pub(super) fn claim(desk: &mut Desk<'_>, limit: u64) -> Step<Done> {
             signed: owed.signed,
         });
     }
+    let returns = payment::hand_out(desk, limit)?;
     due::plan_next(desk)?;
-    Ok(shown(OrderOutcome::Transfers { attempts, more: rows.len() as u64 >= limit }))
+    let more = rows.len() as u64 >= limit || returns.len() as u64 >= limit;
+    Ok(shown(OrderOutcome::Transfers { attempts, returns, more }))
 }
 
 /// Keeps what was signed for a transfer, if it may be sent: under the latest claim, for the wallet it goes to now, and the only one.
@@ -177,7 +180,7 @@ fn land(desk: &mut Desk<'_>, owed: &Owed, signature: &str) -> Step<()> {
     (*status, *tx_hash) = (PayoutStatus::Paid, Some(signature.to_owned()));
     record.write_change(desk)?;
     let wallet = owed.signed.as_ref().map(|signed| signed.wallet.as_str()).unwrap_or_default();
-    payout::note(desk, &record, owed.purpose, owed.amount, wallet)
+    payout::note(desk, &record, owed.purpose, owed.amount, ("wallet", wallet))
 }
 
 /// It is on its way.
@@ -208,7 +211,8 @@ fn place(record: &mut Record, purpose: Purpose) -> (&mut PayoutStatus, &mut Opti
     }
 }
 
-fn set_status(desk: &mut Desk<'_>, order_id: OrderId, purpose: Purpose, to: PayoutStatus) -> Step<()> {
+/// An order says so if a transfer of its has come further, or not.
+pub(super) fn set_status(desk: &mut Desk<'_>, order_id: OrderId, purpose: Purpose, to: PayoutStatus) -> Step<()> {
     let mut record = record::read(desk, order_id)?;
     let (status, _) = place(&mut record, purpose);
     if *status == to {

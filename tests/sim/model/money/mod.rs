@@ -94,6 +94,8 @@ pub fn judge_command(case: &mut Case<'_>, command: &MoneyCommand) -> Run {
             check_packet(case)
         }
         MoneyCommand::SetStop { on, .. } => set_stop(case, *on),
+        // Of the marketplace, which has a story of its own.
+        MoneyCommand::ClaimPayment { .. } | MoneyCommand::ReturnPayment { .. } => wrong(case.reply, "what nobody here asks for"),
     }
 }
 

@@ -18,6 +18,7 @@ use crate::domain::market::order::{MediaType, PayoutStatus, SenderType};
 use crate::domain::market::price::Price;
 use crate::domain::market::rating::Rating;
 use crate::domain::market::service::{Category, PriceType};
+use crate::domain::market::settlement::{PayMethod, Rail};
 use crate::domain::market::state::{OrderEvent, OrderStatus};
 
 const ULID: &str = "01KGFQ4T1WZ3N8X5R7M2B6C9DE";
@@ -49,8 +50,10 @@ fn order(w: Words, status: OrderStatus, cents: Option<u64>) -> OrderForm {
         status,
         quoted_price_usd: cents.map(price),
         platform_fee_usd: cents.map(|cents| price(cents).cut().fee),
-        payment_method: w.some("usdc-sol"),
+        payment_method: Some(PayMethod::UsdcSol),
         escrow_tx_hash: status.holds_money().then(|| w.say("5wHu1qwD7y5oE1n4tHbGpZ2kQ8mXr3v9LcJtKfYsAaBbCcDdEeFfGgHh")),
+        refund_status: PayoutStatus::None,
+        refund_tx_hash: None,
         payout_tx_hash: (status == OrderStatus::Completed).then(|| w.say("3nVfYabxKv9ohGb4nXMAtPqh1hXfWkVQkYzgYzVvFZzT")),
         deliverable_url: None,
         deliverable_media_type: None,
@@ -64,7 +67,7 @@ fn order(w: Words, status: OrderStatus, cents: Option<u64>) -> OrderForm {
         completed_at: (status == OrderStatus::Completed).then(|| before(HOUR_MS)),
         dispute_count: u64::from(status == OrderStatus::Disputed),
         auto_action_at: (!is_final).then(|| NOW.plus_ms(47 * HOUR_MS)),
-        settlement: (status == OrderStatus::Completed).then(|| "sandbox".to_owned()),
+        settlement: (status == OrderStatus::Completed).then_some(Rail::Sandbox),
         payout_status: if status == OrderStatus::Completed { PayoutStatus::Paid } else { PayoutStatus::None },
         created_at: before(3 * DAY_MS),
         version: 4,
