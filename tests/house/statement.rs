@@ -29,7 +29,7 @@ fn places() -> Vec<(&'static str, Vec<String>, Vec<&'static str>, usize)> {
         ("memory", object("memory"), all(&memories), 3),
         ("gate", object("gate"), all(&shared), 4),
         ("clock", vec![source::file("schema/objects/clock.sql")], clock::STATEMENTS.to_vec(), 1),
-        ("tenant", tenant::SCHEMA.concat().into_iter().map(str::to_owned).collect(), tenant::statements().collect(), 50),
+        ("tenant", tenant::SCHEMA.concat().into_iter().map(str::to_owned).collect(), tenant::statements().collect(), 52),
     ]
 }
 
@@ -157,7 +157,7 @@ fn no_list_of_orders_reads_more_than_it_shows() {
     ];
     for (connection, statements, search) in wanted {
         let plans: Vec<_> = statements.into_iter().map(|sql| plan(connection, sql)).collect();
-        assert_eq!(plans, [[search]]);
+        assert!(!plans.is_empty() && plans.iter().all(|steps| *steps == [search]), "{plans:?}");
     }
 }
 

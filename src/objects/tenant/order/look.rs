@@ -24,12 +24,12 @@ const REQUESTS_SHOWN: u64 = 50;
 const STEPS_SHOWN: u64 = 100;
 
 statements! {
-    LIST_ALL = concat!("SELECT ", columns!(), " FROM market_order o WHERE ?2 IS NULL OR o.id < +?2 ORDER BY o.id DESC LIMIT +?1");
-    LIST_ALIKE = concat!("SELECT ", columns!(), " FROM market_order o WHERE o.status = +?3 AND (?2 IS NULL OR o.id < +?2) ORDER BY o.id DESC LIMIT +?1");
-    LIST_OF_AGENT = concat!("SELECT ", columns!(), " FROM market_order o WHERE o.agent_id = +?3 AND (?2 IS NULL OR o.id < +?2)
+    LIST_ALL = concat!("SELECT ", columns!(), " FROM market_order o WHERE o.id < coalesce(?2, '~') ORDER BY o.id DESC LIMIT +?1");
+    LIST_ALIKE = concat!("SELECT ", columns!(), " FROM market_order o WHERE o.status = +?3 AND o.id < coalesce(?2, '~') ORDER BY o.id DESC LIMIT +?1");
+    LIST_OF_AGENT = concat!("SELECT ", columns!(), " FROM market_order o WHERE o.agent_id = +?3 AND o.id < coalesce(?2, '~')
         ORDER BY o.id DESC LIMIT +?1");
     LIST_ALIKE_OF_AGENT = concat!("SELECT ", columns!(), " FROM market_order o WHERE o.agent_id = +?3 AND o.status = +?4
-        AND (?2 IS NULL OR o.id < +?2) ORDER BY o.id DESC LIMIT +?1");
+        AND o.id < coalesce(?2, '~') ORDER BY o.id DESC LIMIT +?1");
     LIST_REQUESTS = "SELECT brief, at_ms, answered_by IS NOT NULL FROM market_request WHERE order_id = +?1 ORDER BY number DESC LIMIT +?2";
     LIST_STEPS = "SELECT at_ms, action, actor, amount_micros FROM audit
         WHERE object = +?1 AND substr(object, 1, 4) = 'ord_' AND action <> 'order.message' ORDER BY seq DESC LIMIT +?2";
