@@ -14,7 +14,7 @@ import { newPerson, type Person } from "./support/person.ts";
 import { booksOf, officeOf } from "./support/spender.ts";
 import { useServer } from "./support/server.ts";
 
-const server = useServer({ vars: { RATE_LIMIT_SCALE: "1000" } });
+const server = useServer({ vars: { RATE_LIMIT_SCALE: "1000" }, pushesToNobody: true });
 const browser = useBrowser();
 const HOUR_S = 3_600;
 const DAY_S = 24 * HOUR_S;

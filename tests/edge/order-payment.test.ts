@@ -11,7 +11,7 @@ import { makeSeller, makeService, type Seller } from "./support/market.ts";
 import { Server, useServer } from "./support/server.ts";
 import { booksOf, Company, countByStatus, newKey } from "./support/spender.ts";
 
-const server = useServer({ vars: { RATE_LIMIT_SCALE: "1000" } });
+const server = useServer({ vars: { RATE_LIMIT_SCALE: "1000" }, pushesToNobody: true });
 const DELIVERY = { deliverable_url: "https://storage.example.com/result.png", deliverable_media_type: "image" };
 const PAYOUT_WALLET = "So11111111111111111111111111111111111111112";
 /** What a company begins with, in cents, and what an order costs. */
@@ -302,7 +302,7 @@ test("a machine that falls while orders are paid loses no payment: each pays, co
 });
 
 test("play money pays in the sandbox alone, and a rail that is not set up takes no payment", async () => {
-  const other = await Server.start({ vars: { RATE_LIMIT_SCALE: "1000", SETTLEMENT_RAIL: "swift" } });
+  const other = await Server.start({ vars: { RATE_LIMIT_SCALE: "1000", SETTLEMENT_RAIL: "swift" }, pushesToNobody: true });
   try {
     other.expectError(/UPSTREAM_NOT_CONFIGURED|"status":503/);
     const one = await open(other);

@@ -10,7 +10,7 @@ import { runShell } from "./support/curl.ts";
 import { ROUTES } from "./support/route.ts";
 import { useServer } from "./support/server.ts";
 
-const server = useServer();
+const server = useServer({ pushesToNobody: true });
 const PATH = join(ROOT, "README.md");
 const SHOWN_ORIGIN = "http://127.0.0.1:8787";
 /** Between the outputs of two commands: the record separator. */

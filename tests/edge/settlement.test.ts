@@ -12,7 +12,7 @@ import { SolanaNode, useSolanaNode, type Mood } from "./support/node.ts";
 import { Server, useServer } from "./support/server.ts";
 
 const node = await useSolanaNode();
-const server = useServer({ vars: { RATE_LIMIT_SCALE: "1000", ...node.vars } });
+const server = useServer({ vars: { RATE_LIMIT_SCALE: "1000", ...node.vars }, pushesToNobody: true });
 const DELIVERY = { deliverable_url: "https://storage.example.com/result.png", deliverable_media_type: "image" };
 const LEASE_S = 90;
 
@@ -86,7 +86,7 @@ test("a rail that is not set up takes no payment, says which setting it is, and 
     ["SETTLEMENT_MINT", { SETTLEMENT_MINT: "USDC" }],
   ];
   for (const [setting, vars] of wrong) {
-    const other = await Server.start({ vars: { RATE_LIMIT_SCALE: "1000", ...node.vars, ...vars } });
+    const other = await Server.start({ vars: { RATE_LIMIT_SCALE: "1000", ...node.vars, ...vars }, pushesToNobody: true });
     try {
       other.expectError(/UPSTREAM_NOT_CONFIGURED|"status":503/);
       const { buyer, service, seller } = await open(other);
@@ -335,7 +335,7 @@ test("a payout waits for a wallet, and goes to the one there is when it is signe
 test("what was paid in a sandbox is paid out in the sandbox, whatever the rail is by then", async () => {
   const own = new SolanaNode();
   await own.start();
-  const other = await Server.start({ vars: { RATE_LIMIT_SCALE: "1000", ...own.vars } });
+  const other = await Server.start({ vars: { RATE_LIMIT_SCALE: "1000", ...own.vars }, pushesToNobody: true });
   try {
     other.expectError(/"job":"settlement"/);
     const one = await open(other);
