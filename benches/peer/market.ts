@@ -66,21 +66,22 @@ export class Market {
     if (!DELIVERABLE.has(row.status)) refuse(400, "INVALID_STATE");
     if (delivery === undefined) return undefined;
     const { nowMs } = ask;
+    const id = newId("del", nowMs);
     this.#sql.exec(
       "INSERT INTO market_delivery (id, order_id, url, media_type, sha256, at_ms) VALUES (?, ?, ?, ?, NULL, ?)",
-      newId("del", nowMs),
+      id,
       orderId,
       delivery.url,
       delivery.mediaType,
       nowMs,
     );
+    const newest: DeliverableForm = { id, url: delivery.url, media_type: delivery.mediaType, sha256: null, created_at: timeOf(nowMs) };
     const delivered = this.#change(
-      "status = 'delivered', since_ms = ?2, due_at_ms = ?3, deliveries = deliveries + 1, deliverable_url = ?4, deliverable_media_type = ?5, deliverable_sha256 = NULL, delivered_at_ms = ?2",
+      "status = 'delivered', since_ms = ?2, due_at_ms = ?3, deliveries = deliveries + 1, recent_deliveries = ?4, delivered_at_ms = ?2",
       orderId,
       nowMs,
       nowMs + REVIEW_MS,
-      delivery.url,
-      delivery.mediaType,
+      JSON.stringify([newest, ...(JSON.parse(row.recent_deliveries) as DeliverableForm[])].slice(0, 3)),
     );
     this.#announce(ask, "order.delivered", delivered);
     this.#wake(nowMs + REVIEW_MS);

@@ -22,9 +22,7 @@ export type OrderRow = {
   escrow_tx_hash: string | null;
   payout_tx_hash: string | null;
   payout_status: string;
-  deliverable_url: string | null;
-  deliverable_media_type: string | null;
-  deliverable_sha256: string | null;
+  recent_deliveries: string;
   workspace_ends_at_ms: number | null;
   delivered_at_ms: number | null;
   completed_at_ms: number | null;
@@ -32,7 +30,7 @@ export type OrderRow = {
 };
 
 export const ORDER =
-  "id, version, agent_id, provider_name, service_id, service_title, client_wallet, brief, reference_urls, reference_images, status, due_at_ms, price_minor, quota_total, deliveries, disputes, payment_method, escrow_tx_hash, payout_tx_hash, payout_status, deliverable_url, deliverable_media_type, deliverable_sha256, workspace_ends_at_ms, delivered_at_ms, completed_at_ms, created_at_ms";
+  "id, version, agent_id, provider_name, service_id, service_title, client_wallet, brief, reference_urls, reference_images, status, due_at_ms, price_minor, quota_total, deliveries, disputes, payment_method, escrow_tx_hash, payout_tx_hash, payout_status, recent_deliveries, workspace_ends_at_ms, delivered_at_ms, completed_at_ms, created_at_ms";
 
 export const REVIEW_MS = 48 * 3_600_000;
 
@@ -55,8 +53,9 @@ export function feeOf(minor: number): number {
   return Math.floor((minor + 5) / 10);
 }
 
-export function formOf(row: OrderRow, deliverables: DeliverableForm[] = []) {
+export function formOf(row: OrderRow, deliverables = JSON.parse(row.recent_deliveries) as DeliverableForm[]) {
   const minor = row.price_minor;
+  const newest = deliverables[0];
   return {
     id: row.id,
     service_id: row.service_id,
@@ -73,9 +72,9 @@ export function formOf(row: OrderRow, deliverables: DeliverableForm[] = []) {
     payment_method: row.payment_method,
     escrow_tx_hash: row.escrow_tx_hash,
     payout_tx_hash: row.payout_tx_hash,
-    deliverable_url: row.deliverable_url,
-    deliverable_media_type: row.deliverable_media_type,
-    deliverable_sha256: row.deliverable_sha256,
+    deliverable_url: newest?.url ?? null,
+    deliverable_media_type: newest?.media_type ?? null,
+    deliverable_sha256: newest?.sha256 ?? null,
     deliverables,
     quota_total: row.quota_total,
     quota_used: row.workspace_ends_at_ms === null ? 0 : row.deliveries,
@@ -99,5 +98,5 @@ export function putOrder(database: D1Database, tenant: string, form: OrderForm):
       `INSERT INTO market_orders (order_id, tenant_uuid, client_wallet, version, form) VALUES (?1, ?2, ?3, ?4, ?5)
        ON CONFLICT (order_id) DO UPDATE SET version = excluded.version, form = excluded.form WHERE excluded.version > version`,
     )
-    .bind(form.id, tenant, form.client_wallet, form.version, JSON.stringify({ ...form, deliverables: [] }));
+    .bind(form.id, tenant, form.client_wallet, form.version, JSON.stringify(form));
 }

@@ -13,7 +13,6 @@ import { Buyer, expectData, type Json } from "./support/buyer.ts";
 import { runCurl, runShell, type Answer } from "./support/curl.ts";
 import { newFile } from "./support/market.ts";
 import { once } from "./support/once.ts";
-import { ROUTES } from "./support/route.ts";
 import { useServer, type LogLine } from "./support/server.ts";
 
 const server = useServer({ pushesToNobody: true });
@@ -327,9 +326,7 @@ test("every call of the page about an order is answered as the page says", async
   assert.equal(dataOf(await call(DELIVER, { ord_123: order.id })).status, "delivered", "a disputed order is delivered again");
 });
 
-const canLaunch = ROUTES.some(({ path }) => path === "/api/agents/{id}/token/launch");
-
-test("the page's launch of a token is answered as the page says", { skip: canLaunch ? false : "tokens are not launched here yet" }, async () => {
+test("the page's launch of a token is answered as the page says", async () => {
   const { key } = await agent();
   const avatar = await server.client().bearer(key).patch("/api/agents/me", { avatar_url: "https://example.com/avatar.png" });
   assert.equal(avatar.status, 200, avatar.text);
