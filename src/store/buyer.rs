@@ -19,7 +19,6 @@ statements! {
     LIST_WALLETS = "SELECT wallet, proved_at_ms FROM user_wallets WHERE user_id = ?1 ORDER BY proved_at_ms DESC, wallet DESC LIMIT ?2";
     LIST_ORDERS = "SELECT o.form FROM user_wallets w JOIN market_orders o ON o.order_id IN (SELECT i.order_id FROM market_orders i WHERE i.client_wallet = w.wallet AND (?2 IS NULL OR i.order_id < ?2) ORDER BY i.order_id DESC LIMIT ?3) WHERE w.user_id = ?1 ORDER BY o.order_id DESC LIMIT ?3";
     FIND_ORDER = "SELECT o.tenant_uuid, w.wallet FROM market_orders o LEFT JOIN user_wallets w ON w.wallet = o.client_wallet AND w.user_id = ?2 WHERE o.order_id = ?1";
-    FIND_PAID_ORDER = "SELECT order_id FROM market_transactions WHERE tx_hash = ?1";
     LIST_DISPUTED = "SELECT form FROM market_orders WHERE form ->> '$.status' = 'disputed' ORDER BY form ->> '$.auto_action_at', order_id LIMIT ?1";
 }
 
@@ -67,16 +66,6 @@ pub async fn list_orders(database: Database<'_>, user: UserId, before: Option<Or
 /// With whom an order lies, and whether a human is its buyer.
 pub async fn find_order(database: Database<'_>, order_id: OrderId, user: UserId) -> Result<Option<FoundOrder>, StoreError> {
     database.first(FIND_ORDER, binds![order_id.to_string(), user.to_string()]).await
-}
-
-/// Whether a transaction has paid for that order.
-pub async fn has_paid(database: Database<'_>, tx_hash: &str, order_id: OrderId) -> Result<bool, StoreError> {
-    #[derive(Deserialize)]
-    struct Row {
-        order_id: String,
-    }
-    let row = database.first::<Row>(FIND_PAID_ORDER, binds![tx_hash]).await?;
-    Ok(row.is_some_and(|row| row.order_id == order_id.to_string()))
 }
 
 /// Disputed orders as JSON, those first that end by themselves first.

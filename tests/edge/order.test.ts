@@ -140,7 +140,7 @@ test("of deliver, approve, dispute and cancel at once one wins at a time, and mo
   assert.deepEqual([after.status, after.payout_status], ["completed", "paid"]);
 });
 
-test("a payment is made once for its Idempotency-Key, and a repeat may be signed anew", async () => {
+test("an order is paid once, and placed once for an Idempotency-Key, which a repeat signed anew brings again", async () => {
   const { buyer, service } = await open();
   const order = await buyer.order(service["id"], false);
   const pay = () => buyer.send("PATCH", `/api/orders/${order["id"]}`, { action: "pay", escrow_tx_hash: `once-${order["id"]}` });

@@ -10,6 +10,7 @@ use super::view::confirmation::{Confirmation, ConfirmationKind, render_confirmat
 use super::view::order::{order_href, write_price};
 use super::view::order_act::Sent;
 use super::visit::{check_tenant, signed_in};
+use crate::domain::idempotency::Claim;
 use crate::domain::limit::LimitClass;
 use crate::domain::market::settlement::{PayMethod, Rail};
 use crate::domain::market::state::OrderEvent;
@@ -27,7 +28,6 @@ use crate::objects::tenant::order::command::{Intent, OrderAct, OrderCommand, Sid
 use crate::objects::tenant::order::outcome::OrderOutcome;
 use crate::objects::tenant::outcome::Outcome;
 use crate::routes;
-use crate::store::buyer;
 
 pub static ROUTES: &[Route] = routes! {
     Get "/account/orders/{id}/{verb}" => ask_about_order { name: "accountAskChangeOrder", summary: "Ask before an order is approved or cancelled", access: Console, class: Some(LimitClass::Public), body: None, status: 200 }
@@ -159,33 +159,25 @@ fn at_field(fault: Fault, field: &str) -> Fault {
     fault.with("path", format!("$.{field}"))
 }
 
-/// What pays for an order, once it is known that it can be paid for. A form that comes again finds the order paid and its own
-/// claim, and is answered as it was then.
-async fn pay(ctx: &Ctx, purchase: &Purchase) -> Result<OrderAct, Fault> {
+/// What pays for an order, once it is known that it can be paid for.
+async fn pay(ctx: &Ctx, purchase: &Purchase, claim: Claim) -> Result<OrderAct, Fault> {
     let fields: PayFields = Posted::parse(ctx)?;
     let tx_hash = fields.escrow_tx_hash.map(Text::into_string);
     let (order_id, by) = (purchase.order_id, Side::Wallet(purchase.wallet.clone()));
     let probe = Command::Order(OrderCommand::Probe { order_id, by, intent: Intent::Move(OrderEvent::Pay) });
-    let price = match ctx.call_tenant_for(purchase.tenant, None, probe).await {
-        Ok(answer) => match answer.outcome {
-            Outcome::Order(OrderOutcome::Possible { price }) => price,
-            other => return Err(unexpected(&other)),
-        },
-        Err(fault) if fault.code == Code::InvalidState => {
-            let is_repeat = match &tx_hash {
-                Some(hash) => ctx.with_database(async |database| buyer::has_paid(database, hash, order_id).await).await?,
-                None => true,
-            };
-            // What was answered then is answered again; this pays for nothing.
-            return if is_repeat { Ok(OrderAct::Pay { method: PayMethod::UsdcSol, tx_hash, rail: Rail::Sandbox }) } else { Err(fault) };
+    let price = match ctx.call_tenant_for(purchase.tenant, Some(claim), probe).await.map_err(refuse_other_form)?.outcome {
+        Outcome::Order(OrderOutcome::Possible { price }) => price,
+        // This form has paid: what was answered then is answered again, and this pays for nothing.
+        Outcome::Order(OrderOutcome::Order(_)) => {
+            return Ok(OrderAct::Pay { method: PayMethod::UsdcSol, tx_hash, rail: Rail::Sandbox });
         }
-        Err(fault) => return Err(fault),
+        other => return Err(unexpected(&other)),
     };
     pay_by_transaction(ctx, &purchase.wallet, order_id, price.unwrap_or_default(), tx_hash.as_deref()).await
 }
 
 /// What the form asks the order's object to do.
-async fn read_command(ctx: &Ctx, purchase: &Purchase, verb: Verb) -> Result<OrderCommand, Fault> {
+async fn read_command(ctx: &Ctx, purchase: &Purchase, verb: Verb, claim: Claim) -> Result<OrderCommand, Fault> {
     let (order_id, by) = (purchase.order_id, Side::Wallet(purchase.wallet.clone()));
     let act = match verb {
         Verb::Message => {
@@ -199,7 +191,7 @@ async fn read_command(ctx: &Ctx, purchase: &Purchase, verb: Verb) -> Result<Orde
             return Ok(OrderCommand::Review { order_id, by, rating, comment: fields.comment.map(Text::into_string) });
         }
         Verb::Accept => OrderAct::Accept,
-        Verb::Pay => pay(ctx, purchase).await?,
+        Verb::Pay => pay(ctx, purchase, claim).await?,
         Verb::Approve => OrderAct::Approve,
         Verb::Cancel => OrderAct::Cancel,
         Verb::Dispute => OrderAct::Dispute { reason: Posted::parse::<DisputeFields>(ctx)?.reason.map(Text::into_string) },
@@ -211,7 +203,7 @@ async fn read_command(ctx: &Ctx, purchase: &Purchase, verb: Verb) -> Result<Orde
 async fn carry_out(ctx: &Ctx, form: (&Human, &Posted), purchase: &Purchase, verb: Verb) -> Result<String, Fault> {
     let (human, posted) = form;
     let claim = posted.claim(ctx, human)?;
-    let command = Command::Order(read_command(ctx, purchase, verb).await?);
+    let command = Command::Order(read_command(ctx, purchase, verb, claim).await?);
     let answer = ctx.call_tenant_for(purchase.tenant, Some(claim), command).await.map_err(refuse_other_form)?;
     match answer.outcome {
         Outcome::Order(OrderOutcome::Order(form)) => note(ctx, purchase.tenant, &form).await,
