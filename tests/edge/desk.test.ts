@@ -7,7 +7,7 @@ import { Webhook } from "standardwebhooks";
 import { takePicture, useBrowser } from "./support/browser.ts";
 import type { Reply } from "./support/client.ts";
 import { Hand, errorsOn, formOn, noticeOf, readText, wordsOf } from "./support/hand.ts";
-import { newOperator } from "./support/household.ts";
+import { newHousehold, newOperator, type Household } from "./support/household.ts";
 import { newPerson } from "./support/person.ts";
 import { useReceiver } from "./support/receiver.ts";
 import { useServer } from "./support/server.ts";
@@ -20,19 +20,22 @@ const receiver = await useReceiver();
 const WALLET = 10_100;
 const HOSTILE = `"'><script>alert(1)</script>&lt;\u202Eevil`;
 
-/** A company, and its owner's browser. */
+/** A company, its household, and its owner's browser. */
 class Desk {
+  readonly house: Household;
   readonly company: Company;
   readonly hand: Hand;
 
-  private constructor(company: Company, hand: Hand) {
+  private constructor(house: Household, company: Company, hand: Hand) {
+    this.house = house;
     this.company = company;
     this.hand = hand;
   }
 
   static async open(terms: Record<string, unknown> = { total_limit: 1_000 }): Promise<Desk> {
-    const company = await Company.open(server.current, terms);
-    return new Desk(company, Hand.of(server.client(), company.house.owner));
+    const house = await newHousehold(server.current);
+    const company = await Company.open(server.current, terms, house);
+    return new Desk(house, company, Hand.of(server.client(), house.owner));
   }
 
   at(path: string, query = ""): string {
@@ -403,7 +406,7 @@ test("to a stranger a tenant's pages and forms look like those of a tenant that 
 test("no form about money is taken without the token of this browser, and none about it without its key", async () => {
   const desk = await Desk.open({ total_limit: 1_000, approval_threshold: 10 });
   const { company } = desk;
-  const { tenantId: tenant, tenantUuid, webhookId } = company.house;
+  const { tenantId: tenant, tenantUuid, webhookId } = desk.house;
   const [waiting, [child]] = [await company.hold(11), await company.agents(1)];
   const lease = await company.lease(child!, 5);
   const foreign = await Hand.of(server.client(), await newPerson(server.client())).csrf("/account/settings");
@@ -471,7 +474,7 @@ test("hostile text stays text wherever it is shown, and turns nothing around it"
 test("the pages of money hold at every width, in light and in dark, and the keyboard approves", async () => {
   const desk = await Desk.open({ total_limit: 1_000, daily_limit: 900, approval_threshold: 10, allowed_merchants: ["Ada", "A merchant with a name as long as names may be in a list"] });
   const { company } = desk;
-  const { tenantId, webhookId, owner } = company.house;
+  const { tenantId, webhookId, owner } = desk.house;
   const [one, two, three] = (await company.agents(3)) as [string, string, string];
   const waiting = await company.hold(11, { kind: "payment", merchant: "Ada", description: "A lamp for the desk, with a cord that is long enough." });
   await company.pay(5, { merchant: "Ada", description: "rent" });

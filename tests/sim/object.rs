@@ -1,7 +1,8 @@
-//! The object under test: its real statements on a real SQLite, one transaction a call, killed where the simulation
+//! The object under test: its real statements on a real SQLite, all or nothing of each call, killed where the simulation
 //! says so.
 
 use std::cell::Cell;
+use std::rc::Rc;
 
 use guildhall::crypto::mac::Secret;
 use guildhall::crypto::vault::Vault;
@@ -69,23 +70,50 @@ thread_local! {
         sql.connection.execute_batch("COMMIT").unwrap();
         sql
     };
+    /// What one life after the other is lived in: each ends by being rolled back, and the statements stay prepared.
+    static STAGE: Rc<NativeSql> = Rc::new(newborn());
+}
+
+/// A database with the object's tables and nothing in them.
+fn newborn() -> NativeSql {
+    let mut sql = NativeSql::new("");
+    NEWBORN.with(|newborn| Backup::new(&newborn.connection, &mut sql.connection).unwrap().step(-1)).unwrap();
+    sql.connection.execute_batch("PRAGMA journal_mode = MEMORY; PRAGMA synchronous = OFF; PRAGMA temp_store = MEMORY;").unwrap();
+    sql
 }
 
 pub struct Object {
-    pub sql: NativeSql,
+    pub sql: Rc<NativeSql>,
     pub entropy: Random,
     pub mutant: Mutant,
     vault: Vault,
+    on_stage: bool,
+}
+
+impl Drop for Object {
+    fn drop(&mut self) {
+        if self.on_stage {
+            self.sql.connection.execute_batch("ROLLBACK").unwrap();
+        }
+    }
 }
 
 impl Object {
     /// An object with its tables and nothing in them.
     pub fn new(seed: u64, mutant: Mutant) -> Self {
-        let mut sql = NativeSql::new("");
-        NEWBORN.with(|newborn| Backup::new(&newborn.connection, &mut sql.connection).unwrap().step(-1)).unwrap();
-        sql.connection.execute_batch("PRAGMA journal_mode = MEMORY; PRAGMA synchronous = OFF; PRAGMA temp_store = MEMORY;").unwrap();
+        Self::over(Rc::new(newborn()), false, seed, mutant)
+    }
+
+    /// The same for one of many lives; of a thread's, one is lived at a time.
+    pub fn on_stage(seed: u64, mutant: Mutant) -> Self {
+        let sql = STAGE.with(Rc::clone);
+        sql.connection.execute_batch("BEGIN").unwrap();
+        Self::over(sql, true, seed, mutant)
+    }
+
+    fn over(sql: Rc<NativeSql>, on_stage: bool, seed: u64, mutant: Mutant) -> Self {
         let vault = Vault::new(&Secret::from_bytes([3; 32]), [4; 32]);
-        Self { sql, entropy: Random::new(seed), mutant, vault }
+        Self { sql, entropy: Random::new(seed), mutant, vault, on_stage }
     }
 
     /// One call as the shell serves it; an error that no crash explains is told.
@@ -94,9 +122,9 @@ impl Object {
             Crash::BeforeStatement(number) => Some(number),
             Crash::Never | Crash::BeforeCommit | Crash::AfterCommit => None,
         };
-        self.sql.connection.prepare_cached("BEGIN IMMEDIATE").unwrap().execute([]).unwrap();
+        self.execute("SAVEPOINT call");
         let changes_before = self.changes();
-        let altered = MutantSql { inner: &self.sql, mutant: self.mutant };
+        let altered = MutantSql { inner: self.sql.as_ref(), mutant: self.mutant };
         let mortal = MortalSql { inner: &altered, statements_left: Cell::new(statements_left), died: Cell::new(false) };
         let result = tenant::run(&mortal, now, &mut self.entropy, &self.vault, call);
         // What the shell may run without a way back writes nothing but counts, taken back or not, and the use of the key.
@@ -105,8 +133,10 @@ impl Object {
         assert!(!only_reads || written <= may_write, "{call:?} wrote {written} rows");
         let died = mortal.died.get() || crash == Crash::BeforeCommit;
         let commits = (result.is_ok() && !died) || self.mutant == Mutant::CommitsWhenKilled;
-        let end = if commits { "COMMIT" } else { "ROLLBACK" };
-        self.sql.connection.prepare_cached(end).unwrap().execute([]).unwrap();
+        if !commits {
+            self.execute("ROLLBACK TO call");
+        }
+        self.execute("RELEASE call");
         match result {
             _ if died => Ok(Fate::Killed),
             Err(error) => Err(error),
@@ -115,9 +145,13 @@ impl Object {
         }
     }
 
+    fn execute(&self, statement: &str) {
+        self.sql.connection.prepare_cached(statement).unwrap().execute([]).unwrap();
+    }
+
     /// Rows written so far, by anybody.
     fn changes(&self) -> i64 {
-        self.sql.connection.query_row("SELECT total_changes()", [], |row| row.get(0)).unwrap()
+        self.sql.connection.total_changes() as i64
     }
 
     /// One call that nothing disturbs.

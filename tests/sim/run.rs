@@ -76,7 +76,7 @@ struct World {
 /// Lives a life; the first thing that is wrong ends it.
 pub fn live(life: Life) -> Result<Report, Failure> {
     let mut world = World {
-        object: Object::new(life.seed ^ 0xa5a5, life.mutant),
+        object: Object::on_stage(life.seed ^ 0xa5a5, life.mutant),
         model: Model::default(),
         generator: Generator::new(life.seed),
         weather: Random::new(life.seed.rotate_left(17)),

@@ -14,7 +14,7 @@ impl NativeSql {
     /// A fresh database with the given schema.
     pub fn new(schema: &str) -> Self {
         let connection = rusqlite::Connection::open_in_memory().unwrap();
-        connection.set_prepared_statement_cache_capacity(512);
+        connection.set_prepared_statement_cache_capacity(1024);
         connection.execute_batch(schema).unwrap();
         Self { connection, statements_run: Cell::new(0) }
     }

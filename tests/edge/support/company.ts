@@ -1,15 +1,15 @@
-// A household with room for any number of agents, registered at `/v1`, for tests of what agents are to each other.
+// A tenant with room for any number of agents, registered at `/v1`, for tests of what agents are to each other.
 
 import assert from "node:assert/strict";
 import type { Client } from "./client.ts";
-import { newHousehold, newOperator, type Household } from "./household.ts";
+import { newHome, operatorOf, type Home } from "./household.ts";
 import type { Server } from "./server.ts";
 import { officeOf } from "./spender.ts";
 
-export type Company = { server: Server; house: Household; office: Client };
+export type Company = { server: Server; house: Home; office: Client };
 
 export async function newCompany(server: Server): Promise<Company> {
-  const [house, operator] = await Promise.all([newHousehold(server), newOperator(server)]);
+  const [house, operator] = await Promise.all([newHome(server), operatorOf(server)]);
   const plan = await operator.client.patch("/v1/tenant", { plan: "enterprise" }, { "x-tenant-id": house.tenantId });
   assert.equal(plan.status, 200, plan.text);
   return { server, house, office: officeOf(house) };

@@ -1,5 +1,5 @@
-// A tenant with all there is to a tenant: the wallet that controls it, an owner, keys of every kind, an unused token, a
-// wallet of money, a memory. Made over HTTP, as its people would.
+// Tenants, made over HTTP as their people would: a home, which can be managed, and a household, which is a home with all
+// there is to a tenant: an owner of its own, keys of every kind, an unused token, an endpoint, a memory.
 
 import assert from "node:assert/strict";
 import { newSlug, signUp, type Agent } from "./agent.ts";
@@ -10,21 +10,25 @@ import type { Server } from "./server.ts";
 /** A port of this machine that refuses every connection. */
 export const NOBODY_LISTENS = "http://127.0.0.1:9/";
 
-export type Household = {
+/** A tenant that can be managed: its agent, its owner, an API key. */
+export type Home = {
   tenantId: string;
   tenantUuid: string;
   /** A caller with no credential. */
   stranger: Client;
   agent: Agent;
   owner: Person;
-  /** The agent's key, by its number. */
-  agentKeyId: string;
   /** A `tl_live_` key. */
   apiKey: string;
   apiKeyId: string;
+  walletId: string;
+};
+
+export type Household = Home & {
+  /** The agent's key, by its number. */
+  agentKeyId: string;
   enrollmentId: string;
   enrollmentToken: string;
-  walletId: string;
   /** An endpoint that nothing but tests is sent to, and one delivery to it. */
   webhookId: string;
   deliveryId: string;
@@ -57,23 +61,55 @@ export async function newOperator(server: Server): Promise<Person> {
   return { ...person, token: token.json.token, client: server.client().bearer(token.json.token) };
 }
 
-export async function newHousehold(server: Server): Promise<Household> {
-  const stranger = server.client();
-  const [agent, owner] = await Promise.all([signUp(stranger, newSlug("house")), newPerson(stranger)]);
-  const { tenantId } = agent;
-  const invitation = await inviteOwner(server, agent, owner.email);
-  const accepted = await owner.browser.form(`/account/invite/${invitation}`, { csrf: owner.csrf });
-  assert.equal(accepted.status, 303, accepted.text);
+const operators = new WeakMap<Server, Promise<Person>>();
 
-  const paths = { keys: `/v2/tenants/${tenantId}/agent-keys`, tokens: `/v2/tenants/${tenantId}/enrollment-tokens` };
-  const [tenants, keys, token, apiKey, wallets] = await Promise.all([
-    owner.client.get("/v2/tenants"),
-    owner.client.get(paths.keys),
-    owner.client.post(paths.tokens, { label: "spare" }),
-    owner.client.post("/v1/api-keys", { label: "office" }, { "x-tenant-id": tenantId }),
-    owner.client.get("/v1/wallets", { "x-tenant-id": tenantId }),
+/** The server's operator, for what nobody else may set up. */
+export function operatorOf(server: Server): Promise<Person> {
+  const known = operators.get(server) ?? newOperator(server);
+  operators.set(server, known);
+  return known;
+}
+
+const landlords = new WeakMap<Server, Promise<Person>>();
+
+/** Somebody who owns many tenants: an account costs more than all else a tenant is made of. */
+async function landlordOf(server: Server): Promise<Person> {
+  const known = await landlords.get(server);
+  // The clock may have moved past the end of a session.
+  if (known !== undefined && (await known.client.get("/v2/tenants?limit=1")).status === 200) return known;
+  const landlord = newPerson(server.client());
+  landlords.set(server, landlord);
+  return landlord;
+}
+
+/** The id of the tenant that a key names. */
+function tenantOfKey(key: string): string {
+  const [, ...parts] = /^mtak_(.{8})(.{4})(.{4})(.{4})(.{12})/.exec(key) ?? assert.fail(key);
+  return parts.join("-");
+}
+
+/** `owner` is somebody who owns others too, unless one is named. */
+export async function newHome(server: Server, owner: Promise<Person> = landlordOf(server)): Promise<Home> {
+  const stranger = server.client();
+  const [agent, person] = await Promise.all([signUp(stranger, newSlug("house")), owner]);
+  const { tenantId, walletId } = agent;
+  const invitation = await inviteOwner(server, agent, person.email);
+  const accepted = await person.browser.form(`/account/invite/${invitation}`, { csrf: person.csrf });
+  assert.equal(accepted.status, 303, accepted.text);
+  const key = await person.client.post("/v1/api-keys", { label: "office" }, { "x-tenant-id": tenantId });
+  assert.equal(key.status, 201, key.text);
+  return { tenantId, tenantUuid: tenantOfKey(agent.agentKey), stranger, agent, owner: person, apiKey: key.json.key, apiKeyId: key.json.id, walletId };
+}
+
+/** A tenant with an owner of its own and one of everything. */
+export async function newHousehold(server: Server): Promise<Household> {
+  const home = await newHome(server, newPerson(server.client()));
+  const { tenantId, owner, agent, stranger } = home;
+  const [keys, token] = await Promise.all([
+    owner.client.get(`/v2/tenants/${tenantId}/agent-keys`),
+    owner.client.post(`/v2/tenants/${tenantId}/enrollment-tokens`, { label: "spare" }),
   ]);
-  const management = stranger.with({ "x-api-key": apiKey.json.key });
+  const management = stranger.with({ "x-api-key": home.apiKey });
   const webhook = await management.post("/v1/webhooks", { url: NOBODY_LISTENS, events: ["order.message"] });
   assert.equal(webhook.status, 201, webhook.text);
   const delivery = await management.post(`/v1/webhooks/${webhook.json.id}/test`, {});
@@ -85,17 +121,10 @@ export async function newHousehold(server: Server): Promise<Household> {
   const appended = await agent.runtime.post("/v2/session/append", { session_id: sessionId, content: observation });
   assert.equal(appended.status, 200, appended.text);
   return {
-    tenantId,
-    tenantUuid: tenants.json.tenants.find((tenant: { tenant_id: string }) => tenant.tenant_id === tenantId).tenant_uuid,
-    stranger,
-    agent,
-    owner,
+    ...home,
     agentKeyId: keys.json.keys[0].key_id,
-    apiKey: apiKey.json.key,
-    apiKeyId: apiKey.json.id,
     enrollmentId: token.json.id,
     enrollmentToken: token.json.enrollment_token,
-    walletId: wallets.json.data[0].id,
     webhookId: webhook.json.id,
     deliveryId: delivery.json.id,
     sessionId,

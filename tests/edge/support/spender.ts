@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import type { Client, Reply } from "./client.ts";
-import { newHousehold, type Household } from "./household.ts";
+import { newHome, type Home, type Household } from "./household.ts";
 import type { Server } from "./server.ts";
 
 export type Mandate = { id: string; version: number } & Record<string, any>;
@@ -15,12 +15,12 @@ export type Spender = {
   walletId: string;
 };
 
-export function officeOf(house: Household): Client {
+export function officeOf(house: Home): Client {
   return house.stranger.with({ "x-api-key": house.apiKey });
 }
 
 /** A further agent of the tenant. */
-export async function newAgent(house: Household, label = "scout"): Promise<string> {
+export async function newAgent(house: Home, label = "scout"): Promise<string> {
   const made = await officeOf(house).post("/v1/agents", { display_name: label });
   assert.equal(made.status, 201, made.text);
   return made.json.agt_id;
@@ -32,8 +32,8 @@ export async function newMandate(office: Client, agentId: string, terms: Record<
   return made.json;
 }
 
-/** The household's first agent with a mandate, and a wallet of 100 dollars more. */
-export async function newSpender(house: Household, terms?: Record<string, unknown>): Promise<Spender> {
+/** The tenant's first agent with a mandate, and a wallet of 100 dollars more. */
+export async function newSpender(house: Home, terms?: Record<string, unknown>): Promise<Spender> {
   const office = officeOf(house);
   const funded = await office.post(`/v1/wallets/${house.walletId}/fund`, { amount: 10_000 }, { "idempotency-key": crypto.randomUUID() });
   assert.equal(funded.status, 201, funded.text);
@@ -151,13 +151,13 @@ export const newKey = (): { "idempotency-key": string } => ({ "idempotency-key":
 /** A tenant of its own with a mandate and 101 dollars, and short ways to spend them. */
 export class Company {
   readonly server: Server;
-  readonly house: Household;
+  readonly house: Home;
   readonly office: Client;
   readonly agentId: string;
   readonly mandate: Mandate;
   readonly walletId: string;
 
-  private constructor(server: Server, house: Household, { office, agentId, mandate, walletId }: Spender) {
+  private constructor(server: Server, house: Home, { office, agentId, mandate, walletId }: Spender) {
     this.server = server;
     this.house = house;
     this.office = office;
@@ -166,8 +166,8 @@ export class Company {
     this.walletId = walletId;
   }
 
-  static async open(server: Server, terms?: Record<string, unknown>): Promise<Company> {
-    const house = await newHousehold(server);
+  static async open(server: Server, terms?: Record<string, unknown>, home?: Home): Promise<Company> {
+    const house = home ?? (await newHome(server));
     return new Company(server, house, await newSpender(house, terms));
   }
 

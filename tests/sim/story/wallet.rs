@@ -130,8 +130,8 @@ fn no_statement_can_overdraw_an_account_or_change_what_is_resolved() {
 fn the_tables_are_made_once_and_asked_for_with_one_statement() {
     let object = Object::new(1, Mutant::None);
     let before = object.sql.statements_run();
-    tenant::migrate(&object.sql).unwrap();
-    assert!(tenant::is_there(&object.sql).unwrap());
+    tenant::migrate(&*object.sql).unwrap();
+    assert!(tenant::is_there(&*object.sql).unwrap());
     assert_eq!(object.sql.statements_run() - before, 2);
     let empty = crate::sqlite::NativeSql::new("");
     assert!(!tenant::is_there(&empty).unwrap());
