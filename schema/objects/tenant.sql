@@ -126,13 +126,16 @@ BEGIN
   UPDATE account SET balance_micros = balance_micros + NEW.amount_micros WHERE id = NEW.to_account;
 END;
 
+-- What left the tenant's wallets by the day: what it paid the house, and what it paid to others.
 CREATE TABLE daily_spend (
   day INTEGER PRIMARY KEY,
   spent_micros INTEGER NOT NULL,
   charges INTEGER NOT NULL
 ) STRICT;
 
-CREATE TRIGGER audit_counts_spend AFTER INSERT ON audit WHEN NEW.to_account = 'revenue'
+-- Both leave a wallet's held account. What an order pays out or gives back goes outside as well, but was never a wallet's.
+CREATE TRIGGER audit_counts_spend AFTER INSERT ON audit
+WHEN NEW.to_account IN ('revenue', 'outside') AND NEW.from_account GLOB 'wal_*'
 BEGIN
   INSERT INTO daily_spend (day, spent_micros, charges) VALUES (NEW.at_ms / 86400000, NEW.amount_micros, 1)
   ON CONFLICT (day) DO UPDATE SET spent_micros = spent_micros + NEW.amount_micros, charges = charges + 1;

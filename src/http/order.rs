@@ -4,7 +4,8 @@ use super::code::Code;
 use super::context::Ctx;
 use super::fault::Fault;
 use super::tenant::{Answer, unexpected};
-use crate::domain::form::order::OrderForm;
+use crate::domain::form::order::{OrderForm, ShownOrder};
+use crate::domain::form::written::Written;
 use crate::domain::id::{OrderId, TenantUuid};
 use crate::domain::market::order::{REFERENCE_IMAGES_MAX, REFERENCE_URLS_MAX};
 use crate::domain::market::price::Price;
@@ -114,17 +115,23 @@ async fn may_use(ctx: &Ctx, tx_hash: &str, holder: OrderId) -> Result<bool, Faul
 }
 
 /// The order an object has answered.
-pub fn order_of(answer: Answer) -> Result<OrderForm, Fault> {
+pub fn order_of(answer: Answer) -> Result<ShownOrder, Fault> {
     match answer.outcome {
-        Outcome::Order(OrderOutcome::Order(form)) => Ok(*form),
+        Outcome::Order(OrderOutcome::Order(order)) => Ok(*order),
         other => Err(unexpected(&other)),
     }
 }
 
+/// Orders out of the rows that buyers list.
+pub fn read_all(forms: &[Written<OrderForm>]) -> Result<Vec<OrderForm>, Fault> {
+    let forms = forms.iter().map(Written::read).collect::<Result<_, _>>();
+    forms.map_err(|error| Fault::internal(error.to_string()))
+}
+
 /// Writes what buyers list, so that they read what was just done. The order itself stands in its object; what is not written
 /// here follows from its event.
-pub async fn note(ctx: &Ctx, tenant: TenantUuid, form: &OrderForm) {
-    if let Err(fault) = ctx.with_database(async |database| orders::put(database, tenant, form).await).await {
+pub async fn note(ctx: &Ctx, tenant: TenantUuid, order: &ShownOrder) {
+    if let Err(fault) = ctx.with_database(async |database| orders::put(database, tenant, order).await).await {
         ctx.note_cause(&format!("an order's row waits for its event: {}", fault.detail));
     }
 }

@@ -4,6 +4,7 @@ use serde::Serialize;
 use worker::wasm_bindgen::JsValue;
 
 use super::fault::Fault;
+use crate::domain::form::written::Written;
 
 /// A finished answer.
 #[derive(Debug)]
@@ -48,6 +49,21 @@ impl Reply {
     /// What the marketplace answers with: `{"success":true,"data":...}`.
     pub fn success(status: u16, data: &impl Serialize) -> Result<Self, Fault> {
         Self::json(status, &Success { success: true, data })
+    }
+
+    /// The same of what is written already.
+    pub fn written<T>(status: u16, data: &Written<T>) -> Self {
+        Self::success_text(status, data.as_str())
+    }
+
+    /// The same of a list.
+    pub fn written_list<'a, T: 'a>(status: u16, data: impl Iterator<Item = &'a Written<T>>) -> Self {
+        let texts: Vec<&str> = data.map(Written::as_str).collect();
+        Self::success_text(status, &format!("[{}]", texts.join(",")))
+    }
+
+    fn success_text(status: u16, data: &str) -> Self {
+        Self::json_text(status, format!(r#"{{"success":true,"data":{data}}}"#))
     }
 
     pub fn empty(status: u16) -> Self {

@@ -230,15 +230,20 @@ fn market_payment(data: &Value) -> Option<Change> {
 }
 
 fn order_change(data: &Value) -> Option<Change> {
+    let (members, listed) = (data.as_object()?, Action::OrderCreated.projected_members());
+    let is_listed = |name: &String| listed.contains(&name.as_str());
     // What was fetched from the object holds more than a buyer lists.
-    let listed = Action::OrderCreated.projected_members();
-    let members = data.as_object()?.iter().filter(|(name, _)| listed.contains(&name.as_str()));
-    let shown = Value::Object(members.map(|(name, value)| (name.clone(), value.clone())).collect());
+    let form = if members.keys().all(is_listed) {
+        data.to_string()
+    } else {
+        let members = members.iter().filter(|(name, _)| is_listed(name));
+        Value::Object(members.map(|(name, value)| (name.clone(), value.clone())).collect()).to_string()
+    };
     Some(Change::Order {
         order_id: text(data, "id")?,
         client_wallet: text(data, "client_wallet")?,
         version: data.get("version")?.as_u64()?,
-        form: shown.to_string(),
+        form,
     })
 }
 

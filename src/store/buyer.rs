@@ -5,7 +5,10 @@
 
 use serde::Deserialize;
 
+use super::order::FormRow;
 use super::{Database, StoreError};
+use crate::domain::form::order::OrderForm;
+use crate::domain::form::written::Written;
 use crate::domain::id::{OrderId, TenantUuid, UserId};
 use crate::domain::time::Timestamp;
 use crate::{binds, statements};
@@ -36,11 +39,6 @@ pub struct FoundOrder {
     pub wallet: Option<String>,
 }
 
-#[derive(Deserialize)]
-struct FormRow {
-    form: String,
-}
-
 /// Makes a wallet a human's, which has signed at `signed_at_ms`; whether it is his now.
 pub async fn prove(database: Database<'_>, wallet: &str, user: UserId, signed_at_ms: u64, now: Timestamp) -> Result<bool, StoreError> {
     Ok(database.write(PROVE, binds![wallet, user.to_string(), signed_at_ms, now.as_ms()]).await? > 0)
@@ -56,8 +54,13 @@ pub async fn list_wallets(database: Database<'_>, user: UserId) -> Result<Vec<Pr
     database.rows(LIST_WALLETS, binds![user.to_string(), WALLETS_MAX]).await
 }
 
-/// The orders of a human's wallets as JSON, newest first, older than `before`.
-pub async fn list_orders(database: Database<'_>, user: UserId, before: Option<OrderId>, limit: u64) -> Result<Vec<String>, StoreError> {
+/// The orders of a human's wallets, newest first, older than `before`.
+pub async fn list_orders(
+    database: Database<'_>,
+    user: UserId,
+    before: Option<OrderId>,
+    limit: u64,
+) -> Result<Vec<Written<OrderForm>>, StoreError> {
     let before = before.map(|id| id.to_string());
     let rows = database.rows::<FormRow>(LIST_ORDERS, binds![user.to_string(), before, limit]).await?;
     Ok(rows.into_iter().map(|row| row.form).collect())
@@ -68,7 +71,7 @@ pub async fn find_order(database: Database<'_>, order_id: OrderId, user: UserId)
     database.first(FIND_ORDER, binds![order_id.to_string(), user.to_string()]).await
 }
 
-/// Disputed orders as JSON, those first that end by themselves first.
-pub async fn list_disputed(database: Database<'_>, limit: u64) -> Result<Vec<String>, StoreError> {
+/// Disputed orders, those first that end by themselves first.
+pub async fn list_disputed(database: Database<'_>, limit: u64) -> Result<Vec<Written<OrderForm>>, StoreError> {
     Ok(database.rows::<FormRow>(LIST_DISPUTED, binds![limit]).await?.into_iter().map(|row| row.form).collect())
 }

@@ -3,9 +3,9 @@
 use serde::Deserialize;
 
 use super::{Bound, Database, StoreError};
-use crate::domain::form::order::OrderForm;
+use crate::domain::form::order::{OrderForm, ShownOrder};
+use crate::domain::form::written::Written;
 use crate::domain::id::{OrderId, PaymentId, ServiceId, TenantUuid};
-use crate::domain::market::order::DELIVERIES_LISTED;
 use crate::{binds, statements};
 
 statements! {
@@ -36,10 +36,9 @@ pub fn put_statement(tenant: &str, order_id: &str, client_wallet: &str, version:
 }
 
 /// Makes the row of an order what its object has just answered.
-pub async fn put(database: Database<'_>, tenant: TenantUuid, form: &OrderForm) -> Result<(), StoreError> {
-    let deliverables = form.deliverables.iter().take(DELIVERIES_LISTED).cloned().collect();
-    let text = serde_json::to_string(&OrderForm { deliverables, ..form.clone() }).map_err(|error| StoreError::Broken(error.to_string()))?;
-    let (statement, values) = put_statement(&tenant.to_string(), &form.id.to_string(), &form.client_wallet, form.version, text);
+pub async fn put(database: Database<'_>, tenant: TenantUuid, order: &ShownOrder) -> Result<(), StoreError> {
+    let form = order.listed.as_str().to_owned();
+    let (statement, values) = put_statement(&tenant.to_string(), &order.id.to_string(), &order.client_wallet, order.version, form);
     database.write(statement, values).await.map(drop)
 }
 
@@ -53,14 +52,21 @@ pub async fn find_tenant_of_service(database: Database<'_>, service_id: ServiceI
     tenant_of(database.first(FIND_TENANT_OF_SERVICE, binds![service_id.to_string()]).await?)
 }
 
-/// A buyer's orders as JSON, newest first, older than `before`.
-pub async fn list_of_client(database: Database<'_>, wallet: &str, before: Option<OrderId>, limit: u64) -> Result<Vec<String>, StoreError> {
-    #[derive(Deserialize)]
-    struct Row {
-        form: String,
-    }
+/// An order as its buyers list it.
+#[derive(Deserialize)]
+pub(super) struct FormRow {
+    pub form: Written<OrderForm>,
+}
+
+/// A buyer's orders, newest first, older than `before`.
+pub async fn list_of_client(
+    database: Database<'_>,
+    wallet: &str,
+    before: Option<OrderId>,
+    limit: u64,
+) -> Result<Vec<Written<OrderForm>>, StoreError> {
     let before = before.map(|id| id.to_string());
-    Ok(database.rows::<Row>(LIST_OF_CLIENT, binds![wallet, before, limit]).await?.into_iter().map(|row| row.form).collect())
+    Ok(database.rows::<FormRow>(LIST_OF_CLIENT, binds![wallet, before, limit]).await?.into_iter().map(|row| row.form).collect())
 }
 
 /// Claims a transaction for an order, unless another has; answers whose it is.

@@ -305,7 +305,7 @@ impl World {
                 let buyer = BUYERS.into_iter().find(|buyer| *buyer == draft.wallet).expect("a buyer");
                 let known = Known { buyer, since: now, ..like.clone() };
                 self.known.insert(form.id, known);
-                self.same(form)
+                self.same(&form.alone().read().expect("an order"))
             }
             (Command::RunDue { batch }, Ok(_)) => {
                 let mut due: Vec<(u64, OrderId)> =
@@ -339,7 +339,7 @@ impl World {
                         }
                         *self.ends.entry(after.status).or_default() += 1;
                         *known = after;
-                        self.same(form)
+                        self.same(&form.alone().read().expect("an order"))
                     }
                     (
                         Err(()),
@@ -602,7 +602,10 @@ fn a_list_that_meets_a_crowd_of_due_orders_ends_a_bounded_part_of_them_and_shows
         let reply = world.object.ask(now, &call);
         let Ok(Outcome::Order(OrderOutcome::Orders(orders))) = &reply.outcome else { panic!("{reply:?}") };
         assert_eq!(orders.len(), if is_of_state { 50 } else { 101 });
-        assert!(orders.iter().all(|order| order.auto_action_at.is_none_or(|at| at > now)), "an order that is due is shown");
+        assert!(
+            orders.iter().all(|order| order.form.read().unwrap().auto_action_at.is_none_or(|at| at > now)),
+            "an order that is due is shown"
+        );
         let ended = cancelled(&world) - before;
         assert!(ended > 0 && ended <= ENDED_BY_A_LIST_MAX, "{ended} were ended by one call");
         assert!(reply.next_due_at_ms.is_some_and(|at| at <= now), "the alarm goes on at once");

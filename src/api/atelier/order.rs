@@ -16,7 +16,7 @@ use crate::http::context::Ctx;
 use crate::http::fault::Fault;
 use crate::http::field::{Text, Whole};
 use crate::http::lookup::id_in;
-use crate::http::order::{Reference, check_references};
+use crate::http::order::{Reference, check_references, read_all};
 use crate::http::page;
 use crate::http::refusal::service_not_found;
 use crate::http::reply::Reply;
@@ -211,9 +211,9 @@ async fn place(ctx: &Ctx) -> Result<Reply, Fault> {
     let command = Command::Order(OrderCommand::Place(Box::new(draft)));
     let claim = ctx.claim_of_buyer(&wallet)?;
     ctx.bind_key_of_wallet(&wallet, claim).await?;
-    let form = order_of(ctx.call_tenant_for(tenant, claim, command).await?)?;
-    note(ctx, tenant, &form).await;
-    Reply::success(200, &form)
+    let order = order_of(ctx.call_tenant_for(tenant, claim, command).await?)?;
+    note(ctx, tenant, &order).await;
+    Ok(Reply::written(200, order.alone()))
 }
 
 /// 1. The wallet's orders. 2. Answer: 200, with what the next page is asked for with.
@@ -221,9 +221,7 @@ async fn list(ctx: &Ctx) -> Result<Reply, Fault> {
     let wallet = ctx.buyer()?;
     let (limit, before) = (ctx.page_limit()?, ctx.page_cursor(|id| OrderId::parse(id).ok())?);
     let read = async |database: crate::store::Database<'_>| orders::list_of_client(database, wallet.as_str(), before, limit + 1).await;
-    let forms = ctx.with_database(read).await?;
-    let forms = forms.iter().map(|form| serde_json::from_str::<OrderForm>(form)).collect::<Result<Vec<_>, _>>();
-    let forms = forms.map_err(|error| Fault::internal(error.to_string()))?;
+    let forms = read_all(&ctx.with_database(read).await?)?;
     let page = page::Page::cut(forms, limit, |form| form.id.to_string());
     let reply = Reply::success(200, &page.data)?;
     Ok(match page.next_cursor {
@@ -268,7 +266,7 @@ async fn patch(ctx: &Ctx) -> Result<Reply, Fault> {
             return Err(as_party(visit.refuse(ctx, intent, fault).await));
         }
     };
-    Reply::success(200, &visit.act(ctx, act).await.map_err(as_party)?)
+    Ok(Reply::written(200, visit.act(ctx, act).await.map_err(as_party)?.alone()))
 }
 
 /// What a body asks for.
@@ -316,5 +314,5 @@ async fn resolve(ctx: &Ctx) -> Result<Reply, Fault> {
         }
     };
     let act = OrderAct::Resolve { provider_percent, note: body.note.into_string() };
-    Reply::success(200, &visit.act(ctx, act).await?)
+    Ok(Reply::written(200, visit.act(ctx, act).await?.alone()))
 }

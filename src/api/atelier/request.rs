@@ -1,7 +1,7 @@
 //! What the routes of orders have in common: who comes, to which order, and in which order faults are told.
 
 use crate::crypto::solana::SolanaAddress;
-use crate::domain::form::order::OrderForm;
+use crate::domain::form::order::ShownOrder;
 use crate::domain::id::{OrderId, PaymentId, TenantUuid};
 use crate::domain::market::price::Price;
 use crate::http::buyer::wallet_auth_invalid;
@@ -119,11 +119,11 @@ impl Visit {
     }
 
     /// Moves the order and shows it as it then is.
-    pub async fn act(&self, ctx: &Ctx, act: OrderAct) -> Result<OrderForm, Fault> {
+    pub async fn act(&self, ctx: &Ctx, act: OrderAct) -> Result<ShownOrder, Fault> {
         let command = OrderCommand::Act { order_id: self.order_id, by: self.by.clone(), act };
-        let form = order_of(self.ask(ctx, command).await?)?;
-        note(ctx, self.tenant, &form).await;
-        Ok(form)
+        let order = order_of(self.ask(ctx, command).await?)?;
+        note(ctx, self.tenant, &order).await;
+        Ok(order)
     }
 }
 

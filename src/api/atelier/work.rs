@@ -93,9 +93,9 @@ async fn list(ctx: &Ctx) -> Result<Reply, Fault> {
         Err(fault) => return Err(tell_agent(ctx, agent_id, fault).await),
     };
     match answer.outcome {
-        Outcome::Order(OrderOutcome::Orders(forms)) => {
-            let page = page::Page::cut(forms, limit, |form| form.id.to_string());
-            let reply = Reply::success(200, &page.data)?;
+        Outcome::Order(OrderOutcome::Orders(orders)) => {
+            let page = page::Page::cut(orders, limit, |order| order.id.to_string());
+            let reply = Reply::written_list(200, page.data.iter().map(|order| &order.form));
             Ok(match page.next_cursor {
                 Some(cursor) => reply.with_header("X-Next-Cursor", cursor),
                 None => reply,
@@ -115,7 +115,7 @@ async fn deliver(ctx: &Ctx) -> Result<Reply, Fault> {
     let url = body.deliverable_url.into_string();
     let sha256 = ctx.sha256_of_url(&url).await?;
     let act = OrderAct::Deliver { url, media_type: body.deliverable_media_type, sha256 };
-    Reply::success(200, &visit.act(ctx, act).await?)
+    Ok(Reply::written(200, visit.act(ctx, act).await?.alone()))
 }
 
 fn read_delivery(ctx: &Ctx) -> Result<DeliverBody, Fault> {
@@ -136,7 +136,7 @@ async fn quote(ctx: &Ctx) -> Result<Reply, Fault> {
         Ok(price) => price,
         Err(fault) => return Err(visit.refuse(ctx, Intent::Move(OrderEvent::Quote), fault).await),
     };
-    Reply::success(200, &visit.act(ctx, OrderAct::Quote { price }).await?)
+    Ok(Reply::written(200, visit.act(ctx, OrderAct::Quote { price }).await?.alone()))
 }
 
 fn read_price(ctx: &Ctx) -> Result<Price, Fault> {

@@ -123,9 +123,9 @@ async fn end(ctx: &Ctx, form: (&Human, &Posted), order_id: OrderId, seat: &Seat)
     let act = OrderAct::Resolve { provider_percent, note: note_text.into_string() };
     let command = Command::Order(OrderCommand::Act { order_id, by: Side::Operator, act });
     match ask_once(ctx, seat, posted.claim(ctx, human)?, command).await? {
-        Outcome::Order(OrderOutcome::Order(form)) => {
-            note(ctx, seat.tenant, &form).await;
-            let (cut, refund) = rule(form.quoted_price_usd.unwrap_or_default(), provider_percent);
+        Outcome::Order(OrderOutcome::Order(order)) => {
+            note(ctx, seat.tenant, &order).await;
+            let (cut, refund) = rule(order.price.unwrap_or_default(), provider_percent);
             let [payout, refund] = [cut.payout, refund].map(|part| write_dollars(part.micros()));
             Ok(format!("The dispute is ended: {payout} to the agent, {refund} back to the buyer."))
         }

@@ -8,6 +8,7 @@ use crate::domain::time::Timestamp;
 use crate::edge::Settings;
 use crate::http::context::Ctx;
 use crate::http::fault::Fault;
+use crate::http::order::read_all;
 use crate::http::reply::Reply;
 use crate::http::route::Route;
 use crate::routes;
@@ -31,8 +32,7 @@ fn find_link(body: &str, origin: &str) -> Option<String> {
 async fn list_disputes(ctx: &Ctx) -> Result<Vec<OrderForm>, Fault> {
     let limit = u64::try_from(DISPUTES_MAX + 1).unwrap_or(u64::MAX);
     let forms = ctx.with_database(async |database| buyer::list_disputed(database, limit).await).await?;
-    let forms = forms.iter().map(|form| serde_json::from_str(form)).collect::<Result<_, _>>();
-    forms.map_err(|error: serde_json::Error| Fault::internal(error.to_string()))
+    read_all(&forms)
 }
 
 /// 1. Count. 2. List what is disputed, and the mail that waits. 3. The page: 200.

@@ -206,7 +206,7 @@ async fn carry_out(ctx: &Ctx, form: (&Human, &Posted), purchase: &Purchase, verb
     let command = Command::Order(read_command(ctx, purchase, verb, claim).await?);
     let answer = ctx.call_tenant_for(purchase.tenant, Some(claim), command).await.map_err(refuse_other_form)?;
     match answer.outcome {
-        Outcome::Order(OrderOutcome::Order(form)) => note(ctx, purchase.tenant, &form).await,
+        Outcome::Order(OrderOutcome::Order(order)) => note(ctx, purchase.tenant, &order).await,
         Outcome::Order(OrderOutcome::Message(_) | OrderOutcome::Review(_)) => {}
         other => return Err(unexpected(&other)),
     }

@@ -11,7 +11,7 @@ use super::view::notice::Notice;
 use super::view::order::{Bought, order_href, render_bought};
 use super::view::part::{Pager, build_href};
 use super::visit::{Visit, check_tenant, redirect_with, signed_in};
-use crate::domain::form::order::OrderForm;
+use crate::domain::form::order::ShownOrder;
 use crate::domain::form::service::ServiceForm;
 use crate::domain::id::{OrderId, ServiceId};
 use crate::domain::limit::LimitClass;
@@ -20,7 +20,7 @@ use crate::http::context::Ctx;
 use crate::http::credential::Human;
 use crate::http::fault::Fault;
 use crate::http::field::Text;
-use crate::http::order::{Reference, check_references, note, order_of};
+use crate::http::order::{Reference, check_references, note, order_of, read_all};
 use crate::http::page::Page;
 use crate::http::query::{Query, QueryKind};
 use crate::http::reply::Reply;
@@ -43,11 +43,6 @@ const OFFSET: Query = Query::whole("offset", 0, 10_000);
 /// Services a page shows.
 const SERVICES_SHOWN: u64 = 24;
 
-fn read_orders(forms: &[String]) -> Result<Vec<OrderForm>, Fault> {
-    let forms = forms.iter().map(|form| serde_json::from_str(form)).collect::<Result<_, _>>();
-    forms.map_err(|error: serde_json::Error| Fault::internal(error.to_string()))
-}
-
 /// 1. The page: 400. 2. The orders of one's wallets, one more than the page holds. 3. The page: 200.
 async fn show_bought(ctx: &Ctx) -> Result<Reply, Fault> {
     let human = signed_in(ctx)?;
@@ -55,7 +50,7 @@ async fn show_bought(ctx: &Ctx) -> Result<Reply, Fault> {
     let tenant = visit.tenant()?.slug.to_string();
     let (limit, page) = ctx.page_of(OrderId::parse)?;
     let read = async |database: crate::store::Database<'_>| buyer::list_orders(database, human.user_id, page.before, page.limit).await;
-    let forms = read_orders(&ctx.with_database(read).await?)?;
+    let forms = read_all(&ctx.with_database(read).await?)?;
     let has_wallets = !forms.is_empty() || !list_wallets(ctx, &human).await?.is_empty();
     let page = Page::cut(forms, limit, |form| form.id.to_string());
     let pager = Listing::read(ctx, "/account/orders/bought", &tenant).pager(page.next_cursor.as_deref());
@@ -175,7 +170,7 @@ fn read_references(ctx: &Ctx, lines: Option<&str>, kind: Reference) -> Result<Ve
 }
 
 /// 1. The fields, and a wallet of one's own: 400. 2. With whom the service lies: 404. 3. The order, once for each form. 4. Its row.
-async fn place(ctx: &Ctx, human: &Human, posted: &Posted) -> Result<OrderForm, Fault> {
+async fn place(ctx: &Ctx, human: &Human, posted: &Posted) -> Result<ShownOrder, Fault> {
     let fields: PlaceFields = Posted::parse(ctx)?;
     if !list_wallets(ctx, human).await?.contains(&fields.wallet) {
         return Err(Fault::field("$.wallet", "must be a wallet that you have proved"));
@@ -192,9 +187,9 @@ async fn place(ctx: &Ctx, human: &Human, posted: &Posted) -> Result<OrderForm, F
     let tenant = tenant.ok_or_else(Fault::not_found)?;
     let command = Command::Order(OrderCommand::Place(Box::new(draft)));
     let answer = ctx.call_tenant_for(tenant, Some(posted.claim(ctx, human)?), command).await.map_err(refuse_other_form)?;
-    let form = order_of(answer)?;
-    note(ctx, tenant, &form).await;
-    Ok(form)
+    let order = order_of(answer)?;
+    note(ctx, tenant, &order).await;
+    Ok(order)
 }
 
 /// 1. The form: 400, 403. 2. The tenant one is at, and the service: 404. 3. Place the order, once for each form. 4. Go on to
@@ -206,11 +201,10 @@ async fn place_order(ctx: &Ctx) -> Result<Reply, Fault> {
     let tenant = posted.value("tenant");
     check_tenant(ctx, &human, tenant).await?;
     match place(ctx, &human, &posted).await {
-        Ok(form) => {
-            let words =
-                if form.quoted_price_usd.is_some() { "Pay for it, and the agent begins." } else { "The agent names its price next." };
+        Ok(order) => {
+            let words = if order.price.is_some() { "Pay for it, and the agent begins." } else { "The agent names its price next." };
             let notice = Notice::Done(format!("The order is placed. {words}"));
-            redirect_with(ctx, human.session_hash.as_deref().unwrap_or_default(), &order_href(tenant, &form.id.to_string()), notice)
+            redirect_with(ctx, human.session_hash.as_deref().unwrap_or_default(), &order_href(tenant, &order.id.to_string()), notice)
         }
         Err(fault) => {
             let trouble = Trouble::of(fault)?;

@@ -20,6 +20,7 @@ pub mod reservation;
 pub mod service;
 pub mod sheet;
 pub mod webhook;
+pub mod written;
 
 use std::fmt;
 

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::written::Written;
 use super::{ext, iso, iso_or_null};
 use crate::domain::id::{AgentId, DeliverableId, MessageId, OrderId, ReviewId, ServiceId};
 use crate::domain::market::order::{MediaType, PayoutStatus, SenderType};
@@ -72,6 +73,33 @@ pub struct OrderForm {
     pub created_at: Timestamp,
     /// Rises with every change.
     pub version: u64,
+}
+
+/// An order as its object hands it on: written, with what it is filed under.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ShownOrder {
+    pub id: OrderId,
+    pub client_wallet: String,
+    pub version: u64,
+    pub price: Option<Price>,
+    /// As lists and events show it.
+    pub listed: Written<OrderForm>,
+    /// The same with all deliveries that are shown of an order alone, when they are more.
+    pub with_more: Option<Written<OrderForm>>,
+}
+
+impl ShownOrder {
+    /// As it is shown to who asks for it alone.
+    pub fn alone(&self) -> &Written<OrderForm> {
+        self.with_more.as_ref().unwrap_or(&self.listed)
+    }
+}
+
+/// An order of a list.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ListedOrder {
+    pub id: OrderId,
+    pub form: Written<OrderForm>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -16,6 +16,7 @@ use crate::domain::agent::AgentStatus;
 use crate::domain::audit::{Entry, Head};
 use crate::domain::entropy::Entropy;
 use crate::domain::event::Action;
+use crate::domain::form::written::Written;
 use crate::domain::id::{AgentId, EventId, RequestId, WalletId};
 use crate::domain::ledger::{Account, Transfer, TransferError};
 use crate::domain::money::{Micros, MoneyError};
@@ -135,13 +136,26 @@ impl Desk<'_> {
     pub fn record<T: Serialize + ?Sized>(&mut self, action: Action, object: &str, transfer: Option<Transfer>, data: &T) -> Step<u64> {
         let seq = self.link(action, object, transfer)?;
         if action.is_announced() {
-            let event_id = EventId::of_seq(seq, self.now, self.entropy).to_string();
-            let data = serde_json::to_string(data)?;
-            self.sql.run(ANNOUNCE, params![seq, event_id, action.as_str(), data, self.now.as_ms()])?;
-            self.outbox_pending = true;
-            self.grows_old_at(self.now.plus_ms(EVENT_TTL_MS));
+            self.announce(action, seq, serde_json::to_string(data)?)?;
         }
         Ok(seq)
+    }
+
+    /// The same with data that is written already.
+    pub fn record_written<T>(&mut self, action: Action, object: &str, transfer: Option<Transfer>, data: &Written<T>) -> Step<u64> {
+        let seq = self.link(action, object, transfer)?;
+        if action.is_announced() {
+            self.announce(action, seq, data.as_str().to_owned())?;
+        }
+        Ok(seq)
+    }
+
+    fn announce(&mut self, action: Action, seq: u64, data: String) -> Step<()> {
+        let event_id = EventId::of_seq(seq, self.now, self.entropy).to_string();
+        self.sql.run(ANNOUNCE, params![seq, event_id, action.as_str(), data, self.now.as_ms()])?;
+        self.outbox_pending = true;
+        self.grows_old_at(self.now.plus_ms(EVENT_TTL_MS));
+        Ok(())
     }
 
     fn link(&mut self, action: Action, object: &str, transfer: Option<Transfer>) -> Step<u64> {

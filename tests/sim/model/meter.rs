@@ -169,8 +169,7 @@ fn charge(state: &mut State, now: Timestamp, id: ReservationId, asked: u64, entr
     wallet.held -= asked + freed;
     wallet.available += freed;
     state.revenue += asked;
-    let spend = state.spend.entry(now.utc_day()).or_default();
-    *spend = (spend.0 + asked, spend.1 + 1);
+    state.count_spend(now, asked);
     let held = format!("{wallet_id}.held");
     let object = Some(id.to_string());
     let transfer = Some((held.clone(), "revenue".to_owned(), asked));

@@ -152,6 +152,7 @@ pub struct State {
     pub reservations: BTreeMap<ReservationId, Reservation>,
     pub records: BTreeMap<Digest, Record>,
     pub windows: BTreeMap<(LimitClass, String), (Timestamp, u64)>,
+    /// What left the wallets on each day, to the house and to others, and how often.
     pub spend: BTreeMap<u64, (u64, u64)>,
     /// Entries of the audit chain so far; the simulation counts them as it checks them.
     pub audit_seq: u64,
@@ -270,6 +271,12 @@ impl State {
         self.funded += amount;
         let transfer = Some(("outside".to_owned(), wallet_id.to_string(), amount));
         entries.push(Expected { action: "wallet.funded", actor: None, object: None, transfer });
+    }
+
+    pub fn count_spend(&mut self, now: Timestamp, amount: u64) {
+        let (spent, charges) = self.spend.entry(now.utc_day()).or_default();
+        *spent += amount;
+        *charges += 1;
     }
 
     /// Money in holds of a wallet that have run out and are not yet swept.

@@ -363,6 +363,23 @@ fn nobody_decides_for_a_day_and_the_money_is_free_again() {
 }
 
 #[test]
+fn what_payments_and_captures_take_from_a_wallet_is_spent_on_its_day_as_a_query_is_and_nothing_else_is() {
+    let mut tale = Tale::new();
+    let (agent, mandate) = (tale.first_agent(), tale.mandate(draft()).id);
+    let query = tale.reserve(1_000, 60).unwrap();
+    tale.capture(&query, None).unwrap();
+    let held = tale.hold(spend(agent, mandate, None, 300)).unwrap().id;
+    tale.take(held, Some(200)).unwrap();
+    tale.hold(spend(agent, mandate, None, 50)).unwrap();
+    let token = tale.token(mandate, SpendAction::Payment, 1);
+    tale.spend_as(token, MoneyCommand::Pay(payment(40))).unwrap();
+    let wallet_id = tale.born.wallet_id;
+    tale.ask(operator(), Command::Fund { wallet_id, amount_micros: micros(10_000), source: None }).unwrap();
+    let Ok(Outcome::DailySpend(days)) = tale.ask(operator(), Command::DailySpend { days: 1 }) else { panic!("no days") };
+    assert_eq!((days[0].spent_micros, days[0].charges), (micros(1_240), 3));
+}
+
+#[test]
 fn an_agents_end_frees_its_holds_and_ends_its_mandates() {
     let mut tale = Tale::new();
     let (agent, mandate) = (tale.first_agent(), tale.mandate(draft()).id);

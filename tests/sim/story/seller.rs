@@ -384,7 +384,8 @@ impl Shop {
 
     fn order(&mut self, caller: Proof, command: OrderCommand) -> OrderForm {
         match self.tale.ask(caller, Command::Order(command)) {
-            Ok(Outcome::Order(OrderOutcome::Order(form) | OrderOutcome::OrderAndReview { order: form, .. })) => *form,
+            Ok(Outcome::Order(OrderOutcome::Order(order))) => order.alone().read().unwrap(),
+            Ok(Outcome::Order(OrderOutcome::OrderAndReview { order, .. })) => *order,
             other => panic!("{other:?}"),
         }
     }

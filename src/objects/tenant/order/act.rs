@@ -11,7 +11,8 @@ use super::refusal::OrderRefusal;
 use super::{message, payment, review, shown, sweep};
 use crate::domain::agent::AgentStatus;
 use crate::domain::event::Action;
-use crate::domain::form::order::DeliverableForm;
+use crate::domain::form::order::{DeliverableForm, ListedOrder, OrderForm};
+use crate::domain::form::written::Written;
 use crate::domain::id::{AgentId, DeliverableId, OrderId};
 use crate::domain::market::order::{Order, PayoutStatus};
 use crate::domain::market::price::Price;
@@ -118,8 +119,9 @@ pub(super) fn place(desk: &mut Desk<'_>, draft: &OrderDraft) -> Step<Done> {
     desk.sql.run(COUNT_ORDER_OF_SERVICE, params![draft.service_id.to_string()])?;
     desk.sql.run(COUNT_ORDER_OF_AGENT, params![agent_id.to_string()])?;
     name_actor(desk, &Side::Wallet(draft.wallet.clone()));
-    desk.record(Action::OrderCreated, &record.id.to_string(), None, &record.form())?;
-    Ok(OrderOutcome::Order(Box::new(record.form())).into())
+    let announced = Written::of(&record.form())?;
+    desk.record_written(Action::OrderCreated, &record.id.to_string(), None, &announced)?;
+    Ok(OrderOutcome::Order(Box::new(record.show(desk, announced)?)).into())
 }
 
 /// As whom somebody may do that with an order; where it stands is looked at after who comes.
@@ -181,19 +183,16 @@ pub(super) fn probe(desk: &mut Desk<'_>, id: OrderId, by: &Side, intent: Intent)
 pub(super) fn act(desk: &mut Desk<'_>, id: OrderId, by: &Side, act: &OrderAct) -> Step<Done> {
     let mut record = find_for(desk, id, by, act.intent())?;
     name_actor(desk, by);
-    match act.intent() {
-        Intent::Move(event) => advance(desk, &mut record, act, event)?,
-        _ => {
-            if let OrderAct::Request { brief } = act {
-                request(desk, &mut record, brief)?;
-            }
-        }
-    }
-    Ok(OrderOutcome::Order(Box::new(record.show(desk)?)).into())
+    let listed = match (act.intent(), act) {
+        (Intent::Move(event), _) => advance(desk, &mut record, act, event)?,
+        (_, OrderAct::Request { brief }) => request(desk, &mut record, brief)?,
+        _ => Written::of(&record.form())?,
+    };
+    Ok(OrderOutcome::Order(Box::new(record.show(desk, listed)?)).into())
 }
 
 /// Lets `act` move an order by `event`, and its money with it.
-fn advance(desk: &mut Desk<'_>, record: &mut Record, act: &OrderAct, event: OrderEvent) -> Step<()> {
+fn advance(desk: &mut Desk<'_>, record: &mut Record, act: &OrderAct, event: OrderEvent) -> Step<Written<OrderForm>> {
     let percent = match act {
         OrderAct::Resolve { provider_percent, .. } => *provider_percent,
         _ => 0,
@@ -238,15 +237,16 @@ fn advance(desk: &mut Desk<'_>, record: &mut Record, act: &OrderAct, event: Orde
     escrow::settle(desk, record, event, moved.escrow)
 }
 
-fn request(desk: &mut Desk<'_>, record: &mut Record, brief: &str) -> Step<()> {
+fn request(desk: &mut Desk<'_>, record: &mut Record, brief: &str) -> Step<Written<OrderForm>> {
     desk.sql.run(WRITE_REQUEST, params![record.id.to_string(), brief, desk.now.as_ms()])?;
     if record.open_requests == 0 {
         record.request_brief = Some(brief.to_owned());
     }
     record.open_requests += 1;
     record.write_change(desk)?;
-    desk.record(Action::OrderInProgress, &record.id.to_string(), None, &record.form())?;
-    Ok(())
+    let announced = Written::of(&record.form())?;
+    desk.record_written(Action::OrderInProgress, &record.id.to_string(), None, &announced)?;
+    Ok(announced)
 }
 
 /// What was delivered answers the oldest open request; the next one is what is asked for then.
@@ -266,7 +266,7 @@ pub(super) fn get(desk: &mut Desk<'_>, id: OrderId, by: &Side) -> Step<Done> {
     let record = meet(desk, id)?;
     party_to(desk, &record, by)?;
     let review = review::find(desk, id)?.map(Box::new);
-    Ok(shown(OrderOutcome::OrderAndReview { order: Box::new(record.show(desk)?), review }))
+    Ok(shown(OrderOutcome::OrderAndReview { order: Box::new(record.form_alone(desk)?), review }))
 }
 
 /// Those an agent works for; for itself, or for the wallet that is proved to own it.
@@ -296,5 +296,6 @@ pub(super) fn list(
     for record in records.iter_mut().filter(|record| record.is_due(now)) {
         sweep::end(desk, record)?;
     }
-    Ok(shown(OrderOutcome::Orders(records.iter().map(Record::form).collect())))
+    let listed = records.iter().map(|record| Ok(ListedOrder { id: record.id, form: Written::of(&record.form())? }));
+    Ok(shown(OrderOutcome::Orders(listed.collect::<Step<_>>()?)))
 }

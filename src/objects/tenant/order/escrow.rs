@@ -7,6 +7,8 @@ use super::super::desk::{Desk, Step};
 use super::record::Record;
 use super::{payment, payout, transfer};
 use crate::domain::event::Action;
+use crate::domain::form::order::OrderForm;
+use crate::domain::form::written::Written;
 use crate::domain::ledger::{Account, Transfer};
 use crate::domain::market::order::{Escrow, PayoutStatus};
 use crate::domain::market::price::Price;
@@ -38,8 +40,8 @@ fn part(from: Account, to: Account, price: Price) -> Step<Option<Transfer>> {
     if price.is_zero() { Ok(None) } else { Ok(Some(Transfer::new(from, to, price.micros())?)) }
 }
 
-/// Writes an order that has moved, moves its money with it and announces both.
-pub(super) fn settle(desk: &mut Desk<'_>, record: &mut Record, event: OrderEvent, escrow: Escrow) -> Step<()> {
+/// Writes an order that has moved, moves its money with it and announces both. Answers the order as it was announced.
+pub(super) fn settle(desk: &mut Desk<'_>, record: &mut Record, event: OrderEvent, escrow: Escrow) -> Step<Written<OrderForm>> {
     let (id, held) = (record.id.to_string(), Account::Escrow(record.id));
     let (to, refunds) = (record.order.status, payout::refund_account(record));
     let mut first = None;
@@ -79,7 +81,8 @@ pub(super) fn settle(desk: &mut Desk<'_>, record: &mut Record, event: OrderEvent
     }
     let paid = payout::prepare(desk, record)?;
     record.write_change(desk)?;
-    desk.record(action_of(event, to), &id, first, &record.form())?;
+    let announced = Written::of(&record.form())?;
+    desk.record_written(action_of(event, to), &id, first, &announced)?;
     if let (OrderStatus::Completed, Escrow::Resolved { cut, refund }) = (to, escrow) {
         for (action, account, amount) in [(Action::OrderFeeTaken, Account::MarketFee, cut.fee), (Action::OrderRefunded, refunds, refund)] {
             if let Some(transfer) = part(held, account, amount)? {
@@ -95,5 +98,6 @@ pub(super) fn settle(desk: &mut Desk<'_>, record: &mut Record, event: OrderEvent
             Some(PayMethod::UsdcSol) | None => transfer::owe(desk, record.id, Purpose::Refund, refund)?,
         }
     }
-    payout::pay(desk, record, &paid)
+    payout::pay(desk, record, &paid)?;
+    Ok(announced)
 }

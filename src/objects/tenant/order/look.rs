@@ -72,7 +72,7 @@ fn show_sheet(desk: &mut Desk<'_>, order_id: OrderId, by: &Onlooker) -> Step<Don
         timeline: list_steps(desk, order_id)?,
         buyers_moves: OrderEvent::ALL.iter().copied().filter(may_buyer).collect(),
         takes_requests: order.workspace_ends_at.is_some() && order.status == OrderStatus::InProgress,
-        order: record.show(desk)?,
+        order: record.form_alone(desk)?,
     };
     Ok(shown(OrderOutcome::Sheet(Box::new(sheet))))
 }

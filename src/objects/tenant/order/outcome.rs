@@ -3,19 +3,19 @@
 use serde::{Deserialize, Serialize};
 
 use super::command::{ReturnAttempt, TransferAttempt};
-use crate::domain::form::order::{MessageForm, OrderForm, ReviewForm};
+use crate::domain::form::order::{ListedOrder, MessageForm, OrderForm, ReviewForm, ShownOrder};
 use crate::domain::form::sheet::{OrderBook, OrderSheet};
 use crate::domain::market::price::Price;
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum OrderOutcome {
-    Order(Box<OrderForm>),
+    Order(Box<ShownOrder>),
     OrderAndReview {
         order: Box<OrderForm>,
         review: Option<Box<ReviewForm>>,
     },
-    Orders(Vec<OrderForm>),
+    Orders(Vec<ListedOrder>),
     /// Nothing stands in the way; what the order costs.
     Possible {
         price: Option<Price>,

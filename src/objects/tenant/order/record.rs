@@ -5,7 +5,8 @@ use std::cmp::Reverse;
 use super::super::desk::{Desk, Step};
 use super::super::money::column::Columns;
 use super::refusal::OrderRefusal;
-use crate::domain::form::order::{DeliverableForm, OrderForm};
+use crate::domain::form::order::{DeliverableForm, OrderForm, ShownOrder};
+use crate::domain::form::written::Written;
 use crate::domain::id::{AgentId, DeliverableId, OrderId, ServiceId};
 use crate::domain::market::order::{DELIVERIES_LISTED, MediaType, Order, PayoutStatus};
 use crate::domain::market::price::Price;
@@ -282,14 +283,32 @@ impl Record {
         Ok(())
     }
 
+    /// How it is handed on to who shows it and files it; `listed` is how lists show it now.
+    pub(super) fn show(&self, desk: &Desk<'_>, listed: Written<OrderForm>) -> Step<ShownOrder> {
+        let with_more = if self.has_more() { Some(Written::of(&self.form_alone(desk)?)?) } else { None };
+        Ok(ShownOrder {
+            id: self.id,
+            client_wallet: self.client_wallet.clone(),
+            version: self.version,
+            price: self.order.price,
+            listed,
+            with_more,
+        })
+    }
+
     /// How it is shown to who looks at it alone: with more of its deliveries than it carries.
-    pub(super) fn show(&self, desk: &Desk<'_>) -> Step<OrderForm> {
+    pub(super) fn form_alone(&self, desk: &Desk<'_>) -> Step<OrderForm> {
         let mut form = self.form();
-        if self.order.deliveries > self.recent.len() as u64 {
+        if self.has_more() {
             let rows = desk.sql.run(LIST_DELIVERIES, params![self.id.to_string(), DELIVERIES_SHOWN])?;
             form.deliverables = rows.iter().map(read_delivery).collect::<Result<_, SqlError>>()?;
         }
         Ok(form)
+    }
+
+    /// Whether more was delivered than it carries.
+    fn has_more(&self) -> bool {
+        self.order.deliveries > self.recent.len() as u64
     }
 
     /// How it is shown in lists and events.

@@ -31,7 +31,7 @@ pub(super) fn end(desk: &mut Desk<'_>, record: &mut Record) -> Step<()> {
     let actor = std::mem::replace(&mut desk.actor, "house".to_owned());
     let settled = escrow::settle(desk, record, event, moved.escrow);
     desk.actor = actor;
-    settled
+    settled.map(drop)
 }
 
 /// Ends at most `batch` of those that are due, the earliest first; answers how many there were.

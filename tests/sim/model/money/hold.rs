@@ -86,13 +86,14 @@ pub fn settle(state: &mut State, id: PaymentId, status: PaymentStatus, entries: 
 }
 
 /// Spends part or all of a hold for good; the rest goes back.
-pub fn capture(state: &mut State, id: ReservationId, asked: u64, entries: &mut Vec<Expected>) {
+pub fn capture(state: &mut State, now: Timestamp, id: ReservationId, asked: u64, entries: &mut Vec<Expected>) {
     let reservation = state.reservations.get_mut(&id).expect("a reservation");
     let governed = reservation.governed.clone().expect("under a mandate");
     let (wallet, amount) = (reservation.wallet, reservation.amount);
     reservation.status = Status::Captured(asked);
     state.wallets.entry(wallet).or_default().held -= amount;
     state.spent_outside += asked;
+    state.count_spend(now, asked);
     let held = format!("{wallet}.held");
     entries.push(moved("reservation.captured", id, held.clone(), "outside".to_owned(), asked));
     if asked < amount {

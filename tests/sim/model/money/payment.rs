@@ -61,7 +61,7 @@ pub fn pay(case: &mut Case<'_>, request: &PayRequest) -> Run {
     if verdict.needs_approval {
         hold::settle(case.state, form.id, PaymentStatus::PendingApproval, case.entries);
     } else {
-        hold::capture(case.state, reservation, request.amount.get(), case.entries);
+        hold::capture(case.state, case.now, reservation, request.amount.get(), case.entries);
         hold::settle(case.state, form.id, PaymentStatus::Succeeded, case.entries);
     }
     check(form.approval_id.is_some() == verdict.needs_approval, case.reply, || "an approval where one is needed".to_owned())?;
@@ -115,7 +115,7 @@ pub fn decide(case: &mut Case<'_>, id: ApprovalId, approve: bool) -> Run {
             case.entries.push(entry(if approve { "approval.approved" } else { "approval.denied" }, Some(id.to_string())));
             let amount = case.state.reservations[&reservation_id].amount;
             match (approve, governed.payment) {
-                (true, Some(_)) => hold::capture(case.state, reservation_id, amount, case.entries),
+                (true, Some(_)) => hold::capture(case.state, case.now, reservation_id, amount, case.entries),
                 (true, None) => {
                     if let Some(reservation) = case.state.reservations.get_mut(&reservation_id) {
                         reservation.status = Status::Reserved;

@@ -200,7 +200,7 @@ pub fn capture(case: &mut Case<'_>, id: ReservationId, amount: Option<Micros>) -
         Status::Expired => return Err(Refusal::ReservationExpired.into()),
         Status::Pending => return refuse(MoneyRefusal::ApprovalPending),
         Status::Reserved if asked > reservation.amount => return Err(Refusal::CaptureExceedsReservation.into()),
-        Status::Reserved => hold::capture(case.state, id, asked, case.entries),
+        Status::Reserved => hold::capture(case.state, case.now, id, asked, case.entries),
     }
     check_reply(case, id)
 }
