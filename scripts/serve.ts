@@ -24,8 +24,20 @@ const { values } = parseArgs({
   },
 });
 
+/** How the runtime says that a call went to a name that stands for no address, before a line with addresses inside itself. */
+const NO_ADDRESS = /^e = .*failed to lookup address information/;
+let wasNoAddress = false;
+
+/**
+ * The agents of the examples live at names that nobody keeps. Of each push to one the runtime writes two lines that read like a
+ * crash of its own: one that says what has happened stands for both. The attempt itself is written down with its delivery.
+ */
 function show({ level, message }: LogEntry): void {
-  (level === "error" ? process.stderr : process.stdout).write(`${message}\n`);
+  const isItsStack = wasNoAddress && message.startsWith("stack: ");
+  wasNoAddress = NO_ADDRESS.test(message);
+  if (isItsStack) return;
+  if (wasNoAddress) console.log("  A call went to a name that stands for no address.");
+  else (level === "error" ? process.stderr : process.stdout).write(`${message}\n`);
 }
 
 function readVars(): Record<string, string> {
@@ -38,6 +50,13 @@ function readVars(): Record<string, string> {
   return vars;
 }
 
+/** The runtime's own advice names an option that `make dev` does not have. */
+function failToStart(error: unknown): never {
+  if ((error as { code?: unknown }).code !== "ERR_ADDRESS_IN_USE") throw error;
+  console.error(`  Port ${values.port} is taken. Another one: PORT=${Number(values.port) + 1} make dev`);
+  process.exit(1);
+}
+
 async function start(): Promise<Runtime> {
   const startedMs = performance.now();
   const runtime = await Runtime.start({
@@ -46,7 +65,7 @@ async function start(): Promise<Runtime> {
     port: Number(values.port),
     vars: readVars(),
     onLog: show,
-  });
+  }).catch(failToStart);
   const applied = await runtime.applyMigrations();
   if (applied.length > 0) console.log(`  D1 migrations applied: ${applied.join(", ")}`);
   console.log(`  Guildhall answers at ${runtime.url} after ${((performance.now() - startedMs) / 1000).toFixed(1)} s. Ctrl-C ends it.`);

@@ -31,7 +31,7 @@ function readInput(): { [name: string]: Json } {
   }
 }
 
-/** What fits on a line stays on it. A credential is cut: it stays recognizable and cannot be used from the screen. */
+/** What fits on a line stays on it. */
 function format(value: Json, indent = ""): string {
   const flat = formatFlat(value);
   if (indent.length + flat.length <= COLUMNS_MAX || value === null || typeof value !== "object") return flat;
@@ -50,8 +50,15 @@ function formatFlat(value: Json): string {
   return JSON.stringify(typeof value === "string" ? shorten(value) : value);
 }
 
+/**
+ * A long word is cut, and the secret of a webhook though it is not long: a credential stays recognizable and cannot be used from
+ * the screen. A URL is measured and cut behind its host, so that what is shown does not depend on the digits of a port.
+ */
 function shorten(text: string): string {
-  return text.length <= SHOWN_CHARS_MAX || /\s/.test(text) ? text : `${text.slice(0, 24)}...${text.slice(-4)}`;
+  const origin = /^https?:\/\/[^/]*/.exec(text)?.[0] ?? "";
+  const rest = text.slice(origin.length);
+  if (/\s/.test(text) || (rest.length <= SHOWN_CHARS_MAX && !rest.startsWith("whsec_"))) return text;
+  return `${origin}${rest.slice(0, 24)}...${rest.slice(-4)}`;
 }
 
 function show(fields: string[]): void {

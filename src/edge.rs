@@ -12,7 +12,7 @@ use std::rc::Rc;
 use worker::js_sys::Reflect;
 use worker::wasm_bindgen::{JsCast, JsValue};
 use worker::worker_sys::DurableObjectNamespace;
-use worker::{D1Database, Env, KvStore, Queue};
+use worker::{D1Database, Env, KvStore, MessageBuilder, Queue, QueueContentType, SendMessage};
 
 use crate::domain::entropy::Entropy;
 use crate::domain::market::launch::SANDBOX;
@@ -205,6 +205,12 @@ impl Edge {
 
     pub fn events(&self) -> worker::Result<Queue> {
         self.env.queue("EVENTS")
+    }
+
+    /// A message as it travels: as the text it is. Unless told so the platform writes it as JSON once more, in which every quote of it
+    /// takes twice the room, and what was cut to the queue's measure is beyond it.
+    pub fn message(text: String) -> SendMessage<String> {
+        MessageBuilder::new(text).content_type(QueueContentType::Text).build()
     }
 
     /// One crossing; the worker crate would ask for the name of the binding's class as well.

@@ -99,6 +99,10 @@ CREATE TABLE market_order (
 -- An agent asks for its open orders all day long: by status, newest first.
 CREATE INDEX market_order_of_agent ON market_order (agent_id, status, id);
 
+-- What an agent is asked for among what it works on: a workspace lies still between two requests, most of them most of the time.
+CREATE INDEX market_order_asked_for ON market_order (agent_id, id)
+  WHERE status = 'in_progress' AND (workspace_ends_at_ms IS NULL OR open_requests > 0);
+
 CREATE INDEX market_order_by_birth ON market_order (agent_id, id);
 
 CREATE INDEX market_order_by_deadline ON market_order (due_at_ms, id) WHERE due_at_ms IS NOT NULL;

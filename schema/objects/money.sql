@@ -148,7 +148,7 @@ CREATE TABLE payment (
   returned_micros INTEGER CHECK (returned_micros BETWEEN 1 AND amount_micros),
   CHECK (status = 'denied' OR reservation_id IS NOT NULL),
   CHECK (claim IS NULL OR status = 'succeeded'),
-  CHECK (returned_micros IS NULL OR claim IS NOT NULL)
+  CHECK (returned_micros IS NULL OR status = 'succeeded')
 ) STRICT, WITHOUT ROWID;
 
 -- An agent's latest payments: how many in the last minute.

@@ -11,6 +11,7 @@ use super::idempotency;
 use super::query::{Query, QueryKind};
 use crate::crypto::solana::SolanaAddress;
 use crate::domain::idempotency::Claim;
+use crate::domain::time::{MINUTE_MS, Timestamp};
 
 /// What a wallet proves itself with; all three are the caller's, not the request's.
 const WALLET: &str = "wallet";
@@ -48,6 +49,14 @@ pub fn read(ctx: &Ctx) -> Result<SolanaAddress, Fault> {
 /// Whether this GET brings a wallet's signature, good or not.
 pub fn is_signed(ctx: &Ctx) -> bool {
     [WALLET, SIGNATURE, SIGNED_AT].into_iter().any(|name| ctx.incoming.query_value(name).is_some())
+}
+
+/// How old a signature may be that gives a right for good.
+const JUST_SIGNED_MS: u64 = 15 * MINUTE_MS;
+
+/// Whether what was signed at that moment may give a right that stays when the signature is forgotten.
+pub fn is_just_signed(ctx: &Ctx, signed_at_ms: u64) -> bool {
+    ctx.now.since_ms(Timestamp::from_ms(signed_at_ms)) <= JUST_SIGNED_MS
 }
 
 /// The wallet that has signed, out of its text, its signature and when that was made.

@@ -10,10 +10,13 @@ use super::body::FILE_BYTES_MAX;
 use super::code::Code;
 use super::context::Ctx;
 use super::fault::Fault;
+use crate::crypto::solana::SolanaAddress;
 use crate::domain::byte_range::ByteRange;
 use crate::domain::digest::Digest;
-use crate::domain::id::new_ulid;
+use crate::domain::entropy::Entropy;
+use crate::domain::id::{AgentId, new_ulid};
 use crate::domain::media::{FileType, HEAD_BYTES};
+use crate::domain::time::Timestamp;
 use crate::edge::task::Answer;
 use crate::edge::{PlatformEntropy, file};
 
@@ -21,8 +24,21 @@ use crate::edge::{PlatformEntropy, file};
 const FOLDER: &str = "/files/";
 /// What the names of all files begin with; what else is in the bucket is shown to nobody.
 const NAMESPACE: &str = "atelier/";
-/// No name of ours is longer.
-const NAME_BYTES_MAX: usize = 256;
+/// What the random part of a name is written in: Crockford's base32, as ULIDs are.
+const ALPHABET: &[u8] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
+const ULID_CHARS: usize = 26;
+/// A ULID, and the random part of another: with its own, 160 bits that nobody can guess.
+const UNIQUE_CHARS: usize = 42;
+/// What the folders begin with of agents and of wallets that buy.
+const AGENT_FOLDER: &str = "uploads/ext_";
+const BUYER_FOLDER: &str = "briefs/";
+
+/// Whose a file is.
+#[derive(Debug, Clone, Copy)]
+pub enum Folder<'a> {
+    Agent(AgentId),
+    Buyer(&'a SolanaAddress),
+}
 
 /// A file that stands in a form, its type known and the rest of it still to come.
 #[derive(Debug)]
@@ -81,6 +97,39 @@ fn type_of(declared: &str, head: &[u8], allowed: &[FileType]) -> Result<FileType
     Ok(kind)
 }
 
+/// A new name of a file in that folder.
+fn new_name(folder: Folder<'_>, kind: FileType, now: Timestamp, entropy: &mut dyn Entropy) -> String {
+    let more = new_ulid(now, entropy).to_string();
+    let (ulid, more) = (new_ulid(now, entropy), more.get(10..).unwrap_or_default());
+    let folder = match folder {
+        Folder::Agent(agent_id) => format!("{AGENT_FOLDER}{}", agent_id.ulid()),
+        Folder::Buyer(wallet) => format!("{BUYER_FOLDER}{}", wallet.as_str()),
+    };
+    format!("{NAMESPACE}{folder}/{ulid}{more}.{}", kind.extension())
+}
+
+/// Whether a text is spelled as [`new_name`] spells them, and so holds nothing that means something where it is shown.
+pub fn is_name(text: &str) -> bool {
+    let is_written = |part: &str, chars: usize| part.len() == chars && part.bytes().all(|byte| ALPHABET.contains(&byte));
+    let split = || {
+        let (folder, file) = text.strip_prefix(NAMESPACE)?.rsplit_once('/')?;
+        Some((folder, file.split_once('.')?))
+    };
+    split().is_some_and(|(folder, (unique, extension))| {
+        let is_folder = match (folder.strip_prefix(AGENT_FOLDER), folder.strip_prefix(BUYER_FOLDER)) {
+            (Some(ulid), _) => is_written(ulid, ULID_CHARS),
+            (None, Some(wallet)) => SolanaAddress::parse(wallet).is_ok(),
+            (None, None) => false,
+        };
+        is_folder && is_written(unique, UNIQUE_CHARS) && FileType::ALL.iter().any(|kind| kind.extension() == extension)
+    })
+}
+
+/// What a URL names where files are shown, be it a name of one or not; nothing for a URL that leads elsewhere.
+pub fn name_in_url<'a>(public_origin: &str, url: &'a str) -> Option<&'a str> {
+    url.strip_prefix(public_origin)?.strip_prefix(FOLDER)
+}
+
 impl Ctx {
     fn files(&self) -> Result<JsValue, Fault> {
         self.edge.files().map_err(|error| Fault::internal(error.to_string()))
@@ -109,14 +158,9 @@ impl Ctx {
     }
 
     /// Stores the file in that folder under a name of its own. One that does not come whole is not stored.
-    pub async fn keep_upload(&self, upload: &Upload, folder: &str, bytes_max: usize) -> Result<Stored, Fault> {
+    pub async fn keep_upload(&self, upload: &Upload, folder: Folder<'_>, bytes_max: usize) -> Result<Stored, Fault> {
         let kind = upload.kind;
-        let name = {
-            // The random part of a second ULID: with its own, 160 bits that nobody can guess.
-            let more = new_ulid(self.now, &mut PlatformEntropy).to_string();
-            let (ulid, more) = (new_ulid(self.now, &mut PlatformEntropy), more.get(10..).unwrap_or_default());
-            format!("{NAMESPACE}{folder}/{ulid}{more}.{}", kind.extension())
-        };
+        let name = new_name(folder, kind, self.now, &mut PlatformEntropy);
         let bucket = self.files()?;
         let kept = Answer::to(|slot| file::keep_upload(&upload.form, &bucket, &name, kind.content_type(), slot)).await;
         let kept = kept.map_err(|error| broken(&error))?;
@@ -133,7 +177,7 @@ impl Ctx {
 
     /// The file of that name.
     pub async fn find_file(&self, name: &str) -> Result<Option<Found>, Fault> {
-        if !name.starts_with(NAMESPACE) || name.len() > NAME_BYTES_MAX {
+        if !is_name(name) {
             return Ok(None);
         }
         let bucket = self.files()?;
@@ -165,8 +209,7 @@ impl Ctx {
 
     /// The SHA-256, in hex, of the file that a URL of ours shows; nothing for any other URL.
     pub async fn sha256_of_url(&self, url: &str) -> Result<Option<String>, Fault> {
-        let path = url.strip_prefix(self.edge.settings.public_origin.as_str()).and_then(|path| path.strip_prefix(FOLDER));
-        let Some(name) = path.and_then(|path| path.split(['?', '#']).next()) else { return Ok(None) };
+        let Some(name) = name_in_url(&self.edge.settings.public_origin, url) else { return Ok(None) };
         Ok(self.find_file(name).await?.map(|found| found.sha256))
     }
 }
@@ -180,6 +223,63 @@ fn as_count(value: &JsValue) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const WALLET: &str = "So11111111111111111111111111111111111111112";
+    const ULID: &str = "01J8ZQ4V9N3W0R6T5Y7X2KD1MA";
+
+    struct Fixed;
+
+    impl Entropy for Fixed {
+        fn fill(&mut self, buffer: &mut [u8]) {
+            buffer.fill(0xa5);
+        }
+    }
+
+    #[test]
+    fn a_name_is_what_names_are_made_as_and_nothing_else() {
+        let (now, wallet) = (Timestamp::from_ms(1_770_000_000_000), SolanaAddress::parse(WALLET).unwrap());
+        for kind in FileType::ALL {
+            for folder in [Folder::Agent(AgentId::new(now, &mut Fixed)), Folder::Buyer(&wallet)] {
+                let name = new_name(folder, kind, now, &mut Fixed);
+                assert!(is_name(&name), "{name}");
+            }
+        }
+        let unique = "0".repeat(UNIQUE_CHARS);
+        assert!(is_name(&format!("atelier/uploads/ext_{ULID}/{unique}.png")) && is_name(&format!("atelier/briefs/{WALLET}/{unique}.jpg")));
+        for bad in [
+            String::new(),
+            "atelier/x.png".to_owned(),
+            "\"><img src=x>\n".to_owned(),
+            format!("data/atelier/briefs/{WALLET}/{unique}.png"),
+            format!("atelier/other/{WALLET}/{unique}.png"),
+            format!("atelier/briefs/{WALLET}{WALLET}/{unique}.png"),
+            format!("atelier/briefs/../{unique}.png"),
+            format!("atelier/briefs//{unique}.png"),
+            format!("atelier/briefs/{WALLET}/x/{unique}.png"),
+            format!("atelier/uploads/ext_{}/{unique}.png", ULID.to_lowercase()),
+            format!("atelier/uploads/agt_{ULID}/{unique}.png"),
+            format!("atelier/uploads/ext_{ULID}/{}.png", "u".repeat(UNIQUE_CHARS)),
+            format!("atelier/uploads/ext_{ULID}/0{unique}.png"),
+            format!("atelier/uploads/ext_{ULID}/{unique}.svg"),
+            format!("atelier/uploads/ext_{ULID}/{unique}.png.png"),
+            format!("atelier/uploads/ext_{ULID}/{unique}"),
+        ] {
+            assert!(!is_name(&bad), "{bad}");
+        }
+        for more in ["?x", "#x", "\n", " ", "\"><img src=x>", "/", "%00"] {
+            assert!(!is_name(&format!("atelier/uploads/ext_{ULID}/{unique}.png{more}")), "{more}");
+        }
+    }
+
+    #[test]
+    fn a_url_leads_to_files_here_or_elsewhere() {
+        let of = |url| name_in_url("https://a.example", url);
+        assert_eq!(of("https://a.example/files/x"), Some("x"));
+        assert_eq!(of("https://a.example/files/"), Some(""));
+        for other in ["https://a.example/file/x", "https://a.example.evil/files/x", "http://a.example/files/x", "/files/x", ""] {
+            assert_eq!(of(other), None, "{other}");
+        }
+    }
 
     #[test]
     fn a_file_must_be_what_it_is_declared_to_be() {

@@ -3,6 +3,7 @@
 use super::code::Code;
 use super::context::Ctx;
 use super::fault::Fault;
+use super::file::{is_name, name_in_url};
 use super::tenant::{Answer, unexpected};
 use crate::domain::form::order::{OrderForm, ShownOrder};
 use crate::domain::form::written::Written;
@@ -10,7 +11,6 @@ use crate::domain::id::{OrderId, TenantUuid};
 use crate::domain::market::order::{REFERENCE_IMAGES_MAX, REFERENCE_URLS_MAX};
 use crate::domain::market::price::Price;
 use crate::domain::market::settlement::{PayMethod, Rail};
-use crate::domain::market::state::OrderStatus;
 use crate::domain::target;
 use crate::edge::Settings;
 use crate::objects::tenant::command::Command;
@@ -50,19 +50,23 @@ pub fn check_references(settings: &Settings, urls: &[String], kind: Reference) -
     if urls.len() > kind.count_max() {
         return Err((None, format!("must have at most {} entries", kind.count_max())));
     }
-    let files = format!("{}/files/", settings.public_origin);
-    let rules = target::Rules { http: true, loopback: settings.allow_loopback_targets };
     for (at, url) in urls.iter().enumerate() {
-        let refused = match url.as_str() {
-            own if own.starts_with(&files) => None,
-            _ if kind == Reference::Image => Some("must be the URL of a file that was uploaded here".to_owned()),
-            other => target::check(other, rules).err().map(|error| error.to_string()),
-        };
-        if let Some(rule) = refused {
-            return Err((Some(at), rule));
-        }
+        check_reference(settings, url, kind).map_err(|rule| (Some(at), rule))?;
     }
     Ok(())
+}
+
+/// Checks one URL. One that leads to where files are shown here must be spelled as the URL of a file is, to the letter: no other rule
+/// looks at it.
+pub fn check_reference(settings: &Settings, url: &str, kind: Reference) -> Result<(), String> {
+    match (name_in_url(&settings.public_origin, url), kind) {
+        (Some(name), _) if is_name(name) => Ok(()),
+        (Some(_), _) | (None, Reference::Image) => Err("must be the URL of a file that was uploaded here".to_owned()),
+        (None, Reference::Url) => {
+            let rules = target::Rules { http: true, loopback: settings.allow_loopback_targets };
+            target::check(url, rules).map(drop).map_err(|error| error.to_string())
+        }
+    }
 }
 
 /// What pays for an order: nothing for a price of 0; else a transaction that the rail confirms and nobody has used for another. Only
@@ -107,8 +111,7 @@ async fn may_use(ctx: &Ctx, tx_hash: &str, holder: OrderId) -> Result<bool, Faul
     let command = OrderCommand::Get { order_id: holder, by: Side::Operator };
     match ctx.call_tenant_as_house(tenant, Command::Order(command)).await?.outcome {
         Outcome::Order(OrderOutcome::OrderAndReview { order, .. }) => {
-            let is_unpaid = matches!(order.status, OrderStatus::PendingQuote | OrderStatus::Quoted | OrderStatus::Accepted);
-            Ok(is_unpaid || order.escrow_tx_hash.as_deref() == Some(tx_hash))
+            Ok(order.status.is_unpaid() || order.escrow_tx_hash.as_deref() == Some(tx_hash))
         }
         other => Err(unexpected(&other)),
     }

@@ -125,11 +125,17 @@ fn fault_of_order(refusal: OrderRefusal) -> Fault {
         OrderRefusal::NothingRequested => {
             Fault::new(Code::InvalidState, "nothing is asked for in this workspace; wait for the buyer's next request")
         }
+        OrderRefusal::RequestLimit => {
+            Fault::new(Code::InvalidState, "as much is asked for already as this workspace still delivers; wait for a delivery")
+        }
         OrderRefusal::DisputeLimit => {
-            Fault::new(Code::DisputeLimit, "an order is disputed at most three times; approve it, or wait for an operator")
+            Fault::new(Code::DisputeLimit, "an order is disputed at most three times: then the buyer approves it, or an operator ends it")
         }
         OrderRefusal::PaymentMissing => Fault::new(Code::PaymentNotVerified, "nothing was named that has paid for this order"),
         OrderRefusal::PaymentReturned => payment_returned(),
+        OrderRefusal::PaymentBusy => {
+            Fault::new(Code::OrderChanged, "an earlier try with this payment is being called off; pay again in a minute, with the same")
+        }
         OrderRefusal::AlreadyReviewed => Fault::new(Code::AlreadyReviewed, "this order has its review"),
     }
 }

@@ -14,7 +14,7 @@ use crate::crypto::solana::SolanaAddress;
 use crate::crypto::solana::payment::{self, Expected, NotPaid, Unreadable};
 use crate::crypto::solana::transfer::{Payer, Payment, Signed, sign};
 use crate::domain::market::price::Price;
-use crate::domain::market::settlement::{Known, Rail, Sighting};
+use crate::domain::market::settlement::{Known, Purpose, Rail, Sighting};
 use crate::domain::money::Micros;
 use crate::edge::Settings;
 use crate::edge::post::{Post, PostError, Posted};
@@ -88,14 +88,7 @@ impl Solana {
         let head = "content-type\napplication/json\naccept\napplication/json\n";
         let post = Post { url: &self.url, head, body: &question, limit_ms, bytes_max: ANSWER_BYTES_MAX };
         let Posted { status, text, .. } = post.send().await?;
-        let told: Option<Value> = serde_json::from_str(&text).ok();
-        // A node may answer an error with a status of its own.
-        if let Some(error) = told.as_ref().and_then(|told| told.get("error")) {
-            let code = error.get("code").and_then(Value::as_i64).unwrap_or_default();
-            return Err(NodeError::Refused(format!("{method} was refused: {code}")));
-        }
-        let result = told.filter(|_| status == 200).and_then(|mut told| told.get_mut("result").map(Value::take));
-        result.ok_or_else(|| NodeError::Broken(format!("{method} was answered {status}, and no result")))
+        read_answer(method, status, &text)
     }
 
     /// The latest block, for what is signed now.
@@ -112,9 +105,17 @@ impl Solana {
     }
 
     /// Signs a transfer of so much to a wallet; `None` when that is no wallet.
-    pub fn sign(&self, wallet: &str, amount: Micros, memo: &str, block: &Block) -> Option<Signed> {
+    pub fn sign(&self, wallet: &str, purpose: Purpose, amount: Price, memo: &str, block: &Block) -> Option<Signed> {
         let to = SolanaAddress::parse(wallet).ok()?;
-        sign(&self.payer, &Payment { mint: &self.mint, to: &to, amount: amount.get(), memo, blockhash: &block.hash })
+        let payment = Payment {
+            mint: &self.mint,
+            to: &to,
+            amount: amount.micros().get(),
+            makes_account: purpose.makes_account(amount),
+            memo,
+            blockhash: &block.hash,
+        };
+        sign(&self.payer, &payment)
     }
 
     /// Sends a signed transaction, base64. Sending it again does nothing more. `is_first`: the node tries it out before it hands it
@@ -153,9 +154,20 @@ impl Solana {
     async fn check_payment(&self, signature: &str, payer: &str, amount: Micros) -> Result<Result<(), NotPaid>, NodeError> {
         let options = json!({"encoding": "json", "commitment": "finalized", "maxSupportedTransactionVersion": 0});
         let told = self.ask("getTransaction", json!([signature, options]), BUYER_LIMIT_MS).await?;
-        let expected = Expected { signature, mint: self.mint.as_str(), payer, payee: self.payer.address().as_str(), amount: amount.get() };
+        let expected = Expected { signature, mint: &self.mint, payer, payee: self.payer.address(), amount: amount.get() };
         payment::judge(&told, &expected).map_err(|Unreadable| unreadable("getTransaction"))
     }
+}
+
+/// The result that an answer holds. A node may answer an error with a status of its own, and an `error` that is `null` is none.
+fn read_answer(method: &str, status: u16, text: &str) -> Result<Value, NodeError> {
+    let told: Option<Value> = serde_json::from_str(text).ok();
+    if let Some(error) = told.as_ref().and_then(|told| told.get("error")).filter(|error| !error.is_null()) {
+        let code = error.get("code").and_then(Value::as_i64).unwrap_or_default();
+        return Err(NodeError::Refused(format!("{method} was refused: {code}")));
+    }
+    let result = told.filter(|_| status == 200).and_then(|mut told| told.get_mut("result").map(Value::take));
+    result.ok_or_else(|| NodeError::Broken(format!("{method} was answered {status}, and no result")))
 }
 
 /// A signed transaction as it is sent.
@@ -236,6 +248,27 @@ impl Ctx {
                     "this transaction paid {received} of the token {mint} to {own}, and the order costs exactly {price}"
                 )))
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_that_is_null_is_none() {
+        let read = |status, text: &str| read_answer("m", status, text);
+        let refused = |code: i64| Err(NodeError::Refused(format!("m was refused: {code}")));
+        let broken = |status: u16| Err(NodeError::Broken(format!("m was answered {status}, and no result")));
+        assert_eq!(read(200, r#"{"jsonrpc":"2.0","id":1,"result":7}"#), Ok(json!(7)));
+        assert_eq!(read(200, r#"{"id":1,"error":null,"result":7}"#), Ok(json!(7)));
+        assert_eq!(read(200, r#"{"id":1,"error":null,"result":null}"#), Ok(Value::Null));
+        assert_eq!(read(200, r#"{"id":1,"error":{"code":-32002},"result":null}"#), refused(-32_002));
+        assert_eq!(read(429, r#"{"id":1,"error":{"code":429}}"#), refused(429));
+        assert_eq!(read(200, r#"{"id":1,"error":"no"}"#), refused(0));
+        for (status, text) in [(200, r#"{"id":1,"error":null}"#), (503, r#"{"id":1,"error":null,"result":7}"#), (200, "no"), (502, "")] {
+            assert_eq!(read(status, text), broken(status), "{text}");
         }
     }
 }

@@ -15,13 +15,14 @@ use crate::objects::tenant::outcome::Outcome;
 
 /// Sees to one payment and reports it.
 pub(super) async fn attempt(edge: &Edge, attempt: &ReturnAttempt) {
-    let ReturnAttempt { tenant, order_id, payment_id, payer, number, refund, claim } = *attempt;
+    let ReturnAttempt { tenant, order_id, payment_id, payer, number, refund, takes, claim } = *attempt;
     let log =
         |error: String| worker::console_error!("{}", json!({"job": "payment", "order": order_id, "payment": payment_id, "error": error}));
     if let Err(error) = clock::learn(edge).await {
         return log(error.to_string());
     }
-    let command = MoneyCommand::ReturnPayment { payment_id, order_id, number, amount: refund.map(Price::micros) };
+    let command =
+        MoneyCommand::ReturnPayment { payment_id, order_id, number, amount: refund.map(Price::micros), takes: takes.map(Price::micros) };
     let report = match lane::tell(edge, payer, Command::Money(command)).await.map(|reply| reply.outcome) {
         Ok(Ok(Outcome::Money(MoneyOutcome::PaymentReturned { is_returned: true }))) => ReturnReport::Returned,
         Ok(Ok(Outcome::Money(MoneyOutcome::PaymentReturned { is_returned: false }))) => ReturnReport::NeverTaken,

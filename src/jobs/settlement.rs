@@ -96,7 +96,7 @@ async fn begin(edge: &Edge, solana: &Solana, attempt: &TransferAttempt, left_ms:
     let TransferAttempt { tenant, order_id, purpose, claim, amount, .. } = *attempt;
     let block = solana.latest_block(left_ms()).await?;
     let memo = format!("guildhall:{}:{order_id}", purpose.as_str());
-    let signed: Signed = solana.sign(&attempt.wallet, amount.micros(), &memo, &block).ok_or(Stop::NoWallet)?;
+    let signed: Signed = solana.sign(&attempt.wallet, purpose, amount, &memo, &block).ok_or(Stop::NoWallet)?;
     let text = to_text(&signed);
     let kept = SignedTransfer {
         wallet: attempt.wallet.clone(),

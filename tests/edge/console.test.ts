@@ -256,6 +256,12 @@ test("forms come back with their values and with words beside the field", async 
   const again = await new Hand(server.client()).post("/account/register", "/account/register", { email, password: PASSWORD });
   assert.equal(again.status, 409);
   assert.match(again.text, /This e-mail has an account; sign in with it\./);
+  const wrong = await new Hand(server.client()).post("/account", "/account/sign-in", { email, password: "not the one" });
+  assert.equal(wrong.status, 401);
+  for (const path of ["/account/sign-in", "/account/sign-out"]) {
+    const reloaded = await server.client().get(path);
+    assert.deepEqual([reloaded.status, reloaded.headers.get("location")], [303, "/account"], path);
+  }
   const slug = await hand.post("/account/tenants", "/account/tenants", { tenant_id: "Not A Slug", name: "kept" });
   assert.equal(slug.status, 400);
   assert.match(slug.text, /value="kept"/);

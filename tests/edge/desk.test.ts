@@ -166,6 +166,8 @@ test("what waits is approved or denied at the console, once, and the money moves
   for (const words of ["Nothing waits.", "Payment approved", "Reservation denied", "Reservation expired", "seen and good", "decided by you"]) assert.ok(after.includes(words), words);
   assert.ok(!after.includes(" waiting"));
   assert.deepEqual(await company.balance(), [WALLET - 13, 0], "what was approved ran out unused, what was not, too");
+  const overview = await desk.hand.open("/account");
+  for (const shown of [overview, await desk.see("billing")]) assert.match(wordsOf(shown), /Spent, 30 days \$0\.13/, "a payment is spent, a hold is not");
   await booksOf(company.office);
 });
 

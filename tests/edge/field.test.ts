@@ -487,7 +487,7 @@ test("a value at the end of its range is taken of an order, which moves with it"
   const { operator } = await spenders();
   const { pay, deliver, dispute, approve } = moves;
   const long = (length: number): string => "🦀".repeat(length);
-  const fileUrl = `${server.current.url}/files/atelier/briefs/x.png`;
+  const fileUrl = `${server.current.url}/files/atelier/briefs/${buyer.wallet}/${"0".repeat(42)}.png`;
   const references = { reference_urls: Array(5).fill("https://example.com/x"), reference_images: Array(3).fill(fileUrl) };
   const placed = expectData(await buyer.place(service["id"], references));
   assert.deepEqual([placed.reference_urls, placed.reference_images], [references.reference_urls, references.reference_images]);

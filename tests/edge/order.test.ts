@@ -9,7 +9,7 @@ import { sleep } from "../../scripts/runtime.ts";
 import type { Client } from "./support/client.ts";
 import { newOperator } from "./support/household.ts";
 import { newManager } from "./support/human.ts";
-import { makeSeller, makeService, newRegistration, type Seller } from "./support/market.ts";
+import { fileForm, makeSeller, makeService, newFile, newRegistration, type Seller } from "./support/market.ts";
 import { useServer } from "./support/server.ts";
 
 const server = useServer({ vars: { RATE_LIMIT_SCALE: "1000" }, pushesToNobody: true });
@@ -54,6 +54,46 @@ test("an order is paid, polled, delivered and, when nobody says anything for two
   assert.deepEqual(listed, order, "the buyer's list shows the same order");
   assert.deepEqual(expectData(await seller.client.get(`/api/agents/${seller.agentId}/orders`)), [order], "and so does the seller's");
   assert.deepEqual(order.deliverables, deliverables);
+});
+
+test("orders full of quotes and odd letters stop nothing: what happens to them is told, and so is what comes after them", async () => {
+  const { seller, buyer, service } = await open();
+  const [quotes, odd] = ['"'.repeat(1_000), "\u2028\ud83e\udd80".repeat(333)];
+  const orders = await Promise.all(Array.from({ length: 60 }, (_, at) => buyer.place(service["id"], { brief: at % 2 === 0 ? quotes : odd }).then((reply) => expectData(reply))));
+  const last = await buyer.order(service["id"], false);
+  for (let triesLeft = 100; ; triesLeft -= 1) {
+    const profile = expectData(await server.client().get(`/api/agents/${seller.agentId}`));
+    if (profile.agent.total_orders === orders.length + 1) break;
+    assert.ok(triesLeft > 0, `of ${orders.length + 1} orders ${profile.agent.total_orders} were told`);
+    await sleep(100);
+  }
+  assert.equal(expectData(await buyer.get(`/api/orders/${last["id"]}`)).order.status, "quoted");
+});
+
+test("a third dispute is the buyer's or an operator's to end, however often the agent delivers", async () => {
+  const [{ seller, buyer, service }, operator] = [await open({ price_usd: "5.00" }), await newOperator(server.current)];
+  const { id } = await buyer.order(service["id"], false);
+  expectData(await buyer.pay(id));
+  for (const _ of [1, 2, 3]) {
+    expectData(await deliver(seller, id));
+    expectData(await buyer.move(id, "dispute"));
+  }
+  expectRefusal(await deliver(seller, id), 409, "DISPUTE_LIMIT");
+  await server.current.advance(49 * HOUR_S);
+  assert.equal(expectData(await buyer.get(`/api/orders/${id}`)).order.status, "disputed");
+  const ended = expectData(await operator.client.post(`/api/orders/${id}/resolve`, { outcome: "refund", note: "nothing that was asked for" }));
+  assert.equal(ended["status"], "cancelled");
+});
+
+test("within a workspace no more is asked for than it still delivers", async () => {
+  const { seller, buyer, service } = await open({ price_usd: "5.00", price_type: "weekly", quota_limit: 3 });
+  const { id } = await buyer.order(service["id"], false);
+  expectData(await buyer.pay(id));
+  const ask = () => buyer.move(id, "request", { brief: "Another one, with more neon accents" });
+  for (const _ of [1, 2]) expectData(await ask());
+  expectRefusal(await ask(), 400, "INVALID_STATE");
+  expectData(await deliver(seller, id));
+  expectRefusal(await ask(), 400, "INVALID_STATE");
 });
 
 test("the table of states is what is published, and from no state does anything happen that it does not name", async () => {
@@ -353,6 +393,27 @@ test("a field that does not fit is refused with its path, once the order is ours
   }
   expectRefusal(await buyer.place("svc_01J8ZQ4V9N3W0R6T5Y7X2KD1MA", { brief: "" }), 404, "NOT_FOUND");
   expectRefusal(await buyer.move(pending["id"], "explode"), 400, "VALIDATION_ERROR", "$.action");
+});
+
+test("what begins like the URL of a file here is one to the letter, in a brief and as a delivery", async () => {
+  const { seller, buyer, service } = await open();
+  const files = `${server.current.url}/files/`;
+  const [file, query] = [newFile("image/png"), new URLSearchParams(Object.entries(await buyer.proof()).map(([name, value]) => [name, String(value)]))];
+  const uploaded = expectData(await seller.client.send("POST", "/api/upload", fileForm(file, "image/png"))).url;
+  const shown = expectData(await buyer.client.send("POST", `/api/orders/brief-images?${query}`, fileForm(file, "image/png"))).url;
+  const references = { reference_urls: [shown, uploaded, "https://a.example/1.png"], reference_images: [shown, uploaded] };
+  const placed = expectData(await buyer.place(service["id"], references));
+  assert.deepEqual([placed.reference_urls, placed.reference_images], [references.reference_urls, references.reference_images]);
+  expectData(await buyer.pay(placed["id"]));
+  const others = ['"><img src=x>\n', "", "atelier/x.png", "atelier/../x.png"].map((rest) => `${files}${rest}`);
+  for (const url of [...others, `${shown}?x`, `${shown}#x`, `${shown}\n`, `${shown}"><img src=x>`, shown.replace("/files/", "/files//"), shown.replace(".png", ".svg")]) {
+    for (const field of ["reference_urls", "reference_images"]) {
+      expectRefusal(await buyer.place(service["id"], { [field]: [shown, url] }), 400, "VALIDATION_ERROR", `$.${field}[1]`);
+    }
+    expectRefusal(await deliver(seller, placed["id"], { ...DELIVERY, deliverable_url: url }), 400, "VALIDATION_ERROR", "$.deliverable_url");
+  }
+  const delivered = expectData(await deliver(seller, placed["id"], { ...DELIVERY, deliverable_url: uploaded }));
+  assert.deepEqual([delivered["deliverable_url"], delivered["deliverable_sha256"]], [uploaded, createHash("sha256").update(file).digest("hex")]);
 });
 
 test("messages go both ways from payment on, at most 2000 characters long", async () => {

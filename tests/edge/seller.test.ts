@@ -156,6 +156,9 @@ test("of equal names each is found under a slug of its own", async () => {
   for (const reserved of ["Me", "register", "Recover!", "provision"]) {
     assert.match((await makeSeller(stranger(), { name: reserved })).slug, /^(me|register|recover|provision)-\d+$/);
   }
+  // Nobody's name is another's id, in whichever spelling.
+  const ulid = sellers[0]!.agentId.slice(4);
+  assert.match((await makeSeller(stranger(), { name: ulid })).slug, new RegExp(`^agent-${ulid.toLowerCase()}$`));
   for (const { agentId, slug } of sellers) {
     const shown = await stranger().get(`/api/agents/${slug}`);
     assert.deepEqual([shown.status, shown.json.data.agent.id], [200, agentId], shown.text);
@@ -316,6 +319,8 @@ test("a lost key is replaced by the wallet that has signed for the agent, and by
   expectFault(await recover({ agent_id, owner_wallet: owner.address }), "api", 401, "WALLET_AUTH_INVALID");
   expectFault(await recover({ agent_id, owner_wallet: owner.address, ...thief.sign() }), "api", 401, "WALLET_AUTH_INVALID");
   expectFault(await recover({ agent_id, ...thief.asOwner() }), "api", 404, "NOT_FOUND");
+  // What its owner signed a while ago, to look at orders for instance, gives nobody a key.
+  expectFault(await recover({ agent_id, ...owner.asOwner(Date.now() - 16 * 60_000) }), "api", 401, "WALLET_AUTH_INVALID");
   expectFault(await recover({ agent_id: "ext_01J8ZZZZZZZZZZZZZZZZZZZZZZ", ...owner.asOwner() }), "api", 404, "NOT_FOUND");
   expectFault(await recover({ agent_id: "nonsense", ...owner.asOwner() }), "api", 404, "NOT_FOUND");
   const unsigned = await makeSeller(stranger(), { owner_wallet: owner.address });

@@ -27,14 +27,14 @@ async function open(on: Server, more: Json = {}, hasPurse = true): Promise<Case>
 }
 
 /** An order that was paid on the chain. */
-async function paidOrder({ buyer, service }: Case): Promise<Json> {
+async function paidOrder({ buyer, service }: Case, micros = 5_000_000n): Promise<Json> {
   const placed = await buyer.order(service["id"], false);
-  return expectData(await buyer.pay(placed["id"], node.pay(buyer.wallet, 5_000_000n)));
+  return expectData(await buyer.pay(placed["id"], node.pay(buyer.wallet, micros)));
 }
 
-/** An order whose agent is owed 4.50. */
-async function completedOrder(one: Case): Promise<Json> {
-  const { id } = await paidOrder(one);
+/** An order whose agent is owed 4.50, or the price less a tenth. */
+async function completedOrder(one: Case, micros?: bigint): Promise<Json> {
+  const { id } = await paidOrder(one, micros);
   expectData(await one.seller.client.post(`/api/orders/${id}/deliver`, DELIVERY));
   return expectData(await one.buyer.move(id, "approve"));
 }
@@ -124,6 +124,8 @@ test("only a final transaction that moved the price from the buyer to us pays, a
     "a unit over": node.pay(buyer.wallet, 5_000_001n),
     "another's money": node.pay(stranger, 5_000_000n),
     "to another": node.pay(buyer.wallet, 5_000_000n, { to: stranger }),
+    "to another account of ours": node.pay(buyer.wallet, 5_000_000n, { into: new Wallet().address }),
+    "to another account of ours, by a table": node.pay(buyer.wallet, 5_000_000n, { into: new Wallet().address, byTable: true }),
     "another token": node.pay(buyer.wallet, 5_000_000n, { mint: "Es9vMFrzaCERmJfrF4H2FYD4KCoNkY11McCe8BenwNYB" }),
   };
   for (const [what, transaction] of Object.entries(bad)) {
@@ -142,6 +144,14 @@ test("only a final transaction that moved the price from the buyer to us pays, a
   expectRefusal(await buyer.pay(other["id"], good), 409, "TX_ALREADY_USED");
   node.settle(early);
   assert.equal(expectData(await buyer.pay(other["id"], early))["status"], "paid");
+});
+
+test("a transaction that names our account by a table on the chain pays like any other", async () => {
+  const { buyer, service } = await open(server.current);
+  const { id } = await buyer.order(service["id"], false);
+  const transaction = node.pay(buyer.wallet, 5_000_000n, { byTable: true });
+  const paid = expectData(await buyer.pay(id, transaction));
+  assert.deepEqual([paid["status"], paid["escrow_tx_hash"]], ["paid", transaction]);
 });
 
 test("a node that is down, talks nonsense or says nothing leaves the order as it was, and the transaction to whoever pays with it", async () => {
@@ -186,7 +196,7 @@ test("what is lost is sent again as it was, until no block takes it any more; th
   node.lands = false;
   const { id } = await completedOrder(one);
   const first = await until("a transfer that is sent", () => node.sentTo(one.purse)[0]);
-  const sends = () => node.sent.filter(({ to }) => to === one.purse).length;
+  const sends = () => node.allSentTo(one.purse).length;
   await until("the same sent again", () => (sends() >= 3 ? true : undefined), 6);
   assert.equal(node.sentTo(one.purse).length, 1);
   // Its last block has passed, and the node has not all the blocks it could stand in: nobody knows, nobody signs.
@@ -318,6 +328,28 @@ test("what is cancelled goes back to the buyer the same way, and a split pays bo
   // Of 5.00: 1.50 less a tenth, and 3.50.
   assert.deepEqual([node.received(split.purse), node.received(split.buyer.wallet)], [1_350_000n, 3_500_000n]);
   assert.deepEqual(await balances(split.seller), { "market.fee": 150_000 });
+});
+
+test("only a payout whose fee covers the rent makes its receiver's account; a smaller one and a refund wait for one", async () => {
+  server.current.expectError(/"job":"settlement"/);
+  // Of 5.00 the agent gets 4.50, which the account is made for.
+  const large = await open(server.current);
+  node.withoutAccount.add(large.purse);
+  await landed(large, (await completedOrder(large))["id"]);
+  assert.deepEqual([node.received(large.purse), node.sentTo(large.purse).map(({ makesAccount }) => makesAccount)], [4_500_000n, [true]]);
+
+  const [small, cancelled] = [await open(server.current, { price_usd: "4.99" }), await open(server.current, { price_usd: "100.00" })];
+  for (const wallet of [small.purse, cancelled.buyer.wallet]) node.withoutAccount.add(wallet);
+  const [completed, refunded] = [await completedOrder(small, 4_990_000n), await paidOrder(cancelled, 100_000_000n)];
+  expectData(await cancelled.buyer.move(refunded["id"], "cancel"));
+  await orderThat(small, completed["id"], (order) => order["payout_status"] === "retrying");
+  await orderThat(cancelled, refunded["id"], (order) => order["refund_status"] === "retrying");
+  assert.deepEqual([node.received(small.purse), node.received(cancelled.buyer.wallet)], [0n, 0n]);
+  node.withoutAccount.clear();
+  await orderThat(small, completed["id"], (order) => order["payout_status"] === "paid", 60);
+  await orderThat(cancelled, refunded["id"], (order) => order["refund_status"] === "paid", 60);
+  assert.deepEqual([node.received(small.purse), node.received(cancelled.buyer.wallet)], [4_490_000n, 100_000_000n]);
+  for (const wallet of [small.purse, cancelled.buyer.wallet]) assert.ok(node.sentTo(wallet).every(({ makesAccount }) => !makesAccount));
 });
 
 test("a payout waits for a wallet, and goes to the one there is when it is signed", async () => {

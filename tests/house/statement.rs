@@ -143,10 +143,13 @@ fn no_list_of_the_marketplace_goes_through_all_there_is() {
 #[test]
 fn no_list_of_orders_reads_more_than_it_shows() {
     let object = database(&tenant::SCHEMA.concat().into_iter().map(str::to_owned).collect::<Vec<_>>());
-    let lists: Vec<_> = tenant::statements().filter(|sql| sql.contains("FROM market_order o WHERE o.agent_id")).collect();
-    let (of_state, of_all): (Vec<&str>, Vec<&str>) = lists.iter().partition(|sql| sql.contains("o.status ="));
+    let lists: Vec<_> =
+        tenant::statements().filter(|sql| sql.contains("FROM market_order o") && sql.contains("WHERE o.agent_id = +?1")).collect();
+    let (asked_for, others): (Vec<&str>, Vec<&str>) = lists.iter().partition(|sql| sql.contains("o.status = 'in_progress'"));
+    let (of_state, of_all): (Vec<&str>, Vec<&str>) = others.iter().partition(|sql| sql.contains("o.status ="));
     let of_client = store::order::STATEMENTS.iter().copied().filter(|sql| sql.contains("WHERE client_wallet")).collect();
     let wanted = [
+        (&object, asked_for, "SEARCH o USING INDEX market_order_asked_for (agent_id=? AND id<?)"),
         (&object, of_state, "SEARCH o USING INDEX market_order_of_agent (agent_id=? AND status=? AND id<?)"),
         (&object, of_all, "SEARCH o USING INDEX market_order_by_birth (agent_id=? AND id<?)"),
         (

@@ -93,14 +93,15 @@ impl Known {
                 self.used += 1;
                 if self.quota > 0 && self.used >= self.quota { "completed" } else { "in_progress" }
             }
-            (OrderAct::Deliver { .. }, "paid" | "in_progress" | "disputed") => "delivered",
+            (OrderAct::Deliver { .. }, "paid" | "in_progress") => "delivered",
+            (OrderAct::Deliver { .. }, "disputed") if self.disputes < 3 => "delivered",
             (OrderAct::Approve, "delivered" | "disputed") => "completed",
             (OrderAct::Dispute { .. }, "delivered") if self.disputes < 3 => {
                 self.disputes += 1;
                 "disputed"
             }
             (OrderAct::Cancel, "pending_quote" | "quoted" | "accepted" | "paid") => "cancelled",
-            (OrderAct::Request { .. }, "in_progress") if is_workspace => {
+            (OrderAct::Request { .. }, "in_progress") if is_workspace && self.open < self.asks_max() => {
                 self.open += 1;
                 "in_progress"
             }
@@ -110,6 +111,11 @@ impl Known {
         };
         self.go(to, now);
         Ok(())
+    }
+
+    /// How much may be asked for at once.
+    fn asks_max(&self) -> u64 {
+        if self.quota == 0 { 100 } else { self.quota - self.used }
     }
 }
 
@@ -344,7 +350,10 @@ impl World {
                     (
                         Err(()),
                         Err(Refusal::Order(
-                            OrderRefusal::InvalidState { .. } | OrderRefusal::NothingRequested | OrderRefusal::DisputeLimit,
+                            OrderRefusal::InvalidState { .. }
+                            | OrderRefusal::NothingRequested
+                            | OrderRefusal::RequestLimit
+                            | OrderRefusal::DisputeLimit,
                         )),
                     ) => Ok(()),
                     (expected, _) => Err(format!("expected {expected:?} of {known:?}")),
@@ -528,9 +537,9 @@ fn each_bug_put_in_on_purpose_is_found() {
 fn write_orders(world: &World, count: u64, agent: &str, status: &str, mark: &str, due_at_ms: u64) {
     let insert = "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?1)
         INSERT INTO market_order (id, version, agent_id, provider_name, service_id, service_title, client_wallet, brief, reference_urls,
-            reference_images, status, since_ms, due_at_ms, price_type, price_minor, turnaround_hours, quota_total, created_at_ms)
+            reference_images, status, since_ms, due_at_ms, price_type, price_minor, turnaround_hours, quota_total, created_at_ms, workspace_ends_at_ms)
         SELECT printf('ord_%s%025d', ?5, i), 1, ?2, 'A', ?3, 'T', 'buyer', 'brief', '[]', '[]', ?4, i,
-            iif(?4 = 'completed', NULL, ?6), 'fixed', 500, 1, 0, i FROM n";
+            iif(?4 = 'completed', NULL, ?6), 'fixed', 500, 1, 0, i, iif(?4 = 'in_progress', ?6, NULL) FROM n";
     let service = world.services[0].0.to_string();
     world.object.sql.connection.execute_batch("PRAGMA foreign_keys = OFF").unwrap();
     world.object.sql.connection.execute(insert, (count as i64, agent, &service, status, mark, due_at_ms as i64)).unwrap();
@@ -543,12 +552,14 @@ fn own_agent(world: &World) -> String {
     world.object.sql.connection.query_row("SELECT agent_id FROM market_profile", [], |row| row.get(0)).unwrap()
 }
 
-/// What a poll costs an agent with fifty open and so many closed orders, beside so many orders of others in one object.
+/// What a poll costs an agent with fifty open and so many closed orders, and as many workspaces that lie still, beside so many orders of
+/// others in one object.
 fn poll_steps(closed: u64, others: u64) -> i64 {
     let mut world = World::new(1);
     let own = own_agent(&world);
     write_orders(&world, 50, &own, "paid", "0", LATER_MS);
     write_orders(&world, closed, &own, "completed", "1", LATER_MS);
+    write_orders(&world, closed, &own, "in_progress", "3", LATER_MS);
     write_orders(&world, others, "agt_01J8ZQ4V9N3W0R6T5Y7X2KD1MA", "paid", "2", LATER_MS);
     let agent_id = AgentId::parse(&own).unwrap();
     let statuses = Some(vec![OrderStatus::Paid, OrderStatus::InProgress]);
@@ -575,7 +586,7 @@ fn a_poll_costs_the_same_beside_a_hundred_thousand_orders_of_others() {
 }
 
 #[test]
-fn a_poll_costs_the_same_whatever_its_agent_has_completed() {
+fn a_poll_costs_the_same_whatever_its_agent_has_completed_and_lets_lie() {
     let (few, many) = (poll_steps(100, 1_000), poll_steps(100_000, 1_000));
     assert!(many <= few + few / 20, "{few} steps after a hundred, {many} after a hundred thousand");
 }

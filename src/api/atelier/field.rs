@@ -8,7 +8,7 @@ use crate::crypto::solana::SolanaAddress;
 use crate::domain::market::price::Price;
 use crate::domain::market::service::TURNAROUND_HOURS_MAX;
 use crate::domain::target::{self, Rules, TargetError};
-use crate::http::buyer::wallet_auth_invalid;
+use crate::http::buyer::{is_just_signed, wallet_auth_invalid};
 use crate::http::context::Ctx;
 use crate::http::fault::Fault;
 
@@ -174,6 +174,16 @@ pub fn has_signed(ctx: &Ctx, wallet: &SolanaAddress, signature: Option<&str>, si
         (None, None) => Ok(false),
         (Some(signature), Some(SignedAt(signed_at_ms))) if wallet.has_signed(signature, signed_at_ms, ctx.now) => Ok(true),
         _ => Err(wallet_auth_invalid()),
+    }
+}
+
+/// The same for what stays when the signature is forgotten: it must have been made for this. What a wallet signs to look at its orders is
+/// sent in addresses, which others may read, and is good for a day.
+pub fn has_just_signed(ctx: &Ctx, wallet: &SolanaAddress, signature: Option<&str>, signed_at: Option<SignedAt>) -> Result<bool, Fault> {
+    let is_old = signed_at.as_ref().is_some_and(|SignedAt(signed_at_ms)| !is_just_signed(ctx, *signed_at_ms));
+    match has_signed(ctx, wallet, signature, signed_at)? {
+        true if is_old => Err(wallet_auth_invalid()),
+        has_signed => Ok(has_signed),
     }
 }
 

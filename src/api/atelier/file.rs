@@ -13,7 +13,7 @@ use crate::http::code::Code;
 use crate::http::context::Ctx;
 use crate::http::credential::bad_credential;
 use crate::http::fault::Fault;
-use crate::http::file::Found;
+use crate::http::file::{Folder, Found};
 #[cfg(not(target_arch = "wasm32"))]
 use crate::http::reply::Success;
 use crate::http::reply::{Body, Reply};
@@ -64,7 +64,7 @@ async fn upload(ctx: &Ctx) -> Result<Reply, Fault> {
     let admitted = ctx.call_tenant(&seat, Command::File(FileCommand::Admit)).await?;
     let agent_id = admitted.caller.and_then(|caller| caller.agent_id).ok_or_else(bad_credential)?;
     let upload = ctx.open_upload(&FileType::ALL, FILE_BYTES_MAX).await?;
-    let stored = ctx.keep_upload(&upload, &format!("uploads/ext_{}", agent_id.ulid()), FILE_BYTES_MAX).await?;
+    let stored = ctx.keep_upload(&upload, Folder::Agent(agent_id), FILE_BYTES_MAX).await?;
     let keep = FileCommand::Keep { name: stored.name.clone(), bytes: stored.bytes, sha256: stored.sha256 };
     if let Err(fault) = ctx.call_tenant(&seat, Command::File(keep)).await {
         ctx.delete_file(&stored.name).await?;
@@ -84,7 +84,7 @@ async fn upload(ctx: &Ctx) -> Result<Reply, Fault> {
 async fn upload_brief_image(ctx: &Ctx) -> Result<Reply, Fault> {
     let wallet = ctx.buyer()?;
     let upload = ctx.open_upload(&BRIEF_TYPES, BRIEF_BYTES_MAX).await?;
-    let stored = ctx.keep_upload(&upload, &format!("briefs/{}", wallet.as_str()), BRIEF_BYTES_MAX).await?;
+    let stored = ctx.keep_upload(&upload, Folder::Buyer(&wallet), BRIEF_BYTES_MAX).await?;
     Reply::success(200, &BriefImage { url: stored.url })
 }
 

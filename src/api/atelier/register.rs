@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::field::{SignedAt, Wallet, check_url, has_signed};
+use super::field::{SignedAt, Wallet, check_url, has_just_signed};
 use super::profile::read_capabilities;
 use super::{misanswered, outcome_of};
 use crate::crypto::solana::SolanaAddress;
@@ -135,7 +135,7 @@ fn read_draft(ctx: &Ctx) -> Result<(ProfileDraft, Option<SolanaAddress>), Fault>
     }
     let owner = request.owner_wallet.map(|wallet| wallet.0);
     let is_owner_verified = match &owner {
-        Some(owner) => has_signed(ctx, owner, request.wallet_sig.as_deref(), request.wallet_sig_ts)?,
+        Some(owner) => has_just_signed(ctx, owner, request.wallet_sig.as_deref(), request.wallet_sig_ts)?,
         None => false,
     };
     let draft = ProfileDraft {
@@ -222,7 +222,7 @@ async fn claim_slug(ctx: &Ctx, name: &str, agent_id: AgentId, tenant: TenantUuid
 async fn recover(ctx: &Ctx) -> Result<Reply, Fault> {
     let request: Recovery = ctx.incoming.body()?;
     let owner = request.owner_wallet.0;
-    if !has_signed(ctx, &owner, request.wallet_sig.as_deref(), request.wallet_sig_ts)? {
+    if !has_just_signed(ctx, &owner, request.wallet_sig.as_deref(), request.wallet_sig_ts)? {
         return Err(wallet_auth_invalid());
     }
     let (agent_id, _) = read_any_agent_id(request.agent_id.as_str()).ok_or_else(agent_not_found)?;

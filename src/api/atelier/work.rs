@@ -12,12 +12,12 @@ use crate::domain::limit::LimitClass;
 use crate::domain::market::order::MediaType;
 use crate::domain::market::price::Price;
 use crate::domain::market::state::{OrderEvent, OrderStatus};
-use crate::domain::target;
 use crate::http::buyer;
 use crate::http::context::Ctx;
 use crate::http::credential::Credential;
 use crate::http::fault::Fault;
 use crate::http::field::Text;
+use crate::http::order::{Reference, check_reference};
 use crate::http::page;
 use crate::http::query::Query;
 use crate::http::refusal::agent_not_found;
@@ -120,12 +120,8 @@ async fn deliver(ctx: &Ctx) -> Result<Reply, Fault> {
 
 fn read_delivery(ctx: &Ctx) -> Result<DeliverBody, Fault> {
     let body: DeliverBody = ctx.incoming.body()?;
-    let settings = &ctx.edge.settings;
-    let url = body.deliverable_url.as_str();
-    if !url.starts_with(&format!("{}/files/", settings.public_origin)) {
-        let rules = target::Rules { http: true, loopback: settings.allow_loopback_targets };
-        target::check(url, rules).map_err(|error| Fault::field("$.deliverable_url", &error.to_string()))?;
-    }
+    check_reference(&ctx.edge.settings, body.deliverable_url.as_str(), Reference::Url)
+        .map_err(|rule| Fault::field("$.deliverable_url", &rule))?;
     Ok(body)
 }
 

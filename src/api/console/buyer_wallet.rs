@@ -82,14 +82,15 @@ async fn prove(ctx: &Ctx, human: &Human, posted: &Posted) -> Result<String, Faul
     let (named, signed_at) = (value("wallet"), value("wallet_sig_ts"));
     SolanaAddress::parse(&named).map_err(|error| Fault::field("$.wallet", &error.to_string()))?;
     let proof = (Some(named), Some(value("wallet_sig")), Some(signed_at.clone()));
-    let is_not = "is not this wallet's over the text with this time stamp, or older than a day: sign the text anew";
-    let wallet = signature::verify(ctx, proof).ok_or_else(|| Fault::new(Code::WalletAuthInvalid, is_not).with("path", "$.wallet_sig"))?;
+    let is_not = "is not this wallet's over the text with this time stamp, or older than a quarter of an hour: sign the text anew";
+    let signed_at_ms: Option<u64> = signed_at.parse().ok().filter(|at| signature::is_just_signed(ctx, *at));
+    let proved = signature::verify(ctx, proof).zip(signed_at_ms);
+    let (wallet, signed_at_ms) = proved.ok_or_else(|| Fault::new(Code::WalletAuthInvalid, is_not).with("path", "$.wallet_sig"))?;
     let known = list(ctx, human).await?;
     let is_known = known.iter().any(|proved| proved.wallet == wallet.as_str());
     if !is_known && u64::try_from(known.len()).unwrap_or(u64::MAX) >= WALLETS_MAX {
         return Err(Fault::new(Code::Conflict, format!("you have {WALLETS_MAX} wallets; give one of them up first")));
     }
-    let signed_at_ms = signed_at.parse().map_err(|_| Fault::field("$.wallet_sig_ts", "must be milliseconds since 1970"))?;
     let write =
         async |database: crate::store::Database<'_>| buyer::prove(database, wallet.as_str(), human.user_id, signed_at_ms, ctx.now).await;
     if ctx.with_database(write).await? {

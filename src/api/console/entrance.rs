@@ -22,7 +22,9 @@ use crate::routes;
 pub static ROUTES: &[Route] = routes! {
     Get "/account" => show_account { name: "account", summary: "Overview, or the way in", access: Public, class: Some(LimitClass::Public), body: None, status: 200 }
     Post "/account/sign-in" => sign_in { name: "accountSignIn", summary: "Sign in", access: Public, class: Some(LimitClass::Public), body: Form, status: 303 }
+    Get "/account/sign-in" => lead_home { name: "accountSignInAgain", summary: "To the way in", access: Public, class: Some(LimitClass::Public), body: None, status: 303 }
     Post "/account/sign-out" => sign_out { name: "accountSignOut", summary: "Sign out", access: Public, class: Some(LimitClass::Public), body: Form, status: 303 }
+    Get "/account/sign-out" => lead_home { name: "accountSignOutAgain", summary: "To the way in", access: Public, class: Some(LimitClass::Public), body: None, status: 303 }
     Get "/account/register" => show_registration { name: "accountRegistration", summary: "The form for a new account", access: Public, class: Some(LimitClass::Public), body: None, status: 200 }
     Post "/account/register" => register { name: "accountRegister", summary: "Open an account", access: Public, class: Some(LimitClass::AbRegister), body: Form, status: 303 }
 };
@@ -38,6 +40,11 @@ async fn show_account(ctx: &Ctx) -> Result<Reply, Fault> {
     let view = SignIn { next: own_path(ctx.incoming.query_value("next")), ..SignIn::default() };
     let page = render_sign_in(&visit.frame, &view);
     Ok(visit.answer(200, page))
+}
+
+/// A refused form is answered under its own address; who opens or reloads that is led to where such a form is. 303.
+async fn lead_home(_: &Ctx) -> Result<Reply, Fault> {
+    Ok(Reply::see_other(HOME))
 }
 
 #[derive(Deserialize)]

@@ -79,7 +79,7 @@ impl Verb {
         match self {
             Self::Accept => "The price is accepted.",
             Self::Pay => "The order is paid; its price lies in escrow.",
-            Self::Approve => "The order is completed, and the agent is paid.",
+            Self::Approve => "The order is completed, and its price is released to the agent, less the platform's tenth.",
             Self::Cancel => "The order is cancelled.",
             Self::Dispute => "The delivery is disputed. The agent can deliver again, and an operator can end it.",
             Self::Request => "The agent is told.",
@@ -105,7 +105,9 @@ async fn ask_about_order(ctx: &Ctx) -> Result<Reply, Fault> {
         return Ok(Reply::see_other(&back));
     }
     let consequence = match event {
-        OrderEvent::Approve => "The order is completed and its agent paid, less the platform's tenth. This cannot be undone.",
+        OrderEvent::Approve => {
+            "The order is completed and its price released to the agent, less the platform's tenth. This cannot be undone."
+        }
         _ if sheet.order.status.holds_money() => "Nothing more is done for it, and its price goes back. This cannot be undone.",
         _ => "Nothing is done for it. This cannot be undone.",
     };

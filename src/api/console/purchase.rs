@@ -35,7 +35,7 @@ pub static ROUTES: &[Route] = routes! {
     Get "/account/orders/bought" => show_bought { name: "accountBought", summary: "Orders of one's own wallets", access: Console, class: Some(LimitClass::Public), body: None, status: 200 }
     Get "/account/orders/services" => show_services { name: "accountServices", summary: "What there is to buy", access: Console, class: Some(LimitClass::Public), body: None, status: 200, query: [SEARCH, OFFSET] }
     Get "/account/orders/new" => show_new_order { name: "accountNewOrder", summary: "A service, and the form that orders it", access: Console, class: Some(LimitClass::Public), body: None, status: 200 }
-    Post "/account/orders" => place_order { name: "accountPlaceOrder", summary: "Order a service", access: Console, class: Some(LimitClass::Public), body: Form, status: 303 }
+    Post "/account/orders" => place_order { name: "accountPlaceOrder", summary: "Order a service", access: Console, class: Some(LimitClass::AtelierBuy), body: Form, status: 303 }
 };
 
 const SEARCH: Query = Query::new("search", QueryKind::Search { chars_max: 100 });

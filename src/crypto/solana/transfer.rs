@@ -56,6 +56,8 @@ pub struct Payment<'a> {
     pub to: &'a SolanaAddress,
     /// In the token's smallest unit.
     pub amount: u64,
+    /// Whether the receiver's account is made unless it is there; the payer pays its rent.
+    pub makes_account: bool,
     /// Stands in the transaction, in the open.
     pub memo: &'a str,
     pub blockhash: &'a Key,
@@ -92,8 +94,8 @@ fn program(text: &str) -> Option<Key> {
     SolanaAddress::parse(text).ok().map(|address| *address.as_bytes())
 }
 
-/// Signs a payment out of the payer's own account; the receiver's is made, at the payer's cost, unless it is there. `None` as of
-/// [`associated_token_address`], and of a memo or a number of accounts that no transaction holds.
+/// Signs a payment out of the payer's own account into the receiver's; where that is missing and not made, the chain refuses it.
+/// `None` as of [`associated_token_address`], and of a memo or a number of accounts that no transaction holds.
 pub fn sign(payer: &Payer, payment: &Payment<'_>) -> Option<Signed> {
     let own = *payer.address.as_bytes();
     let (mint, to) = (*payment.mint.as_bytes(), *payment.to.as_bytes());
@@ -102,30 +104,28 @@ pub fn sign(payer: &Payer, payment: &Payment<'_>) -> Option<Signed> {
     let mut transferred = vec![TRANSFER_CHECKED];
     transferred.extend(payment.amount.to_le_bytes());
     transferred.push(DECIMALS);
-    let message = compile(
-        own,
-        payment.blockhash,
-        &[
-            Instruction {
-                program: program(ASSOCIATED_TOKEN_PROGRAM)?,
-                accounts: vec![
-                    Meta::signs(own),
-                    Meta::changes(to_account),
-                    Meta::reads(to),
-                    Meta::reads(mint),
-                    Meta::reads(SYSTEM_PROGRAM),
-                    Meta::reads(token),
-                ],
-                data: vec![CREATE_IDEMPOTENT],
-            },
-            Instruction {
-                program: token,
-                accounts: vec![Meta::changes(from_account), Meta::reads(mint), Meta::changes(to_account), Meta::signs(own)],
-                data: transferred,
-            },
-            Instruction { program: program(MEMO_PROGRAM)?, accounts: Vec::new(), data: payment.memo.as_bytes().to_vec() },
-        ],
-    )?;
+    let mut instructions = Vec::new();
+    if payment.makes_account {
+        instructions.push(Instruction {
+            program: program(ASSOCIATED_TOKEN_PROGRAM)?,
+            accounts: vec![
+                Meta::signs(own),
+                Meta::changes(to_account),
+                Meta::reads(to),
+                Meta::reads(mint),
+                Meta::reads(SYSTEM_PROGRAM),
+                Meta::reads(token),
+            ],
+            data: vec![CREATE_IDEMPOTENT],
+        });
+    }
+    instructions.push(Instruction {
+        program: token,
+        accounts: vec![Meta::changes(from_account), Meta::reads(mint), Meta::changes(to_account), Meta::signs(own)],
+        data: transferred,
+    });
+    instructions.push(Instruction { program: program(MEMO_PROGRAM)?, accounts: Vec::new(), data: payment.memo.as_bytes().to_vec() });
+    let message = compile(own, payment.blockhash, &instructions)?;
     let signature = payer.key.sign(&message);
     let mut bytes = vec![1];
     bytes.extend(signature);
@@ -298,9 +298,8 @@ mod tests {
     #[test]
     fn a_transfer_is_signed_by_its_payer_and_no_two_are_alike() {
         let (payer, mint, to) = (payer(), address(USDC), address("3h1zGmCwsRJnVk5BuRNMLsPaQu1y2aqXqXDWYCgrp5UG"));
-        let of = |memo: &str, to: &SolanaAddress| {
-            sign(&payer, &Payment { mint: &mint, to, amount: 4_500_000, memo, blockhash: &[9; 32] }).unwrap()
-        };
+        let payment = Payment { mint: &mint, to: &to, amount: 4_500_000, makes_account: true, memo: "", blockhash: &[9; 32] };
+        let of = |memo: &str, to: &SolanaAddress| sign(&payer, &Payment { to, memo, ..payment }).unwrap();
         let signed = of("payout:ord_1", &to);
         let (signature, message) = signed.bytes[1..].split_at(64);
         assert_eq!(bs58::encode(signature).into_string(), signed.signature);
@@ -311,5 +310,17 @@ mod tests {
         // To itself: every account still stands once.
         let own = of("payout:ord_1", payer.address());
         assert_eq!(own.bytes[65..69], [1, 0, 5, 7]);
+    }
+
+    #[test]
+    fn a_transfer_that_makes_no_account_names_none_of_what_makes_one() {
+        let (payer, mint, to) = (payer(), address(USDC), address("3h1zGmCwsRJnVk5BuRNMLsPaQu1y2aqXqXDWYCgrp5UG"));
+        let payment = Payment { mint: &mint, to: &to, amount: 4_490_000, makes_account: false, memo: "m", blockhash: &[9; 32] };
+        let names = |bytes: &[u8], text: &str| bytes.windows(32).any(|window| window == address(text).as_bytes());
+        let (bare, making) = (sign(&payer, &payment).unwrap(), sign(&payer, &Payment { makes_account: true, ..payment }).unwrap());
+        assert_eq!(bare.bytes[65..69], [1, 0, 3, 6], "the payer, two accounts; the mint and two programs are only read");
+        for text in [ASSOCIATED_TOKEN_PROGRAM, "11111111111111111111111111111111", to.as_str()] {
+            assert!(names(&making.bytes, text) && !names(&bare.bytes, text), "{text}");
+        }
     }
 }

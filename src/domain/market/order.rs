@@ -123,7 +123,14 @@ impl Order {
     /// Whether `event` may happen to it where it stands.
     pub fn check(&self, event: OrderEvent) -> Result<(), OrderError> {
         let row = self.row(event).ok_or(OrderError::State(self.status))?;
-        if row.event == OrderEvent::Dispute && self.disputes >= DISPUTES_MAX { Err(OrderError::DisputeLimit) } else { Ok(()) }
+        // The last dispute is an operator's to end, or the buyer's: were it delivered away as well, whoever delivers often enough
+        // would be paid without anybody having judged it.
+        let is_last_dispute = match row.event {
+            OrderEvent::Dispute => true,
+            OrderEvent::Deliver => row.from == OrderStatus::Disputed,
+            _ => false,
+        };
+        if is_last_dispute && self.disputes >= DISPUTES_MAX { Err(OrderError::DisputeLimit) } else { Ok(()) }
     }
 
     /// Lets `event` happen to it. `provider_percent` is the agent's part of a price that an operator releases.

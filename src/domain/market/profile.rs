@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::service::Category;
+use crate::domain::agent::read_any_agent_id;
 
 pub const NAME_CHARS: std::ops::RangeInclusive<usize> = 2..=50;
 pub const DESCRIPTION_CHARS: std::ops::RangeInclusive<usize> = 10..=500;
@@ -44,7 +45,14 @@ pub fn slug_of(name: &str) -> String {
         }
     }
     let slug = slug.trim_end_matches('-');
-    if slug.is_empty() { "agent".to_owned() } else { slug.to_owned() }
+    if slug.is_empty() {
+        "agent".to_owned()
+    } else if read_any_agent_id(slug).is_some() {
+        // Agents are found by their ids as well: nobody's name is another's id.
+        format!("agent-{slug}")
+    } else {
+        slug.to_owned()
+    }
 }
 
 #[cfg(test)]
@@ -53,7 +61,13 @@ mod tests {
 
     #[test]
     fn a_slug_is_made_of_what_a_url_takes() {
-        for (name, slug) in [("My Creative Agent", "my-creative-agent"), ("  A--b! ", "a-b"), ("日本", "agent"), ("Zoë 2", "zo-2")] {
+        for (name, slug) in [
+            ("My Creative Agent", "my-creative-agent"),
+            ("  A--b! ", "a-b"),
+            ("日本", "agent"),
+            ("Zoë 2", "zo-2"),
+            ("01J8ZQ4V9N3W0R6T5Y7X2KD1MA", "agent-01j8zq4v9n3w0r6t5y7x2kd1ma"),
+        ] {
             assert_eq!(slug_of(name), slug);
         }
     }

@@ -3,6 +3,7 @@
 //! Invariant: one order's payout, and its refund, leaves the rail at most once. A transfer is signed and kept before it is
 //! sent; while what was signed can still land, or may have, the very same bytes are sent again and nothing else is signed.
 
+use super::price::Price;
 use super::state::names;
 use crate::domain::time::{MINUTE_MS, SECOND_MS, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -51,6 +52,22 @@ names! {
         Payout = "payout",
         /// What goes back to the buyer.
         Refund = "refund",
+    }
+}
+
+/// The least payout that makes its receiver's token account unless it is there, at the house's cost: the rent of one is 0.00204 SOL,
+/// which the fee of such an order, 0.50, covers. For less anybody could drain the house's SOL with orders of a cent and accounts
+/// that are closed again.
+const ACCOUNT_PAYOUT_MINOR_MIN: u64 = 450;
+
+impl Purpose {
+    /// Whether a transfer of so much makes its receiver's token account. No refund does: its receiver has paid from one, and who
+    /// has closed it since is paid once there is one again.
+    pub const fn makes_account(self, amount: Price) -> bool {
+        match self {
+            Self::Payout => amount.minor() >= ACCOUNT_PAYOUT_MINOR_MIN,
+            Self::Refund => false,
+        }
     }
 }
 
@@ -147,6 +164,15 @@ mod tests {
             let of = |has_failed| landing(Sighting { final_height, first_slot, known: Some(Known { is_final: true, has_failed }), ..LOST });
             assert_eq!((of(false), of(true)), (Landing::Landed, Landing::Dead));
         }
+    }
+
+    #[test]
+    fn a_token_account_is_made_only_where_the_fee_covers_its_rent() {
+        let makes = |purpose: Purpose, text: &str| purpose.makes_account(Price::parse(text).unwrap());
+        assert!(makes(Purpose::Payout, "4.50") && makes(Purpose::Payout, "900000.00"));
+        assert!(!makes(Purpose::Payout, "4.49") && !makes(Purpose::Payout, "0.01"));
+        assert!(!makes(Purpose::Refund, "4.50") && !makes(Purpose::Refund, "1000000.00"));
+        assert_eq!(Price::parse("5.00").unwrap().cut().payout.minor(), ACCOUNT_PAYOUT_MINOR_MIN);
     }
 
     #[test]

@@ -57,6 +57,11 @@ impl OrderStatus {
         matches!(self, Self::Completed | Self::Cancelled)
     }
 
+    /// Whether it is still to be paid: no order comes back to here.
+    pub const fn is_unpaid(self) -> bool {
+        matches!(self, Self::PendingQuote | Self::Quoted | Self::Accepted)
+    }
+
     /// Whether its price lies in escrow.
     pub const fn holds_money(self) -> bool {
         matches!(self, Self::Paid | Self::InProgress | Self::Delivered | Self::Disputed)

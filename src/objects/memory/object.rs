@@ -120,6 +120,6 @@ impl Shell {
         let edge = Edge::new(self.env.clone()).map_err(|edge::BadSetting(name)| worker::Error::RustError(format!("setting {name}")))?;
         let tenant = self.state.id().name().unwrap_or_default();
         let counts = MemoryCounts { tenant, observations: counted.observations, open_sessions: counted.open_sessions, at: now };
-        edge.events()?.send(Message::MemoryCounts(counts).to_text()?).await
+        edge.events()?.send(Edge::message(Message::MemoryCounts(counts).to_text()?)).await
     }
 }

@@ -273,7 +273,7 @@ impl Shell {
         let queue = self.edge()?.events()?;
         let mut sent = Ok(());
         for parcel in parcels(texts) {
-            sent = queue.send_batch(parcel).await.and(sent);
+            sent = queue.send_batch(parcel.into_iter().map(Edge::message)).await.and(sent);
         }
         sent
     }
@@ -329,15 +329,25 @@ impl Shell {
     /// Sends the oldest events to the queue and forgets them once it has taken them. They are sent again when the
     /// object dies between the two: whoever receives them goes by their sequence. Answers whether more wait.
     async fn hand_outbox_on(&self, now: Timestamp) -> worker::Result<bool> {
-        let reply = self.run_as_house(now, Command::OutboxRead { limit: OUTBOX_BATCH })?;
-        let Ok(Outcome::Events { after_seq, events }) = reply.outcome else { return Ok(false) };
-        let read = events.len();
-        let message = TenantEvents::cut(self.state.id().name().unwrap_or_default(), after_seq, events)?;
-        let Some(upto_seq) = message.events.last().map(|event| event.seq) else { return Ok(false) };
-        let more = message.events.len() < read || read as u64 == OUTBOX_BATCH;
-        self.waiters.wake_all();
-        self.edge()?.events()?.send(Message::TenantEvents(message).to_text()?).await?;
-        self.run_as_house(now, Command::OutboxAck { upto_seq })?;
-        Ok(more)
+        let queue = self.edge()?.events()?;
+        let mut limit = OUTBOX_BATCH;
+        loop {
+            let reply = self.run_as_house(now, Command::OutboxRead { limit })?;
+            let Ok(Outcome::Events { after_seq, events }) = reply.outcome else { return Ok(false) };
+            let read = events.len();
+            let message = TenantEvents::cut(self.state.id().name().unwrap_or_default(), after_seq, events)?;
+            let Some(upto_seq) = message.events.last().map(|event| event.seq) else { return Ok(false) };
+            let cut = message.events.len();
+            self.waiters.wake_all();
+            match queue.send(Edge::message(Message::TenantEvents(message).to_text()?)).await {
+                Ok(()) => {
+                    self.run_as_house(now, Command::OutboxAck { upto_seq })?;
+                    return Ok(cut < read || read as u64 == limit);
+                }
+                // Whatever the queue has against them together, it may take some of them: the rest must not wait for ever.
+                Err(_) if cut > 1 => limit = (cut / 2) as u64,
+                Err(error) => return Err(error),
+            }
+        }
     }
 }

@@ -12,12 +12,20 @@ export const USDC = "EPjFWdd5AufqSSqeM2qN1xzybapC8G4wEGGkZwyTDt1v";
 const MEMO_PROGRAM = "MemoSq4gqABAXKb96qnH8TysNcWxMyWCqXgDLGmfcHr";
 /** How many blocks a blockhash is good for. */
 const BLOCKS_VALID = 150;
+/** The least payout whose fee pays for its receiver's account. */
+const ACCOUNT_PAYOUT_MICROS_MIN = 4_500_000n;
 
-/** A transfer as it was read out of a transaction. */
-export type Sent = { signature: string; text: string; to: string; amount: bigint; memo: string; lastHeight: number };
+/** A transfer as it was read out of a transaction: to which token account, and whether that is made unless it is there. */
+export type Sent = { signature: string; text: string; account: string; makesAccount: boolean; amount: bigint; memo: string; lastHeight: number };
 
-type Entry = { slot: number; failed: boolean; before: Balance[]; after: Balance[]; final: boolean };
-type Balance = { owner: string; mint: string; amount: bigint };
+type Entry = { slot: number; failed: boolean; keys: Keys; before: Balance[]; after: Balance[]; final: boolean };
+type Balance = { account: string; owner: string; mint: string; amount: bigint };
+/** The accounts of a transaction: those of its message, and those of tables. */
+type Keys = { accountKeys: string[]; loadedAddresses: { writable: string[]; readonly: string[] } };
+const NO_KEYS: Keys = { accountKeys: [], loadedAddresses: { writable: [], readonly: [] } };
+
+/** Where a wallet's tokens lie. */
+const accountOf = (wallet: string, mint = USDC): string => sol.tokenAddress(mint, wallet, true);
 
 /** What the node does with a call: answers it, or does it and then behaves like that; before the call with `first`. */
 export type Mood = "good" | "down" | "reset" | "nonsense" | "hang" | { error: number } | { hold: Promise<void> } | { afterwards: "reset" | "hang" };
@@ -38,7 +46,10 @@ export class SolanaNode {
   height = 1_000;
   /** The first block it still has. */
   firstSlot = 0;
-  readonly tokens = new Map<string, bigint>();
+  /** Wallets whose token account is not there. */
+  readonly withoutAccount = new Set<string>();
+  /** What there is of USDC, by token account. */
+  readonly #tokens = new Map<string, bigint>();
   readonly #chain = new Map<string, Entry>();
   readonly #hashes = new Map<string, number>();
   #server: HttpServer | undefined;
@@ -49,7 +60,7 @@ export class SolanaNode {
     const [seed, key] = [privateKey.export({ format: "jwk" }).d ?? "", publicKey.export({ format: "jwk" }).x ?? ""];
     this.secretKey = base58.encode(Buffer.concat([Buffer.from(seed, "base64url"), Buffer.from(key, "base64url")]));
     this.address = base58.encode(Buffer.from(key, "base64url"));
-    this.tokens.set(this.address, 1_000_000_000_000n);
+    this.#tokens.set(accountOf(this.address), 1_000_000_000_000n);
   }
 
   async start(): Promise<void> {
@@ -84,14 +95,20 @@ export class SolanaNode {
     this.height += blocks;
   }
 
-  /** A transaction by which somebody has paid: its signature. */
-  pay(from: string, micros: bigint, more: { to?: string; mint?: string; failed?: boolean; final?: boolean; closes?: boolean } = {}): string {
+  /** A transaction by which somebody has paid, into the receiver's own account unless told otherwise: its signature. `byTable`: it
+   * names that account by a table on the chain. */
+  pay(from: string, micros: bigint, more: { to?: string; into?: string; mint?: string; failed?: boolean; final?: boolean; closes?: boolean; byTable?: boolean } = {}): string {
     const signature = base58.encode(randomBytes(64));
-    const { to = this.address, mint = USDC, failed = false, final = true, closes = false } = more;
+    const { to = this.address, mint = USDC, failed = false, final = true, closes = false, byTable = false } = more;
     const moved = failed ? 0n : micros;
-    const before = [{ owner: from, mint, amount: closes ? micros : micros + 70_000n }, { owner: to, mint, amount: 5n }];
-    const after = [...(closes ? [] : [{ owner: from, mint, amount: micros + 70_000n - moved }]), { owner: to, mint, amount: 5n + moved }];
-    this.#chain.set(signature, { slot: this.#slot, failed, before, after, final });
+    const [payer, payee] = [{ account: accountOf(from, mint), owner: from, mint }, { account: more.into ?? accountOf(to, mint), owner: to, mint }];
+    const before = [{ ...payer, amount: closes ? micros : micros + 70_000n }, { ...payee, amount: 5n }];
+    const after = [...(closes ? [] : [{ ...payer, amount: micros + 70_000n - moved }]), { ...payee, amount: 5n + moved }];
+    const programs = [mint, sol.TOKEN_PROGRAM];
+    const keys = byTable
+      ? { accountKeys: [from, payer.account], loadedAddresses: { writable: [sol.SYS_PROGRAM, payee.account], readonly: programs } }
+      : { accountKeys: [from, payer.account, payee.account, ...programs], loadedAddresses: NO_KEYS.loadedAddresses };
+    this.#chain.set(signature, { slot: this.#slot, failed, keys, before, after, final });
     return signature;
   }
 
@@ -104,12 +121,18 @@ export class SolanaNode {
 
   /** What came to a wallet. */
   received(wallet: string): bigint {
-    return this.tokens.get(wallet) ?? 0n;
+    return this.#tokens.get(accountOf(wallet)) ?? 0n;
+  }
+
+  /** What was sent to a wallet, as often as it was sent. */
+  allSentTo(wallet: string): Sent[] {
+    const own = accountOf(wallet);
+    return this.sent.filter(({ account }) => account === own);
   }
 
   /** What was sent to a wallet, by signature: the same bytes count once. */
   sentTo(wallet: string): Sent[] {
-    return [...new Map(this.sent.filter(({ to }) => to === wallet).map((sent) => [sent.signature, sent])).values()];
+    return [...new Map(this.allSentTo(wallet).map((sent) => [sent.signature, sent])).values()];
   }
 
   /** Lets what was sent stand in a block now, if one would still take it. */
@@ -117,33 +140,47 @@ export class SolanaNode {
     const sent = this.sent.find((one) => one.signature === signature);
     assert.ok(sent, "only what was sent can land");
     if (this.#chain.has(signature) || this.height > sent.lastHeight) return;
-    this.#chain.set(signature, { slot: this.#slot, failed, before: [], after: [], final: true });
-    if (failed) return;
-    this.tokens.set(this.address, this.received(this.address) - sent.amount);
-    this.tokens.set(sent.to, this.received(sent.to) + sent.amount);
+    const fails = failed || !this.#hasAccount(sent);
+    this.#chain.set(signature, { slot: this.#slot, failed: fails, keys: NO_KEYS, before: [], after: [], final: true });
+    if (fails) return;
+    const own = accountOf(this.address);
+    this.#tokens.set(own, (this.#tokens.get(own) ?? 0n) - sent.amount);
+    this.#tokens.set(sent.account, (this.#tokens.get(sent.account) ?? 0n) + sent.amount);
   }
 
-  /** Reads a transaction whole: it is ours, signed, and moves USDC to one wallet, whose account it makes unless it is there. */
+  /** Whether a transfer finds an account to go to, or makes it. */
+  #hasAccount({ account, makesAccount }: Sent): boolean {
+    return makesAccount || ![...this.withoutAccount].some((wallet) => accountOf(wallet) === account);
+  }
+
+  /** Reads a transaction whole: it is ours, signed, and moves USDC to one account, which it makes, unless it is there, for a payout
+   * whose fee covers that and for nothing else. */
   #read(text: string): Sent {
     sol.verifyTx(text);
     const { msg, signatures } = sol.Transaction.decode(base64.decode(text));
     assert.deepEqual([msg.feePayer, Object.keys(signatures)], [this.address, [this.address]]);
     const lastHeight = this.#hashes.get(msg.blockhash);
     assert.ok(lastHeight !== undefined, "signed for a block that was never told of");
-    assert.equal(msg.instructions.length, 3);
-    const [create, transfer, memo] = msg.instructions as [sol.Instruction, sol.Instruction, sol.Instruction];
-    assert.equal(create.program, sol.ASSOCIATED_TOKEN_PROGRAM);
-    assert.deepEqual([...create.data], [1], "made unless it is there");
-    const [payer, account, to, mint, system, token] = create.keys.map(({ address }) => address);
-    assert.ok(to !== undefined && account !== undefined);
-    assert.deepEqual([payer, account, mint, system, token], [this.address, sol.tokenAddress(USDC, to, true), USDC, sol.SYS_PROGRAM, sol.TOKEN_PROGRAM]);
+    const [note, transfer, create, ...more] = msg.instructions.toReversed();
+    assert.ok(note !== undefined && transfer !== undefined);
+    assert.deepEqual([note.program, more], [MEMO_PROGRAM, []]);
     const parsed = sol.parseInstruction(transfer, {});
     assert.equal(parsed.type, "transferChecked");
-    const { amount, ...rest } = parsed.info;
-    assert.deepEqual(rest, { decimals: 6, source: sol.tokenAddress(USDC, this.address), mint: USDC, destination: account, owner: this.address });
-    assert.equal(memo.program, MEMO_PROGRAM);
+    const { amount, destination: account, ...rest } = parsed.info;
+    assert.deepEqual(rest, { decimals: 6, source: accountOf(this.address), mint: USDC, owner: this.address });
+    const memo = Buffer.from(note.data).toString();
+    assert.match(memo, /^guildhall:(payout|refund):ord_/);
+    const makesAccount = create !== undefined;
+    assert.equal(makesAccount, memo.startsWith("guildhall:payout:") && amount >= ACCOUNT_PAYOUT_MICROS_MIN, `${memo} of ${amount}`);
+    if (makesAccount) {
+      assert.equal(create.program, sol.ASSOCIATED_TOKEN_PROGRAM);
+      assert.deepEqual([...create.data], [1], "made unless it is there");
+      const [payer, made, to, mint, system, token] = create.keys.map(({ address }) => address);
+      assert.ok(to !== undefined);
+      assert.deepEqual([payer, made, accountOf(to), mint, system, token], [this.address, account, account, USDC, sol.SYS_PROGRAM, sol.TOKEN_PROGRAM]);
+    }
     const signature = base58.encode(signatures[this.address] ?? new Uint8Array());
-    return { signature, text, to, amount, memo: Buffer.from(memo.data).toString(), lastHeight };
+    return { signature, text, account, makesAccount, amount, memo, lastHeight };
   }
 
   async #take(request: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -181,7 +218,7 @@ export class SolanaNode {
       case "sendTransaction": {
         const sent = this.#read(params[0]);
         assert.equal(params[1].encoding, "base64");
-        if (this.refuses && !params[1].skipPreflight) return { error: { code: -32_002, message: "Transaction simulation failed" } };
+        if ((this.refuses || !this.#hasAccount(sent)) && !params[1].skipPreflight) return { error: { code: -32_002, message: "Transaction simulation failed" } };
         this.sent.push(sent);
         if (this.lands) this.land(sent.signature);
         return { result: sent.signature };
@@ -201,10 +238,13 @@ export class SolanaNode {
         assert.deepEqual(params[1], { encoding: "json", commitment: "finalized", maxSupportedTransactionVersion: 0 });
         const entry = this.#chain.get(params[0]);
         if (!entry?.final) return { result: null };
-        const show = (balances: Balance[]) => balances.map(({ owner, mint, amount }, accountIndex) =>
-          ({ accountIndex, mint, owner, programId: sol.TOKEN_PROGRAM, uiTokenAmount: { amount: String(amount), decimals: 6, uiAmount: null, uiAmountString: String(amount) } }));
-        const meta = { err: entry.failed ? { InstructionError: [0, "Custom"] } : null, fee: 5_000, preTokenBalances: show(entry.before), postTokenBalances: show(entry.after) };
-        return { result: { slot: entry.slot, blockTime: null, version: "legacy", meta, transaction: { signatures: [params[0]], message: {} } } };
+        const { accountKeys, loadedAddresses } = entry.keys;
+        const named = [...accountKeys, ...loadedAddresses.writable, ...loadedAddresses.readonly];
+        const show = (balances: Balance[]) => balances.map(({ account, owner, mint, amount }) =>
+          ({ accountIndex: named.indexOf(account), mint, owner, programId: sol.TOKEN_PROGRAM, uiTokenAmount: { amount: String(amount), decimals: 6, uiAmount: null, uiAmountString: String(amount) } }));
+        const meta = { err: entry.failed ? { InstructionError: [0, "Custom"] } : null, fee: 5_000, preTokenBalances: show(entry.before), postTokenBalances: show(entry.after), loadedAddresses };
+        const version = loadedAddresses.writable.length > 0 ? 0 : "legacy";
+        return { result: { slot: entry.slot, blockTime: null, version, meta, transaction: { signatures: [params[0]], message: { accountKeys } } } };
       }
       default:
         return { error: { code: -32_601, message: "Method not found" } };

@@ -86,7 +86,7 @@ const fn name_terms(price_type: PriceType) -> &'static str {
 /// What the clock does to it, and what follows from that.
 const fn write_exit(sheet: &OrderSheet) -> (&'static str, &'static str) {
     match (sheet.exit, sheet.order.status.holds_money()) {
-        (Some(OrderStatus::Completed), _) => ("completed", "and the agent is paid"),
+        (Some(OrderStatus::Completed), _) => ("completed", "and its price is released to the agent"),
         (_, true) => ("cancelled", "and the buyer is refunded"),
         (_, false) => ("cancelled", "and nothing was paid"),
     }

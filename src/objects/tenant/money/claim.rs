@@ -111,11 +111,12 @@ pub(super) fn claim(desk: &mut Desk<'_>, by: &Try, price: Micros, mode: Mode) ->
     Ok(answer(MoneyOutcome::PaymentClaimed))
 }
 
-/// Gives a payment back that was taken by a try up to this one: `amount` of it, or all. One that was not is not taken by it any more.
-pub(super) fn give_back(desk: &mut Desk<'_>, by: &Try, amount: Option<Micros>) -> Step<Done> {
+/// Gives a payment back that was taken by a try up to this one: `amount` of it, or all. One that was not is not taken by it any more;
+/// and if it can never pay, because the order takes another amount or nothing any more, it goes back as well.
+pub(super) fn give_back(desk: &mut Desk<'_>, by: &Try, amount: Option<Micros>, takes: Option<Micros>) -> Step<Done> {
     let is_returned = match Paid::find(desk, by.payment_id, by.order_id)? {
         Some(Paid { returned: Some(_), .. }) => true,
-        Some(paid) if paid.claim.is_some_and(|latest| latest <= by.number) => {
+        Some(paid) if paid.claim.map_or(takes != Some(paid.amount), |latest| latest <= by.number) => {
             let amount = amount.unwrap_or(paid.amount);
             let transfer = Transfer::new(Account::Outside, Account::Available(paid.wallet_id), amount)?;
             desk.sql.run(RETURN, params![by.payment_id.to_string(), amount.get()])?;

@@ -149,6 +149,8 @@ pub enum MoneyCommand {
         number: u64,
         /// `None`: all.
         amount: Option<Micros>,
+        /// What the order may still take. A payment of another amount can never pay for it.
+        takes: Option<Micros>,
     },
 }
 

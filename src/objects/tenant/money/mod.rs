@@ -125,8 +125,8 @@ pub(super) fn execute(desk: &mut Desk<'_>, command: &MoneyCommand) -> Step<Done>
         MoneyCommand::ClaimPayment { payment_id, order_id, number, price, mode } => {
             claim::claim(desk, &Try { payment_id: *payment_id, order_id: *order_id, number: *number }, *price, *mode)
         }
-        MoneyCommand::ReturnPayment { payment_id, order_id, number, amount } => {
-            claim::give_back(desk, &Try { payment_id: *payment_id, order_id: *order_id, number: *number }, *amount)
+        MoneyCommand::ReturnPayment { payment_id, order_id, number, amount, takes } => {
+            claim::give_back(desk, &Try { payment_id: *payment_id, order_id: *order_id, number: *number }, *amount, *takes)
         }
         MoneyCommand::GetPacket => control::get_packet(desk),
         MoneyCommand::PutPacket { items } => control::put_packet(desk, items),

@@ -35,6 +35,9 @@ statements! {
     READ_REQUEST = "SELECT brief FROM market_request WHERE order_id = +?1 AND answered_by IS NULL ORDER BY number LIMIT 1";
 }
 
+/// What a buyer may ask for at once within a workspace.
+const OPEN_REQUESTS_MAX: u64 = 100;
+
 /// Who somebody is to an order.
 pub(super) fn party_to(desk: &Desk<'_>, record: &Record, by: &Side) -> Step<Party> {
     match by {
@@ -162,6 +165,11 @@ fn check_request(record: &Record, party: Party) -> Step<()> {
     }
     if order.workspace_ends_at.is_none() || order.status != OrderStatus::InProgress {
         return Err(OrderRefusal::InvalidState { status: order.status }.into());
+    }
+    // What is asked for beyond its quota a workspace never delivers.
+    let deliveries_left = if order.quota == 0 { OPEN_REQUESTS_MAX } else { order.quota.saturating_sub(order.deliveries) };
+    if record.open_requests >= deliveries_left.min(OPEN_REQUESTS_MAX) {
+        return Err(OrderRefusal::RequestLimit.into());
     }
     Ok(())
 }

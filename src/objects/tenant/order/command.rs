@@ -122,6 +122,8 @@ pub struct ReturnAttempt {
     pub number: u64,
     /// What of it goes back; all, if it has not paid.
     pub refund: Option<Price>,
+    /// What the order may still take; nothing, if it is beyond being paid.
+    pub takes: Option<Price>,
     /// Which handing out this is: the report names it.
     pub claim: u64,
 }

@@ -2,14 +2,15 @@
 //!
 //! Invariant: a payment pays one order or goes back to its wallet, whole between the two, whatever dies where. 1. Before a try to pay
 //! takes a payment at its tenant, the payment stands here as open; the price is credited in the commit that makes it paid. 2. An open
-//! one whose minute is over, and what an ended order gives back of a paid one, is returning: from then on it pays for nothing, and is
-//! handed out until its tenant has said that it is back in its wallet, or that this try never took it. 3. What is told of a try that was
-//! called off changes nothing at its tenant that a later one has done, nor here (see money/claim.rs): tries, and handings out, have
-//! numbers.
+//! one whose minute is over, one that comes to an order which takes no money any more, and what an ended order gives back of a paid one,
+//! is returning: from then on it pays for nothing, and is handed out until its tenant has said that it is back in its wallet, or that
+//! this try never took it. With it goes what the order may still take: a payment that can never pay goes back though no try took it.
+//! 3. What is told of a try that was called off changes nothing at its tenant that a later one has done, nor here (see
+//! money/claim.rs): tries, and handings out, have numbers.
 //!
 //! What an order gives back waits in `market.refund` until it is there. What fails is tried again as transfers are, and never given up.
 
-use super::super::desk::{Desk, Done, Step};
+use super::super::desk::{Desk, Done, Step, Stop};
 use super::super::money::column::Columns;
 use super::super::money::sweep::deadline;
 use super::command::{Intent, ReturnAttempt, ReturnReport, Side};
@@ -22,7 +23,7 @@ use crate::domain::id::{OrderId, PaymentId, TenantUuid};
 use crate::domain::market::order::PayoutStatus;
 use crate::domain::market::price::Price;
 use crate::domain::market::settlement::{PayMethod, Purpose};
-use crate::domain::market::state::OrderEvent;
+use crate::domain::market::state::{OrderEvent, OrderStatus, Party};
 use crate::domain::payment::name_transfer;
 use crate::domain::time::{MINUTE_MS, Timestamp};
 use crate::objects::sql::{Row, SqlError};
@@ -30,6 +31,8 @@ use crate::{params, statements};
 
 /// How long a try to pay may take.
 const TRY_MS: u64 = MINUTE_MS;
+/// The longest pause while a try is called off: until its tenant has answered, nobody can pay with that payment.
+const CALL_OFF_PAUSE_MS: u64 = 2 * MINUTE_MS;
 
 macro_rules! columns {
     () => {
@@ -41,6 +44,12 @@ statements! {
     BEGIN = "INSERT INTO market_payment (order_id, payment_id, tenant_uuid, state, next_at_ms) VALUES (?1, ?2, ?3, 'open', ?4)
         ON CONFLICT (order_id, payment_id) DO UPDATE SET state = 'open', number = number + 1, failures = 0, next_at_ms = excluded.next_at_ms
         WHERE state IN ('open', 'unused') RETURNING number";
+    GIVE_UP = "INSERT INTO market_payment (order_id, payment_id, tenant_uuid, state, next_at_ms) VALUES (?1, ?2, ?3, 'returning', ?4)
+        ON CONFLICT (order_id, payment_id) DO UPDATE SET state = 'returning', number = number + 1, failures = 0,
+            next_at_ms = excluded.next_at_ms
+        WHERE state = 'unused'";
+    IS_CALLED_OFF = "SELECT 1 FROM market_payment WHERE order_id = ?1 AND payment_id = ?2 AND state = 'returning' AND refund_minor IS NULL";
+    READ_STANDING = "SELECT status, price_minor FROM market_order WHERE id = ?1";
     USE = "UPDATE market_payment SET state = 'paid', next_at_ms = NULL
         WHERE order_id = ?1 AND payment_id = ?2 AND state = 'open' RETURNING 1";
     OWE = "UPDATE market_payment SET state = 'returning', refund_minor = ?3, next_at_ms = ?4
@@ -78,16 +87,44 @@ impl Returning {
 /// A buyer is about to pay with a payment: answers the price and the number of the try, which the payment's tenant is asked with. What
 /// costs nothing takes none.
 pub(super) fn begin(desk: &mut Desk<'_>, order_id: OrderId, by: &Side, payment_id: PaymentId, payer: TenantUuid) -> Step<Done> {
-    let record = act::find_for(desk, order_id, by, Intent::Move(OrderEvent::Pay))?;
-    let price = record.order.price.unwrap_or_default();
+    let found = act::find_for(desk, order_id, by, Intent::Move(OrderEvent::Pay));
+    if let Err(Stop::Refused(_)) = &found {
+        give_up(desk, order_id, by, payment_id, payer)?;
+    }
+    let price = found?.order.price.unwrap_or_default();
     if price.is_zero() {
         return Ok(shown(OrderOutcome::PaymentBegun { price, number: None }));
     }
     let over_at = desk.now.plus_ms(TRY_MS);
     let values = params![order_id.to_string(), payment_id.to_string(), payer.to_string(), over_at.as_ms()];
-    let row = desk.sql.first(BEGIN, values)?.ok_or(OrderRefusal::PaymentReturned)?;
+    let Some(row) = desk.sql.first(BEGIN, values)? else {
+        let is_called_off = desk.sql.first(IS_CALLED_OFF, params![order_id.to_string(), payment_id.to_string()])?.is_some();
+        return Err(if is_called_off { OrderRefusal::PaymentBusy } else { OrderRefusal::PaymentReturned }.into());
+    };
     desk.due_by(over_at);
     Ok(shown(OrderOutcome::PaymentBegun { price, number: Some(row.unsigned(0)?) }))
+}
+
+/// Sends a payment back that was made for an order which takes no money any more.
+fn give_up(desk: &mut Desk<'_>, order_id: OrderId, by: &Side, payment_id: PaymentId, payer: TenantUuid) -> Step<()> {
+    let Some(record) = record::find(desk, order_id)? else { return Ok(()) };
+    let is_buyer = matches!(act::party_to(desk, &record, by), Ok(Party::Buyer));
+    if !is_buyer || record.order.status.is_unpaid() {
+        return Ok(());
+    }
+    let values = params![order_id.to_string(), payment_id.to_string(), payer.to_string(), desk.now.as_ms()];
+    desk.sql.run(GIVE_UP, values)?;
+    desk.due_by(desk.now);
+    Ok(())
+}
+
+/// What an order may still take: its price, or nothing once it is beyond being paid.
+fn what_it_takes(desk: &Desk<'_>, order_id: OrderId) -> Step<Option<Price>> {
+    let row = desk.sql.first(READ_STANDING, params![order_id.to_string()])?.ok_or(SqlError::Shape("a payment of no order"))?;
+    let mut column = Columns::of(&row);
+    let status = column.name(OrderStatus::parse)?;
+    let price = column.number_or_null()?.map(Price::from_minor).transpose().map_err(|_| SqlError::Shape("not a price"))?;
+    Ok(price.filter(|_| status.is_unpaid()))
 }
 
 /// The payment that a record says has paid for it.
@@ -128,7 +165,8 @@ pub(super) fn hand_out(desk: &mut Desk<'_>, limit: u64) -> Step<Vec<ReturnAttemp
         let Returning { order_id, payment_id, payer, number, refund, claim, .. } = Returning::read(row)?;
         desk.sql.run(HAND_OUT, params![order_id.to_string(), payment_id.to_string(), lost_at.as_ms()])?;
         let tenant = desk.caller.tenant_uuid;
-        attempts.push(ReturnAttempt { tenant, order_id, payment_id, payer, number, refund, claim: claim + 1 });
+        let takes = what_it_takes(desk, order_id)?;
+        attempts.push(ReturnAttempt { tenant, order_id, payment_id, payer, number, refund, takes, claim: claim + 1 });
     }
     Ok(attempts)
 }
@@ -163,7 +201,10 @@ fn end(desk: &mut Desk<'_>, returning: &Returning, state: &'static str) -> Step<
 
 fn try_again(desk: &mut Desk<'_>, returning: &Returning) -> Step<()> {
     let failures = returning.failures.saturating_add(1);
-    let next_at = next_try(failures, desk.now, desk.entropy);
+    let mut next_at = next_try(failures, desk.now, desk.entropy);
+    if returning.refund.is_none() {
+        next_at = next_at.min(desk.now.plus_ms(CALL_OFF_PAUSE_MS));
+    }
     desk.sql.run(WAIT, params![returning.order_id.to_string(), returning.payment_id.to_string(), failures, next_at.as_ms()])?;
     desk.due_by(next_at);
     match returning.refund {

@@ -34,9 +34,13 @@ pub(super) use columns;
 statements! {
     READ = concat!("SELECT ", columns!(), " FROM market_order o WHERE o.id = ?1");
     /// No id is after '~'. What is due stands there no more.
-    LIST_OF_STATUS = concat!("SELECT ", columns!(), " FROM market_order o WHERE o.agent_id = +?1 AND o.status = +?4
-        AND o.id < coalesce(?3, '~') AND (o.status <> 'in_progress' OR o.workspace_ends_at_ms IS NULL OR o.open_requests > 0)
-        AND (o.due_at_ms IS NULL OR o.due_at_ms > +?5)
+    LIST_OF_STATUS = concat!("SELECT ", columns!(), " FROM market_order o WHERE o.agent_id = +?1 AND o.status = +?5
+        AND o.id < coalesce(?3, '~') AND (o.due_at_ms IS NULL OR o.due_at_ms > +?4)
+        ORDER BY o.id DESC LIMIT +?2");
+    /// Those in progress in which something is asked for. SQLite, left to itself, takes the index with more columns to compare.
+    LIST_ASKED_FOR = concat!("SELECT ", columns!(), " FROM market_order o INDEXED BY market_order_asked_for WHERE o.agent_id = +?1
+        AND o.status = 'in_progress' AND (o.workspace_ends_at_ms IS NULL OR o.open_requests > 0)
+        AND o.id < coalesce(?3, '~') AND (o.due_at_ms IS NULL OR o.due_at_ms > +?4)
         ORDER BY o.id DESC LIMIT +?2");
     LIST_ALL = concat!("SELECT ", columns!(), " FROM market_order o WHERE o.agent_id = +?1 AND o.id < coalesce(?3, '~')
         ORDER BY o.id DESC LIMIT +?2");
@@ -90,10 +94,14 @@ pub(super) struct Record {
     pub is_forsaken: bool,
 }
 
+/// The order of that id, if there is one.
+pub(super) fn find(desk: &Desk<'_>, id: OrderId) -> Step<Option<Record>> {
+    Ok(desk.sql.first(READ, params![id.to_string()])?.map(|row| read_row(&row)).transpose()?)
+}
+
 /// The order of that id.
 pub(super) fn read(desk: &Desk<'_>, id: OrderId) -> Step<Record> {
-    let row = desk.sql.first(READ, params![id.to_string()])?.ok_or(OrderRefusal::UnknownOrder)?;
-    Ok(read_row(&row)?)
+    Ok(find(desk, id)?.ok_or(OrderRefusal::UnknownOrder)?)
 }
 
 /// Those of an agent, newest first; if states are named, those that stand in one of them and are not due.
@@ -109,10 +117,14 @@ pub(super) fn list(
         let rows = desk.sql.run(LIST_ALL, params![agent, limit, before])?;
         return Ok(rows.iter().map(read_row).collect::<Result<_, SqlError>>()?);
     };
-    // Each state is a stretch of the index, in order: nothing is read but what may be shown, however much an agent has done.
+    // Each state is a stretch of an index, in order: nothing is read but what may be shown, however much an agent has done.
     let mut records = Vec::new();
     for status in OrderStatus::ALL.iter().filter(|status| statuses.contains(status)) {
-        let rows = desk.sql.run(LIST_OF_STATUS, params![agent.clone(), limit, before.clone(), status.as_str(), desk.now.as_ms()])?;
+        let (agent, before, now) = (agent.clone(), before.clone(), desk.now.as_ms());
+        let rows = match status {
+            OrderStatus::InProgress => desk.sql.run(LIST_ASKED_FOR, params![agent, limit, before, now])?,
+            _ => desk.sql.run(LIST_OF_STATUS, params![agent, limit, before, now, status.as_str()])?,
+        };
         for row in &rows {
             records.push(read_row(row)?);
         }

@@ -23,6 +23,8 @@ pub enum OrderRefusal {
     InvalidState { status: OrderStatus },
     /// 400. Nothing is asked for in this workspace.
     NothingRequested,
+    /// 400. As much is asked for as this workspace still delivers, or as may be asked for at once.
+    RequestLimit,
     /// 409.
     DisputeLimit,
     /// 409.
@@ -31,12 +33,14 @@ pub enum OrderRefusal {
     PaymentMissing,
     /// 409. This payment goes back to its wallet, or has.
     PaymentReturned,
+    /// 409. A try with this payment is being called off.
+    PaymentBusy,
 }
 
 impl OrderRefusal {
     /// Whether an idempotency record keeps it (contract README 7).
     pub const fn is_kept(self) -> bool {
-        !matches!(self, Self::InvalidState { .. } | Self::NothingRequested | Self::PaymentMissing)
+        !matches!(self, Self::InvalidState { .. } | Self::NothingRequested | Self::RequestLimit | Self::PaymentMissing | Self::PaymentBusy)
     }
 }
 

@@ -236,7 +236,10 @@ fn buyer_wallets(w: Words) -> BuyerWallets {
         text: w.say(&format!("atelier:{WALLET}:1770034440000")),
         wallet: w.entry(WALLET),
         signed_at: w.entry("1770034440000"),
-        signature: w.wrong("abc", "is not this wallet's over the text with this time stamp, or older than a day: sign the text anew"),
+        signature: w.wrong(
+            "abc",
+            "is not this wallet's over the text with this time stamp, or older than a quarter of an hour: sign the text anew",
+        ),
         error: w.some("You have 20 wallets; give one of them up first."),
     };
     BuyerWallets {
