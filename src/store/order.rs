@@ -11,7 +11,7 @@ use crate::{binds, statements};
 statements! {
     PUT = "INSERT INTO market_orders (order_id, tenant_uuid, client_wallet, version, form) VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT (order_id) DO UPDATE SET version = excluded.version, form = excluded.form WHERE excluded.version > market_orders.version";
     FIND_TENANT = "SELECT tenant_uuid FROM market_orders WHERE order_id = ?1";
-    FIND_TENANT_OF_SERVICE = "SELECT tenant_uuid FROM market_services WHERE service_id = ?1";
+    FIND_SERVICE = "SELECT tenant_uuid, active FROM market_services WHERE service_id = ?1";
     LIST_OF_CLIENT = "SELECT form FROM market_orders WHERE client_wallet = ?1 AND order_id < coalesce(?2, '~') ORDER BY order_id DESC LIMIT ?3";
     CLAIM_TRANSACTION = "INSERT INTO market_transactions (tx_hash, order_id) VALUES (?1, ?2) ON CONFLICT (tx_hash) DO NOTHING";
     FIND_TRANSACTION = "SELECT order_id FROM market_transactions WHERE tx_hash = ?1";
@@ -47,9 +47,22 @@ pub async fn find_tenant(database: Database<'_>, order_id: OrderId) -> Result<Op
     tenant_of(database.first(FIND_TENANT, binds![order_id.to_string()]).await?)
 }
 
-/// With whom a service lies.
-pub async fn find_tenant_of_service(database: Database<'_>, service_id: ServiceId) -> Result<Option<TenantUuid>, StoreError> {
-    tenant_of(database.first(FIND_TENANT_OF_SERVICE, binds![service_id.to_string()]).await?)
+/// With whom a service lies, and whether it is known to be removed: what is removed never comes back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FoundService {
+    pub tenant: TenantUuid,
+    pub is_removed: bool,
+}
+
+/// A service, of whichever tenant.
+pub async fn find_service(database: Database<'_>, service_id: ServiceId) -> Result<Option<FoundService>, StoreError> {
+    #[derive(Deserialize)]
+    struct Row {
+        tenant_uuid: TenantUuid,
+        active: u64,
+    }
+    let row = database.first::<Row>(FIND_SERVICE, binds![service_id.to_string()]).await?;
+    Ok(row.map(|row| FoundService { tenant: row.tenant_uuid, is_removed: row.active == 0 }))
 }
 
 /// An order as its buyers list it.

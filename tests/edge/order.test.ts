@@ -85,6 +85,19 @@ test("a third dispute is the buyer's or an operator's to end, however often the 
   assert.equal(ended["status"], "cancelled");
 });
 
+test("a service that was removed is not there, whatever else is wrong with an order of it", async () => {
+  const { seller, buyer, service } = await open();
+  expectRefusal(await buyer.place(service["id"], { brief: "x" }), 400, "VALIDATION_ERROR", "$.brief");
+  expectData(await seller.client.delete(`/api/services/${service["id"]}`));
+  expectRefusal(await buyer.place(service["id"]), 404, "NOT_FOUND");
+  for (let triesLeft = 100; ; triesLeft -= 1) {
+    const refused = await buyer.place(service["id"], { brief: "x" });
+    if (refused.status === 404) return expectRefusal(refused, 404, "NOT_FOUND");
+    assert.ok(triesLeft > 0, refused.text);
+    await sleep(100);
+  }
+});
+
 test("within a workspace no more is asked for than it still delivers", async () => {
   const { seller, buyer, service } = await open({ price_usd: "5.00", price_type: "weekly", quota_limit: 3 });
   const { id } = await buyer.order(service["id"], false);

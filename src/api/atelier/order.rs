@@ -6,7 +6,7 @@ use super::pay::{Means, pay};
 use super::request::{Visit, as_buyer, note, order_of};
 use crate::crypto::solana::SolanaAddress;
 use crate::domain::form::order::{DeliverableForm, OrderForm, ReviewForm};
-use crate::domain::id::{OrderId, PaymentId, ServiceId, TenantUuid};
+use crate::domain::id::{OrderId, PaymentId, ServiceId};
 use crate::domain::limit::LimitClass;
 use crate::domain::market::settlement::PayMethod;
 use crate::domain::market::state::{OrderEvent, OrderStatus, Party, TABLE};
@@ -29,7 +29,7 @@ use crate::objects::tenant::order::command::{Intent, OrderAct, OrderCommand, Ord
 use crate::objects::tenant::order::outcome::OrderOutcome;
 use crate::objects::tenant::outcome::Outcome;
 use crate::routes;
-use crate::store::order as orders;
+use crate::store::order::{self as orders, FoundService};
 
 pub static ROUTES: &[Route] = routes! {
     Post "/api/orders" => place {
@@ -176,11 +176,11 @@ fn read_own(ctx: &Ctx, wallet: &SolanaAddress) -> Result<PlaceBody, Fault> {
     }
 }
 
-/// With whom the service lies that a body names, before anything else in it is looked at.
-async fn find_seller(ctx: &Ctx) -> Result<Option<TenantUuid>, Fault> {
+/// The service that a body names, before anything else in it is looked at.
+async fn find_service(ctx: &Ctx) -> Result<Option<FoundService>, Fault> {
     let Some(named) = ctx.incoming.body_value()?.get("service_id").and_then(serde_json::Value::as_str) else { return Ok(None) };
     let service_id = ServiceId::parse(named).map_err(|_| service_not_found())?;
-    let found = ctx.with_database(async |database| orders::find_tenant_of_service(database, service_id).await).await?;
+    let found = ctx.with_database(async |database| orders::find_service(database, service_id).await).await?;
     found.map(Some).ok_or_else(service_not_found)
 }
 
@@ -193,21 +193,28 @@ fn references(ctx: &Ctx, urls: Option<Vec<Text<1, 2_048>>>, kind: Reference) -> 
     Ok(urls)
 }
 
-/// 1. The service: 404. 2. In one's own name: 403. 3. The fields: 400. 4. The key is this body's, with whichever seller: 422. 5. The
-/// order, under the terms of now. 6. Its row, for lists. 7. Answer: 200.
-async fn place(ctx: &Ctx) -> Result<Reply, Fault> {
-    let wallet = ctx.buyer()?;
-    let seller = find_seller(ctx).await?;
-    let body = read_own(ctx, &wallet)?;
-    let service_id = ServiceId::parse(body.service_id.as_str()).map_err(|_| service_not_found())?;
-    let tenant = seller.ok_or_else(service_not_found)?;
-    let draft = OrderDraft {
-        service_id,
+fn read_draft(ctx: &Ctx, wallet: &SolanaAddress) -> Result<OrderDraft, Fault> {
+    let body = read_own(ctx, wallet)?;
+    Ok(OrderDraft {
+        service_id: ServiceId::parse(body.service_id.as_str()).map_err(|_| service_not_found())?,
         wallet: wallet.as_str().to_owned(),
         brief: body.brief.into_string(),
         reference_urls: references(ctx, body.reference_urls, Reference::Url)?,
         reference_images: references(ctx, body.reference_images, Reference::Image)?,
+    })
+}
+
+/// 1. The service: 404. 2. In one's own name: 403. 3. The fields: 400. 4. The key is this body's, with whichever seller: 422. 5. The
+/// order, under the terms of now. 6. Its row, for lists. 7. Answer: 200.
+async fn place(ctx: &Ctx) -> Result<Reply, Fault> {
+    let wallet = ctx.buyer()?;
+    let service = find_service(ctx).await?;
+    // One that is removed is not there whatever else is wrong; whether it may still be ordered is its agent's object to say.
+    let draft = match read_draft(ctx, &wallet) {
+        Err(_) if service.is_some_and(|service| service.is_removed) => return Err(service_not_found()),
+        draft => draft?,
     };
+    let tenant = service.ok_or_else(service_not_found)?.tenant;
     let command = Command::Order(OrderCommand::Place(Box::new(draft)));
     let claim = ctx.claim_of_buyer(&wallet)?;
     ctx.bind_key_of_wallet(&wallet, claim).await?;

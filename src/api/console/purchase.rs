@@ -183,8 +183,8 @@ async fn place(ctx: &Ctx, human: &Human, posted: &Posted) -> Result<ShownOrder, 
         reference_urls: read_references(ctx, fields.reference_urls.as_ref().map(Text::as_str), Reference::Url)?,
         reference_images: read_references(ctx, fields.reference_images.as_ref().map(Text::as_str), Reference::Image)?,
     };
-    let tenant = ctx.with_database(async |database| orders::find_tenant_of_service(database, service_id).await).await?;
-    let tenant = tenant.ok_or_else(Fault::not_found)?;
+    let service = ctx.with_database(async |database| orders::find_service(database, service_id).await).await?;
+    let tenant = service.ok_or_else(Fault::not_found)?.tenant;
     let command = Command::Order(OrderCommand::Place(Box::new(draft)));
     let answer = ctx.call_tenant_for(tenant, Some(posted.claim(ctx, human)?), command).await.map_err(refuse_other_form)?;
     let order = order_of(answer)?;

@@ -240,11 +240,15 @@ mod tests {
     #[test]
     fn a_dispute_is_had_three_times_and_split_as_the_operator_says() {
         let mut standing = order(OrderStatus::Delivered, PriceType::Fixed);
-        for _ in 0..3 {
+        for _ in 0..2 {
             standing = moved(standing, OrderEvent::Dispute, NOW).order;
             standing = moved(standing, OrderEvent::Deliver, NOW).order;
         }
-        assert_eq!(standing.apply(OrderEvent::Dispute, 0, NOW), Err(OrderError::DisputeLimit));
+        standing = moved(standing, OrderEvent::Dispute, NOW).order;
+        assert_eq!(standing.apply(OrderEvent::Deliver, 0, NOW), Err(OrderError::DisputeLimit), "the third is not delivered away");
+        assert!([OrderEvent::Approve, OrderEvent::Release, OrderEvent::Refund].into_iter().all(|end| standing.check(end).is_ok()));
+        let delivered = Order { status: OrderStatus::Delivered, ..standing };
+        assert_eq!(delivered.apply(OrderEvent::Dispute, 0, NOW), Err(OrderError::DisputeLimit));
         let disputed = order(OrderStatus::Disputed, PriceType::Fixed);
         let split = disputed.apply(OrderEvent::Release, 40, NOW).unwrap();
         let (earned, refund) = (Price::parse("2.00").unwrap(), Price::parse("3.00").unwrap());
