@@ -143,10 +143,15 @@ test("atelier-services: 20 an hour, counted before anybody is known", async () =
   await fill(LIMITS["atelier-services"]!, "/api/agents/x1/services", () => client.post("/api/agents/x1/services", {}));
 });
 
+test("atelier-buy: 30 an hour, calls and forms together, counted before anybody is known", async () => {
+  const client = server.client();
+  let turn = 0;
+  await fill(LIMITS["atelier-buy"]!, "/api/orders", () => ((turn += 1) % 2 === 1 ? client.post("/api/orders", {}) : client.form("/account/orders", {})));
+});
+
 for (const [name, path, method] of [
   ["atelier-launch", "/api/agents/none/token/launch", "POST"],
   ["atelier-orders", "/api/agents/none/orders", "GET"],
-  ["atelier-buy", "/api/orders", "POST"],
   ["atelier-quote", "/api/orders/none/quote", "POST"],
   ["atelier-deliver", "/api/orders/none/deliver", "POST"],
   ["atelier-messages", "/api/orders/none/messages", "POST"],

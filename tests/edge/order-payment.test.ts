@@ -259,6 +259,23 @@ test("a payment that was taken for an order that then came to nothing comes back
   assert.deepEqual([await one.company.balance(), await balances(one.seller)], [[WALLET - PRICE, 0], { [id]: 5_000_000 }]);
 });
 
+test("while a try with a payment is called off one is told to pay again soon, and then it pays", async () => {
+  const one = await open();
+  const { id } = await place(one);
+  const paymentId = await paymentFor(one, id);
+  expectData(await one.buyer.move(id, "accept"));
+  await one.company.edit("UPDATE payment SET mode = 'live' WHERE id = ?", paymentId);
+  expectRefusal(await payBy(one, id, paymentId), 400, "PAYMENT_NOT_VERIFIED", "$.payment_id");
+  await one.company.edit("UPDATE payment SET mode = 'sandbox' WHERE id = ?", paymentId);
+  // As if its tenant had not answered yet.
+  const { now } = (await server.client().get("/v1/test-clock")).json;
+  const later = `UPDATE market_payment SET state = 'returning', next_at_ms = ${Date.parse(now) + 30_000}`;
+  await one.company.server.editObject("Tenant", { name: one.seller.tenantUuid }, later);
+  expectRefusal(await payBy(one, id, paymentId), 409, "ORDER_CHANGED");
+  await until("a try that has ended", async () => ((await statesOf(one, id))[0] === "unused" ? true : undefined), TRY_S);
+  assert.equal(expectData(await payBy(one, id, paymentId))["status"], "paid");
+});
+
 test("paid and cancelled at once, an order ends with the money in the wallet it came from", async () => {
   const one = await open();
   const orders = await Promise.all(Array.from({ length: 12 }, () => place(one)));

@@ -319,7 +319,8 @@ test("a lost key is replaced by the wallet that has signed for the agent, and by
   expectFault(await recover({ agent_id, owner_wallet: owner.address }), "api", 401, "WALLET_AUTH_INVALID");
   expectFault(await recover({ agent_id, owner_wallet: owner.address, ...thief.sign() }), "api", 401, "WALLET_AUTH_INVALID");
   expectFault(await recover({ agent_id, ...thief.asOwner() }), "api", 404, "NOT_FOUND");
-  // What its owner signed a while ago, to look at orders for instance, gives nobody a key.
+  // What its owner signed a while ago, to look at orders for instance, gives nobody a key, and nobody an agent in its name.
+  expectFault(await register(owner.asOwner(Date.now() - 16 * 60_000)), "api", 401, "WALLET_AUTH_INVALID");
   expectFault(await recover({ agent_id, ...owner.asOwner(Date.now() - 16 * 60_000) }), "api", 401, "WALLET_AUTH_INVALID");
   expectFault(await recover({ agent_id: "ext_01J8ZZZZZZZZZZZZZZZZZZZZZZ", ...owner.asOwner() }), "api", 404, "NOT_FOUND");
   expectFault(await recover({ agent_id: "nonsense", ...owner.asOwner() }), "api", 404, "NOT_FOUND");
