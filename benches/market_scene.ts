@@ -28,6 +28,10 @@ function pollLane(label: string, seller: BenchSeller): Lane {
   return repeated(label, seller.server, pollOf(seller));
 }
 
+/** What is told of an order. */
+const MEMBERS =
+  "id service_id service_title client_wallet provider_agent_id provider_name brief reference_urls reference_images status quoted_price_usd platform_fee_usd payment_method escrow_tx_hash payout_tx_hash deliverable_url deliverable_media_type deliverable_sha256 deliverables quota_total quota_used workspace_expires_at delivered_at review_deadline completed_at dispute_count auto_action_at settlement payout_status refund_status refund_tx_hash created_at version";
+
 interface Listed {
   data: { id: string; status: string; brief: string }[];
 }
@@ -38,6 +42,7 @@ async function provePoll(seller: BenchSeller): Promise<void> {
   const ids = data.map(({ id }) => id);
   assert.deepEqual([ids.length, new Set(data.map(({ status }) => status))], [OPEN, new Set(["paid"])]);
   assert.deepEqual(ids, [...ids].sort().reverse());
+  assert.equal(Object.keys(data[0]!).join(" "), MEMBERS);
   const { data: none } = await ask<Listed>(seller.server.port, pollOf(seller, "status=in_progress"));
   assert.deepEqual(none, []);
 }

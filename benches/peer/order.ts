@@ -20,8 +20,12 @@ export type OrderRow = {
   disputes: number;
   payment_method: string | null;
   escrow_tx_hash: string | null;
+  rail: string | null;
   payout_tx_hash: string | null;
   payout_status: string;
+  refund_tx_hash: string | null;
+  refund_status: string;
+  request_brief: string | null;
   recent_deliveries: string;
   workspace_ends_at_ms: number | null;
   delivered_at_ms: number | null;
@@ -30,7 +34,7 @@ export type OrderRow = {
 };
 
 export const ORDER =
-  "id, version, agent_id, provider_name, service_id, service_title, client_wallet, brief, reference_urls, reference_images, status, due_at_ms, price_minor, quota_total, deliveries, disputes, payment_method, escrow_tx_hash, payout_tx_hash, payout_status, recent_deliveries, workspace_ends_at_ms, delivered_at_ms, completed_at_ms, created_at_ms";
+  "id, version, agent_id, provider_name, service_id, service_title, client_wallet, brief, reference_urls, reference_images, status, due_at_ms, price_minor, quota_total, deliveries, disputes, payment_method, escrow_tx_hash, rail, payout_tx_hash, payout_status, refund_tx_hash, refund_status, request_brief, recent_deliveries, workspace_ends_at_ms, delivered_at_ms, completed_at_ms, created_at_ms";
 
 export const REVIEW_MS = 48 * 3_600_000;
 
@@ -63,7 +67,7 @@ export function formOf(row: OrderRow, deliverables = JSON.parse(row.recent_deliv
     client_wallet: row.client_wallet,
     provider_agent_id: `ext_${row.agent_id.slice(4)}`,
     provider_name: row.provider_name,
-    brief: row.brief,
+    brief: row.request_brief ?? row.brief,
     reference_urls: JSON.parse(row.reference_urls) as string[],
     reference_images: JSON.parse(row.reference_images) as string[],
     status: row.status,
@@ -84,8 +88,10 @@ export function formOf(row: OrderRow, deliverables = JSON.parse(row.recent_deliv
     completed_at: timeOf(row.completed_at_ms),
     dispute_count: row.disputes,
     auto_action_at: timeOf(row.due_at_ms),
-    settlement: row.payout_tx_hash === null ? null : "sandbox",
+    settlement: row.payout_tx_hash === null && row.refund_tx_hash === null ? null : row.rail,
     payout_status: row.payout_status,
+    refund_status: row.refund_status,
+    refund_tx_hash: row.refund_tx_hash,
     created_at: timeOf(row.created_at_ms),
     version: row.version,
   };
