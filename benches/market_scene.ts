@@ -19,13 +19,15 @@ const DELIVERED_SHELF: Shelf = { mark: 2, orders: 200_000, ownEvery: 1, openEver
 const DELIVERY = { deliverable_url: "https://storage.example.com/result.png", deliverable_media_type: "image" };
 
 const POLLED = "status=paid,in_progress";
+const KEPT = "peer: poll of what is kept";
 
-function pollOf(seller: BenchSeller, query = POLLED) {
-  return { method: "GET" as const, path: `/api/agents/${seller.extId}/orders?${query}`, headers: bearer(seller) };
+/** `root` is where the peer answers out of what its rows keep. */
+function pollOf(seller: BenchSeller, query = POLLED, root: "api" | "kept" = "api") {
+  return { method: "GET" as const, path: `/${root}/agents/${seller.extId}/orders?${query}`, headers: bearer(seller) };
 }
 
-function pollLane(label: string, seller: BenchSeller): Lane {
-  return repeated(label, seller.server, pollOf(seller));
+function pollLane(label: string, seller: BenchSeller, root: "api" | "kept" = "api"): Lane {
+  return repeated(label, seller.server, pollOf(seller, POLLED, root));
 }
 
 /** What is told of an order. */
@@ -37,14 +39,21 @@ interface Listed {
 }
 
 /** All of the open ones and nothing else, newest first: what is fast and wrong is not measured. */
-async function provePoll(seller: BenchSeller): Promise<void> {
-  const { data } = await ask<Listed>(seller.server.port, pollOf(seller));
+async function provePoll(seller: BenchSeller, root: "api" | "kept" = "api"): Promise<void> {
+  const { data } = await ask<Listed>(seller.server.port, pollOf(seller, POLLED, root));
   const ids = data.map(({ id }) => id);
   assert.deepEqual([ids.length, new Set(data.map(({ status }) => status))], [OPEN, new Set(["paid"])]);
   assert.deepEqual(ids, [...ids].sort().reverse());
   assert.equal(Object.keys(data[0]!).join(" "), MEMBERS);
-  const { data: none } = await ask<Listed>(seller.server.port, pollOf(seller, "status=in_progress"));
+  const { data: none } = await ask<Listed>(seller.server.port, pollOf(seller, "status=in_progress", root));
   assert.deepEqual(none, []);
+}
+
+/** What was written to the tables as an order's listed form is what its other columns make of it. */
+async function proveForms(seller: BenchSeller): Promise<void> {
+  const { data: [listed] } = await ask<{ data: { id: string }[] }>(seller.server.port, pollOf(seller, `${POLLED}&limit=1`));
+  const { data } = await ask<{ data: { order: object } }>(seller.server.port, { method: "GET", path: `/api/orders/${listed!.id}`, headers: bearer(seller) });
+  assert.deepEqual(data.order, listed);
 }
 
 /** An agent that sells, and a wallet whose orders stand in the same database; all orders but the first are written to the files. */
@@ -60,6 +69,7 @@ async function shelve(seller: BenchSeller, orders: number, closed: number): Prom
     silence(seller);
   });
   await provePoll(seller);
+  await proveForms(seller);
   return buyer;
 }
 
@@ -141,8 +151,15 @@ export async function market({ peer, ours }: Contenders): Promise<Scene> {
       throw new Error(`${name} does not deliver as the contract says: ${(error as Error).message}\n${server.log()}`, { cause: error });
     }
     scene.lanes.push(pollLane(`${name}: poll`, polling), deliverLane(`${name}: deliver`, delivering));
+    if (isOurs) continue;
+    await provePoll(polling, "kept");
+    scene.lanes.push(pollLane(KEPT, polling, "kept"));
   }
-  for (const what of ["poll", "deliver"]) scene.claims.push({ text: `${what} / peer`, of: `ours: ${what}`, to: `peer: ${what}`, atLeast: 1 });
+  scene.claims.push(
+    { text: "poll / peer, which makes each order of its row", of: "ours: poll", to: "peer: poll", atLeast: 1 },
+    { text: "poll / peer that keeps in the row what is listed, as ours does", of: "ours: poll", to: KEPT, atLeast: 1 },
+    { text: "deliver / peer", of: "ours: deliver", to: "peer: deliver", atLeast: 1 },
+  );
   return scene;
 }
 

@@ -107,8 +107,48 @@ function edit(path: string, work: (file: DatabaseSync) => void): void {
   }
 }
 
+/** How an open order of a shelf is listed; `#id` and `#number` stand for its own. */
+function listedForm(extId: string, nowMs: number, dueMs: number): string {
+  return JSON.stringify({
+    id: "#id",
+    service_id: SERVICE_ID,
+    service_title: "A picture",
+    client_wallet: PAYOUT_WALLET,
+    provider_agent_id: extId,
+    provider_name: "bench",
+    brief: "A cyberpunk avatar with neon accents, number #number",
+    reference_urls: [],
+    reference_images: [],
+    status: "paid",
+    quoted_price_usd: "5.00",
+    platform_fee_usd: "0.50",
+    payment_method: "usdc-sol",
+    escrow_tx_hash: "tx-#number",
+    payout_tx_hash: null,
+    deliverable_url: null,
+    deliverable_media_type: null,
+    deliverable_sha256: null,
+    deliverables: [],
+    quota_total: 0,
+    quota_used: 0,
+    workspace_expires_at: null,
+    delivered_at: null,
+    review_deadline: null,
+    completed_at: null,
+    dispute_count: 0,
+    auto_action_at: new Date(dueMs).toISOString(),
+    settlement: null,
+    payout_status: "none",
+    refund_status: "none",
+    refund_tx_hash: null,
+    created_at: new Date(nowMs).toISOString(),
+    version: 3,
+  });
+}
+
 /** Writes orders into the object of the seller's tenant, whose server is down. */
-export function fillObject({ server, agentId, tenant }: BenchSeller, { mark, orders, ownEvery, openEvery }: Shelf, nowMs = Date.now()): void {
+export function fillObject({ server, agentId, extId, tenant }: BenchSeller, { mark, orders, ownEvery, openEvery }: Shelf, nowMs = Date.now()): void {
+  const dueMs = nowMs + 30 * DAY_MS;
   edit(server.objectFile("Tenant", tenant), (file) => {
     const { count } = file.prepare("SELECT count(*) AS count FROM market_profile").get() as { count: number };
     if (count === 1 && ownEvery > 1) addOthers(file, agentId, nowMs);
@@ -117,14 +157,15 @@ export function fillObject({ server, agentId, tenant }: BenchSeller, { mark, ord
         `${NUMBERED}, o AS (SELECT i, i % :ownEvery = 0 AS own, CASE WHEN i % :ownEvery = 0 THEN (i / :ownEvery) % :openEvery = 0 ELSE i % 10 = 0 END AS open FROM n)
          INSERT INTO market_order (id, version, agent_id, provider_name, service_id, service_title, client_wallet, brief, reference_urls, reference_images,
            status, since_ms, due_at_ms, price_type, price_minor, turnaround_hours, quota_total, payment_method, escrow_tx_hash, payout_tx_hash, payout_status,
-           payout_minor, paid_at_ms, delivered_at_ms, completed_at_ms, created_at_ms)
+           payout_minor, paid_at_ms, delivered_at_ms, completed_at_ms, created_at_ms, form)
          SELECT ${ORDER_ID}, 3, CASE WHEN own THEN :agent ELSE printf('agt_00%024d', i % ${OTHERS}) END, 'bench', '${SERVICE_ID}', 'A picture',
            '${PAYOUT_WALLET}', 'A cyberpunk avatar with neon accents, number ' || i, '[]', '[]',
            CASE WHEN open THEN 'paid' ELSE 'completed' END, :now, CASE WHEN open THEN :due END, 'fixed', 500, 48, 0, 'usdc-sol', 'tx-' || i,
            CASE WHEN open THEN NULL ELSE 'payout-' || i END, CASE WHEN open THEN 'none' ELSE 'paid' END, CASE WHEN open THEN NULL ELSE 450 END, :now,
-           CASE WHEN open THEN NULL ELSE :now END, CASE WHEN open THEN NULL ELSE :now END, :now FROM o`,
+           CASE WHEN open THEN NULL ELSE :now END, CASE WHEN open THEN NULL ELSE :now END, :now,
+           CASE WHEN open THEN replace(replace(:form, '#id', ${ORDER_ID}), '#number', i) END FROM o`,
       )
-      .run({ mark, orders, ownEvery, openEvery, agent: agentId, now: nowMs, due: nowMs + 30 * DAY_MS });
+      .run({ mark, orders, ownEvery, openEvery, agent: agentId, now: nowMs, due: dueMs, form: listedForm(extId, nowMs, dueMs) });
   });
 }
 

@@ -18,6 +18,12 @@ export function withoutEndpoints(schema: string): string {
   return schema.split("\n\n").filter((statement) => !statement.includes("webhook_endpoint")).join("\n\n");
 }
 
+/** An order of a list, as JSON. */
+export type ListedOrder = {
+  id: string;
+  form: string;
+};
+
 export interface Delivery {
   url: string;
   mediaType: string;
@@ -40,22 +46,13 @@ export class Market {
   }
 
   list(agentId: string, statuses: string[], limit: number, nowMs: number): OrderForm[] {
-    this.#endDue(nowMs);
-    // Each state is a stretch of the index, in order.
-    const rows = statuses.flatMap((status) =>
-      this.#sql
-        .exec<OrderRow>(
-          `SELECT ${ORDER} FROM market_order WHERE agent_id = +?1 AND status = +?2
-             AND (status <> 'in_progress' OR workspace_ends_at_ms IS NULL OR open_requests > 0)
-           ORDER BY id DESC LIMIT +?3`,
-          agentId,
-          status,
-          limit,
-        )
-        .toArray(),
-    );
-    rows.sort((one, other) => (one.id < other.id ? 1 : -1));
-    return rows.slice(0, limit).map((row) => formOf(row));
+    const rows = this.#select<OrderRow>(ORDER, agentId, statuses, limit, nowMs);
+    return rows.map((row) => formOf(row));
+  }
+
+  /** The same of what awaits its provider, as its rows keep it. */
+  listKept(agentId: string, statuses: string[], limit: number, nowMs: number): ListedOrder[] {
+    return this.#select<ListedOrder>("id, form", agentId, statuses, limit, nowMs);
   }
 
   /** Delivers an order of that agent; without a delivery, says no more than what stands in the way. */
@@ -77,7 +74,7 @@ export class Market {
     );
     const newest: DeliverableForm = { id, url: delivery.url, media_type: delivery.mediaType, sha256: null, created_at: timeOf(nowMs) };
     const delivered = this.#change(
-      "status = 'delivered', since_ms = ?2, due_at_ms = ?3, deliveries = deliveries + 1, recent_deliveries = ?4, delivered_at_ms = ?2",
+      "status = 'delivered', form = NULL, since_ms = ?2, due_at_ms = ?3, deliveries = deliveries + 1, recent_deliveries = ?4, delivered_at_ms = ?2",
       orderId,
       nowMs,
       nowMs + REVIEW_MS,
@@ -116,6 +113,24 @@ export class Market {
       nowMs,
     );
     return { agentId };
+  }
+
+  #select<T extends { id: string } & Record<string, SqlStorageValue>>(columns: string, agentId: string, statuses: string[], limit: number, nowMs: number): T[] {
+    this.#endDue(nowMs);
+    // Each state is a stretch of the index, in order.
+    const rows = statuses.flatMap((status) =>
+      this.#sql
+        .exec<T>(
+          `SELECT ${columns} FROM market_order WHERE agent_id = +?1 AND status = +?2
+             AND (status <> 'in_progress' OR workspace_ends_at_ms IS NULL OR open_requests > 0)
+           ORDER BY id DESC LIMIT +?3`,
+          agentId,
+          status,
+          limit,
+        )
+        .toArray(),
+    );
+    return rows.sort((one, other) => (one.id < other.id ? 1 : -1)).slice(0, limit);
   }
 
   #read(orderId: string): OrderRow | undefined {
@@ -161,7 +176,7 @@ export class Market {
     const isCompleted = row.status === "delivered";
     const price = WITH_MONEY.has(row.status) ? (row.price_minor ?? 0) : 0;
     const status = isCompleted ? "completed" : "cancelled";
-    const ended = this.#change("status = ?3, since_ms = ?2, due_at_ms = NULL, completed_at_ms = ?4, payout_status = ?5", row.id, nowMs, status, isCompleted ? nowMs : null, isCompleted && price > 0 ? "awaiting_wallet" : "none");
+    const ended = this.#change("status = ?3, form = NULL, since_ms = ?2, due_at_ms = NULL, completed_at_ms = ?4, payout_status = ?5", row.id, nowMs, status, isCompleted ? nowMs : null, isCompleted && price > 0 ? "awaiting_wallet" : "none");
     const fee = feeOf(price);
     const parts = isCompleted ? [["market.payout", price - fee], ["market.fee", fee]] as const : [["outside", price]] as const;
     const [first, ...rest] = parts.filter(([, minor]) => minor > 0);

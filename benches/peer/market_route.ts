@@ -48,17 +48,34 @@ function parseDelivery(body: Record<string, unknown>, origin: string): Delivery 
   return { url, mediaType };
 }
 
+function parseList({ req }: Context<House>): { agentId: string; statuses: string[]; limit: number } {
+  const [, ulid] = AGENT_ID.exec(req.param("id") ?? "") ?? [];
+  if (ulid === undefined) throw new Refusal(404, "NOT_FOUND");
+  const limit = Number(req.query("limit") ?? PAGE);
+  if (!Number.isInteger(limit) || limit < 1 || limit > PAGE) throw wrong("$.limit", "must be 1 to 100");
+  const statuses = (req.query("status") ?? [...STATUSES].join(",")).split(",").filter((word) => STATUSES.has(word));
+  return { agentId: `agt_${ulid}`, statuses, limit };
+}
+
+function next(orders: { id: string }[], limit: number): Record<string, string> {
+  return orders.length > limit ? { "X-Next-Cursor": orders[limit - 1]!.id } : {};
+}
+
 export function addMarketRoutes(app: Hono<House>): void {
   app.get("/api/agents/:id/orders", async (context) => {
     const { admission, tenant } = await admit(context, ATELIER_ORDERS);
-    const [, ulid] = AGENT_ID.exec(context.req.param("id")) ?? [];
-    if (ulid === undefined) throw new Refusal(404, "NOT_FOUND");
-    const limit = Number(context.req.query("limit") ?? PAGE);
-    if (!Number.isInteger(limit) || limit < 1 || limit > PAGE) throw wrong("$.limit", "must be 1 to 100");
-    const statuses = (context.req.query("status") ?? [...STATUSES].join(",")).split(",").filter((word) => STATUSES.has(word));
-    const { orders } = expectDone(admission, await tenant.listOrders(admission, `agt_${ulid}`, statuses, limit + 1));
-    const more: Record<string, string> = orders.length > limit ? { "X-Next-Cursor": orders[limit - 1]!.id } : {};
-    return answer(context, 200, { success: true, data: orders.slice(0, limit) }, more);
+    const { agentId, statuses, limit } = parseList(context);
+    const { orders } = expectDone(admission, await tenant.listOrders(admission, agentId, statuses, limit + 1));
+    return answer(context, 200, { success: true, data: orders.slice(0, limit) }, next(orders, limit));
+  });
+
+  // Not part of the contract: the same poll, if the peer kept how an order is listed in its row as ours does.
+  app.get("/kept/agents/:id/orders", async (context) => {
+    const { admission, tenant } = await admit(context, ATELIER_ORDERS);
+    const { agentId, statuses, limit } = parseList(context);
+    const { orders } = expectDone(admission, await tenant.listKeptOrders(admission, agentId, statuses, limit + 1));
+    const data = orders.slice(0, limit).map(({ form }) => form);
+    return answer(context, 200, `{"success":true,"data":[${data.join(",")}]}`, next(orders, limit));
   });
 
   app.post("/api/orders/:id/deliver", async (context) => {

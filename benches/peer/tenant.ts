@@ -11,7 +11,7 @@ import { newId } from "./id.ts";
 import type { Credential } from "./key.ts";
 import { countRequest, type Standing } from "./limit.ts";
 import { type Found, type Memory, remember, type Search, search } from "./memory.ts";
-import { type Delivery, Market, type SellerSeed, withoutEndpoints } from "./market.ts";
+import { type Delivery, type ListedOrder, Market, type SellerSeed, withoutEndpoints } from "./market.ts";
 import { migrate } from "./migrate.ts";
 import { createMandate, grantToken, type Mandate, readMandate } from "./mandate.ts";
 import type { OrderForm } from "./order.ts";
@@ -197,10 +197,18 @@ export class Tenant extends DurableObject<TenantEnv> {
   }
 
   /** What an agent polls: its orders of these states, newest first. */
-  listOrders({ key, nowMs }: Admission, agentId: string, statuses: string[], limit: number): { orders: OrderForm[] } | Refused {
+  listOrders(admission: Admission, agentId: string, statuses: string[], limit: number): { orders: OrderForm[] } | Refused {
     return this.#transact(() => {
-      if (this.#authenticate(key, nowMs).agent_id !== agentId) refuse(403, "FORBIDDEN");
-      return { orders: this.#market.list(agentId, statuses, limit, nowMs) };
+      this.#admitAgent(admission, agentId);
+      return { orders: this.#market.list(agentId, statuses, limit, admission.nowMs) };
+    });
+  }
+
+  /** The same as its rows keep it. */
+  listKeptOrders(admission: Admission, agentId: string, statuses: string[], limit: number): { orders: ListedOrder[] } | Refused {
+    return this.#transact(() => {
+      this.#admitAgent(admission, agentId);
+      return { orders: this.#market.listKept(agentId, statuses, limit, admission.nowMs) };
     });
   }
 
@@ -216,6 +224,10 @@ export class Tenant extends DurableObject<TenantEnv> {
   /** Makes the seller the benchmark asks for. */
   seedSeller(key: Credential, seed: SellerSeed, nowMs: number): { agentId: string } {
     return this.ctx.storage.transactionSync(() => this.#market.seed(key, seed, nowMs));
+  }
+
+  #admitAgent({ key, nowMs }: Admission, agentId: string): void {
+    if (this.#authenticate(key, nowMs).agent_id !== agentId) refuse(403, "FORBIDDEN");
   }
 
   #admitKey(admission: Admission): { actor: string; standing: Standing; mandate: undefined } {

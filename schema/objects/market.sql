@@ -53,9 +53,11 @@ CREATE INDEX market_service_of_agent ON market_service (agent_id, id) WHERE acti
 -- The terms are those the order was placed under. `version` rises with every change. `due_at_ms` is when the clock ends it
 -- where it stands; the price of one that is paid and not ended lies in the account that is named after the order. `rail` is the
 -- one it was paid over, which is the one that pays for it whatever the deployment's is by then. The newest deliveries, and what is
--- asked for now, stand in the row too: lists and events tell of them without another look.
+-- asked for now, stand in the row too: lists and events tell of them without another look. While it is the provider's turn, `form`
+-- is what lists show of it, whole: it is asked for all day long and changes seldom. A row may be longer than a page's share of
+-- WITHOUT ROWID, so the table has rowids.
 CREATE TABLE market_order (
-  id TEXT PRIMARY KEY,
+  id TEXT NOT NULL PRIMARY KEY,
   version INTEGER NOT NULL,
   agent_id TEXT NOT NULL REFERENCES market_profile (agent_id),
   provider_name TEXT NOT NULL,
@@ -92,9 +94,11 @@ CREATE TABLE market_order (
   delivered_at_ms INTEGER,
   completed_at_ms INTEGER,
   created_at_ms INTEGER NOT NULL,
+  form TEXT,
   CHECK (status IN ('pending_quote', 'cancelled') OR price_minor IS NOT NULL),
-  CHECK ((status IN ('completed', 'cancelled')) = (due_at_ms IS NULL))
-) STRICT, WITHOUT ROWID;
+  CHECK ((status IN ('completed', 'cancelled')) = (due_at_ms IS NULL)),
+  CHECK ((status IN ('pending_quote', 'paid', 'in_progress', 'disputed')) = (form IS NOT NULL))
+) STRICT;
 
 -- An agent asks for its open orders all day long: by status, newest first.
 CREATE INDEX market_order_of_agent ON market_order (agent_id, status, id);

@@ -186,6 +186,10 @@ const NUMBER = 1;
 const TEXT = 2;
 const BYTES = 3;
 
+/** A text crosses into WebAssembly one character at a time, its UTF-8 in one piece; making that takes as long as so many. */
+const LOOPED_CHARS_MAX = 500;
+const encoder = new TextEncoder();
+
 /**
  * Runs a statement. `values`, `texts` and `bytes` hold what is bound to it; the rows come back the same way, after their
  * number and width, or not at all when there are none.
@@ -241,7 +245,7 @@ function packRows(rows) {
       }
     }
   }
-  return [values, texts, concatenate(blobs)];
+  return [values, texts.length > LOOPED_CHARS_MAX ? encoder.encode(texts) : texts, concatenate(blobs)];
 }
 
 function concatenate(blobs) {

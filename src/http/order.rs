@@ -4,8 +4,10 @@ use super::code::Code;
 use super::context::Ctx;
 use super::fault::Fault;
 use super::file::{is_name, name_in_url};
+use super::page::Page;
+use super::reply::Reply;
 use super::tenant::{Answer, unexpected};
-use crate::domain::form::order::{OrderForm, ShownOrder};
+use crate::domain::form::order::{ListedOrder, OrderForm, ShownOrder};
 use crate::domain::form::written::Written;
 use crate::domain::id::{OrderId, TenantUuid};
 use crate::domain::market::order::{REFERENCE_IMAGES_MAX, REFERENCE_URLS_MAX};
@@ -129,6 +131,16 @@ pub fn order_of(answer: Answer) -> Result<ShownOrder, Fault> {
 pub fn read_all(forms: &[Written<OrderForm>]) -> Result<Vec<OrderForm>, Fault> {
     let forms = forms.iter().map(Written::read).collect::<Result<_, _>>();
     forms.map_err(|error| Fault::internal(error.to_string()))
+}
+
+/// A page of orders, and what the next one is asked for with; `orders` are one more than the page holds if there are others.
+pub fn answer_list(orders: Vec<ListedOrder>, limit: u64) -> Reply {
+    let page = Page::cut(orders, limit, |order| order.id.to_string());
+    let reply = Reply::written_list(200, page.data.iter().map(|order| &order.form));
+    match page.next_cursor {
+        Some(cursor) => reply.with_header("X-Next-Cursor", cursor),
+        None => reply,
+    }
 }
 
 /// Writes what buyers list, so that they read what was just done. The order itself stands in its object; what is not written

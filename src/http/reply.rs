@@ -58,8 +58,15 @@ impl Reply {
 
     /// The same of a list.
     pub fn written_list<'a, T: 'a>(status: u16, data: impl Iterator<Item = &'a Written<T>>) -> Self {
-        let texts: Vec<&str> = data.map(Written::as_str).collect();
-        Self::success_text(status, &format!("[{}]", texts.join(",")))
+        let mut text = r#"{"success":true,"data":["#.to_owned();
+        for (number, form) in data.enumerate() {
+            if number > 0 {
+                text.push(',');
+            }
+            text.push_str(form.as_str());
+        }
+        text.push_str("]}");
+        Self::json_text(status, text)
     }
 
     fn success_text(status: u16, data: &str) -> Self {

@@ -9,6 +9,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::domain::event::Action;
+use crate::domain::form::order::OrderForm;
 use crate::domain::id::{MailId, RequestId, TenantUuid};
 use crate::domain::payment::is_for_market;
 use crate::domain::time::Timestamp;
@@ -229,22 +230,11 @@ fn market_payment(data: &Value) -> Option<Change> {
     merchant.and_then(|_| Some(Change::MarketPayment { payment_id: text(data, "id")? }))
 }
 
+/// What buyers list is kept as they are shown it, member by member: what an event holds beyond that, and in which order, is left behind.
 fn order_change(data: &Value) -> Option<Change> {
-    let (members, listed) = (data.as_object()?, Action::OrderCreated.projected_members());
-    let is_listed = |name: &String| listed.contains(&name.as_str());
-    // What was fetched from the object holds more than a buyer lists.
-    let form = if members.keys().all(is_listed) {
-        data.to_string()
-    } else {
-        let members = members.iter().filter(|(name, _)| is_listed(name));
-        Value::Object(members.map(|(name, value)| (name.clone(), value.clone())).collect()).to_string()
-    };
-    Some(Change::Order {
-        order_id: text(data, "id")?,
-        client_wallet: text(data, "client_wallet")?,
-        version: data.get("version")?.as_u64()?,
-        form,
-    })
+    let order: OrderForm = read(data)?;
+    let form = serde_json::to_string(&order).ok()?;
+    Some(Change::Order { order_id: order.id.to_string(), version: order.version, client_wallet: order.client_wallet, form })
 }
 
 /// What an order's beginning and its end add to the figures of its service.
@@ -291,8 +281,14 @@ mod tests {
             "created_at": "2026-02-02T02:40:00.123Z",
         });
         let order = json!({
-            "id": "ord_01J8ZZZZZZZZZZZZZZZZZZZZZZ", "client_wallet": "w", "version": 9, "payout_status": "paid", "wallet": "purse",
-            "amount_usd": "4.50",
+            "id": "ord_01J8ZZZZZZZZZZZZZZZZZZZZZZ", "service_id": "svc_01J8ZZZZZZZZZZZZZZZZZZZZZZ", "service_title": "t",
+            "client_wallet": "w", "provider_agent_id": "ext_01J8ZZZZZZZZZZZZZZZZZZZZZZ", "provider_name": "A", "brief": "b",
+            "reference_urls": [], "reference_images": [], "status": "completed", "quoted_price_usd": "5.00", "platform_fee_usd": "0.50",
+            "payment_method": "usdc-sol", "escrow_tx_hash": "x", "payout_tx_hash": "y", "deliverable_url": null,
+            "deliverable_media_type": null, "deliverable_sha256": null, "deliverables": [], "quota_total": 0, "quota_used": 0,
+            "workspace_expires_at": null, "delivered_at": null, "review_deadline": null, "completed_at": null, "dispute_count": 0,
+            "auto_action_at": null, "settlement": "sandbox", "payout_status": "paid", "refund_status": "none", "refund_tx_hash": null,
+            "created_at": "2026-02-02T02:40:00.123Z", "version": 9, "wallet": "purse", "amount_usd": "4.50",
         });
         let payment = json!({"id": "pay_01J8ZZZZZZZZZZZZZZZZZZZZZZ", "merchant": "Atelier", "metadata": {"order_id": "x"}});
         for (action, data) in [
@@ -301,8 +297,6 @@ mod tests {
             (Action::ServiceCreated, &service),
             (Action::ServiceUpdated, &service),
             (Action::ServiceRemoved, &service),
-            (Action::OrderCreated, &review),
-            (Action::OrderCompleted, &review),
             (Action::OrderPaidOut, &order),
             (Action::OrderRefundSent, &order),
             (Action::OrderSettling, &order),
@@ -314,6 +308,10 @@ mod tests {
             let sent = TenantEvents::cut("t".to_owned(), 0, vec![event.clone()]).unwrap().events;
             assert_eq!(changes_of(&sent), changes_of(&[event]), "{action:?}");
             assert_eq!(changes_of(&sent).len(), 1, "{action:?}");
+            if let [Change::Order { form, .. }] = changes_of(&sent).as_slice() {
+                let shown = serde_json::to_string(&read::<OrderForm>(&order).unwrap()).unwrap();
+                assert_eq!(*form, shown, "{action:?}");
+            }
         }
     }
 

@@ -129,6 +129,14 @@ impl Row {
         }
     }
 
+    /// The text itself, which the row has no more.
+    pub fn take_text(&mut self, column: usize) -> Result<String, SqlError> {
+        match self.0.get_mut(column) {
+            Some(Value::Text(value)) => Ok(std::mem::take(value)),
+            _ => Err(SqlError::Shape("expected a text")),
+        }
+    }
+
     pub fn blob(&self, column: usize) -> Result<&[u8], SqlError> {
         match self.value(column)? {
             Value::Blob(value) => Ok(value),

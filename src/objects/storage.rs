@@ -99,9 +99,17 @@ impl Sql for ObjectSql {
         let bytes = parts.get(2);
         unpack(&Packed {
             values: parts.get(0).unchecked_into::<Float64Array>().to_vec(),
-            texts: parts.get(1).as_string().unwrap_or_default(),
+            texts: read_texts(parts.get(1))?,
             bytes: if bytes.is_undefined() { Vec::new() } else { bytes.unchecked_into::<Uint8Array>().to_vec() },
         })
+    }
+}
+
+/// Texts come as themselves, or, where they are long, as their UTF-8.
+fn read_texts(texts: JsValue) -> Result<String, SqlError> {
+    match texts.as_string() {
+        Some(texts) => Ok(texts),
+        None => String::from_utf8(texts.unchecked_into::<Uint8Array>().to_vec()).map_err(|_| SqlError::Shape("texts that are not UTF-8")),
     }
 }
 

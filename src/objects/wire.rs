@@ -36,7 +36,8 @@ impl fmt::Display for WireError {
 /// # Errors
 /// [`WireError::Unwritable`].
 pub fn write<T: Serialize>(value: &T) -> Result<Vec<u8>, WireError> {
-    postcard::to_extend(value, vec![FORMAT]).map_err(|_| WireError::Unwritable)
+    // A byte and a pair are written as they are, with nothing around them.
+    postcard::to_allocvec(&(FORMAT, value)).map_err(|_| WireError::Unwritable)
 }
 
 /// Reads a value; nothing may be left over.

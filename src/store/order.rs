@@ -3,7 +3,7 @@
 use serde::Deserialize;
 
 use super::{Bound, Database, StoreError};
-use crate::domain::form::order::{OrderForm, ShownOrder};
+use crate::domain::form::order::{ListedOrder, OrderForm, ShownOrder};
 use crate::domain::form::written::Written;
 use crate::domain::id::{OrderId, PaymentId, ServiceId, TenantUuid};
 use crate::{binds, statements};
@@ -12,7 +12,7 @@ statements! {
     PUT = "INSERT INTO market_orders (order_id, tenant_uuid, client_wallet, version, form) VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT (order_id) DO UPDATE SET version = excluded.version, form = excluded.form WHERE excluded.version > market_orders.version";
     FIND_TENANT = "SELECT tenant_uuid FROM market_orders WHERE order_id = ?1";
     FIND_SERVICE = "SELECT tenant_uuid, active FROM market_services WHERE service_id = ?1";
-    LIST_OF_CLIENT = "SELECT form FROM market_orders WHERE client_wallet = ?1 AND order_id < coalesce(?2, '~') ORDER BY order_id DESC LIMIT ?3";
+    LIST_OF_CLIENT = "SELECT order_id AS id, form FROM market_orders WHERE client_wallet = ?1 AND order_id < coalesce(?2, '~') ORDER BY order_id DESC LIMIT ?3";
     CLAIM_TRANSACTION = "INSERT INTO market_transactions (tx_hash, order_id) VALUES (?1, ?2) ON CONFLICT (tx_hash) DO NOTHING";
     FIND_TRANSACTION = "SELECT order_id FROM market_transactions WHERE tx_hash = ?1";
     PUT_PAYMENT = "INSERT INTO market_payments (payment_id, tenant_uuid) VALUES (?1, ?2) ON CONFLICT (payment_id) DO NOTHING";
@@ -77,9 +77,9 @@ pub async fn list_of_client(
     wallet: &str,
     before: Option<OrderId>,
     limit: u64,
-) -> Result<Vec<Written<OrderForm>>, StoreError> {
+) -> Result<Vec<ListedOrder>, StoreError> {
     let before = before.map(|id| id.to_string());
-    Ok(database.rows::<FormRow>(LIST_OF_CLIENT, binds![wallet, before, limit]).await?.into_iter().map(|row| row.form).collect())
+    database.rows(LIST_OF_CLIENT, binds![wallet, before, limit]).await
 }
 
 /// Claims a transaction for an order, unless another has; answers whose it is.

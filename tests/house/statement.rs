@@ -29,7 +29,7 @@ fn places() -> Vec<(&'static str, Vec<String>, Vec<&'static str>, usize)> {
         ("memory", object("memory"), all(&memories), 3),
         ("gate", object("gate"), all(&shared), 4),
         ("clock", vec![source::file("schema/objects/clock.sql")], clock::STATEMENTS.to_vec(), 1),
-        ("tenant", tenant::SCHEMA.concat().into_iter().map(str::to_owned).collect(), tenant::statements().collect(), 52),
+        ("tenant", tenant::SCHEMA.concat().into_iter().map(str::to_owned).collect(), tenant::statements().collect(), 53),
     ]
 }
 

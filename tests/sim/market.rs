@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use guildhall::domain::form::order::OrderForm;
 use guildhall::domain::id::{AgentId, OrderId, RequestId, ServiceId};
-use guildhall::domain::market::order::MediaType;
+use guildhall::domain::market::order::{DELIVERIES_LISTED, MediaType};
 use guildhall::domain::market::price::Price;
 use guildhall::domain::market::settlement::{PayMethod, Rail};
 use guildhall::domain::market::state::OrderStatus;
@@ -371,6 +371,18 @@ impl World {
         let shown = (form.status.as_str(), form.auto_action_at.map(Timestamp::as_ms), price, form.dispute_count, used);
         let expected = (known.status, end, known.price, known.disputes, known.used);
         ensure!(shown == expected, "shown {shown:?}, expected {expected:?}");
+        self.same_as_kept(form)
+    }
+
+    /// What is kept for lists is what is shown, but for older deliveries.
+    fn same_as_kept(&self, form: &OrderForm) -> Checked<()> {
+        let sql = "SELECT form FROM market_order WHERE id = ?1";
+        let kept: Option<String> = self.object.sql.connection.query_row(sql, [form.id.to_string()], |row| row.get(0)).unwrap();
+        ensure!(kept.is_some() == form.status.awaits_provider(), "{} keeps {kept:?}", form.id);
+        let mut listed = form.clone();
+        listed.deliverables.truncate(DELIVERIES_LISTED);
+        let listed = serde_json::to_string(&listed).unwrap();
+        ensure!(kept.as_ref().is_none_or(|kept| *kept == listed), "kept {kept:?}, shown {listed}");
         Ok(())
     }
 
@@ -487,7 +499,7 @@ fn an_act_on_an_order_killed_before_each_of_its_statements_leaves_nothing() {
 }
 
 /// What is put into the tables, for the simulation to find.
-const BUGS: [(&str, &str); 7] = [
+const BUGS: [(&str, &str); 8] = [
     (
         "an order that is completed stays among those that are delivered",
         "CREATE TRIGGER bug AFTER UPDATE ON market_order WHEN OLD.status = 'delivered' AND NEW.status = 'completed'
@@ -524,6 +536,11 @@ const BUGS: [(&str, &str); 7] = [
         "CREATE TRIGGER bug AFTER UPDATE ON market_order WHEN NEW.disputes > OLD.disputes
          BEGIN UPDATE market_order SET disputes = 0 WHERE id = NEW.id; END",
     ),
+    (
+        "what is kept for lists is what was shown before",
+        "CREATE TRIGGER bug AFTER UPDATE ON market_order WHEN OLD.form IS NOT NULL AND NEW.form <> OLD.form
+         BEGIN UPDATE market_order SET form = OLD.form WHERE id = NEW.id; END",
+    ),
 ];
 
 #[test]
@@ -537,9 +554,10 @@ fn each_bug_put_in_on_purpose_is_found() {
 fn write_orders(world: &World, count: u64, agent: &str, status: &str, mark: &str, due_at_ms: u64) {
     let insert = "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?1)
         INSERT INTO market_order (id, version, agent_id, provider_name, service_id, service_title, client_wallet, brief, reference_urls,
-            reference_images, status, since_ms, due_at_ms, price_type, price_minor, turnaround_hours, quota_total, created_at_ms, workspace_ends_at_ms)
-        SELECT printf('ord_%s%025d', ?5, i), 1, ?2, 'A', ?3, 'T', 'buyer', 'brief', '[]', '[]', ?4, i,
-            iif(?4 = 'completed', NULL, ?6), 'fixed', 500, 1, 0, i, iif(?4 = 'in_progress', ?6, NULL) FROM n";
+            reference_images, status, since_ms, due_at_ms, price_type, price_minor, turnaround_hours, quota_total, created_at_ms,
+            workspace_ends_at_ms, form)
+        SELECT printf('ord_%s%025d', ?5, i), 1, ?2, 'A', ?3, 'T', 'buyer', 'brief', '[]', '[]', ?4, i, iif(?4 = 'completed', NULL, ?6),
+            'fixed', 500, 1, 0, i, iif(?4 = 'in_progress', ?6, NULL), iif(?4 IN ('paid', 'in_progress'), '{}', NULL) FROM n";
     let service = world.services[0].0.to_string();
     world.object.sql.connection.execute_batch("PRAGMA foreign_keys = OFF").unwrap();
     world.object.sql.connection.execute(insert, (count as i64, agent, &service, status, mark, due_at_ms as i64)).unwrap();

@@ -16,7 +16,7 @@ use crate::http::context::Ctx;
 use crate::http::fault::Fault;
 use crate::http::field::{Text, Whole};
 use crate::http::lookup::id_in;
-use crate::http::order::{Reference, check_references, read_all};
+use crate::http::order::{Reference, answer_list, check_references};
 use crate::http::page;
 use crate::http::refusal::service_not_found;
 use crate::http::reply::Reply;
@@ -228,13 +228,7 @@ async fn list(ctx: &Ctx) -> Result<Reply, Fault> {
     let wallet = ctx.buyer()?;
     let (limit, before) = (ctx.page_limit()?, ctx.page_cursor(|id| OrderId::parse(id).ok())?);
     let read = async |database: crate::store::Database<'_>| orders::list_of_client(database, wallet.as_str(), before, limit + 1).await;
-    let forms = read_all(&ctx.with_database(read).await?)?;
-    let page = page::Page::cut(forms, limit, |form| form.id.to_string());
-    let reply = Reply::success(200, &page.data)?;
-    Ok(match page.next_cursor {
-        Some(cursor) => reply.with_header("X-Next-Cursor", cursor),
-        None => reply,
-    })
+    Ok(answer_list(ctx.with_database(read).await?, limit))
 }
 
 /// 1. The table the code runs on: 200.

@@ -17,7 +17,7 @@ use crate::http::context::Ctx;
 use crate::http::credential::Credential;
 use crate::http::fault::Fault;
 use crate::http::field::Text;
-use crate::http::order::{Reference, check_reference};
+use crate::http::order::{Reference, answer_list, check_reference};
 use crate::http::page;
 use crate::http::query::Query;
 use crate::http::refusal::agent_not_found;
@@ -93,14 +93,7 @@ async fn list(ctx: &Ctx) -> Result<Reply, Fault> {
         Err(fault) => return Err(tell_agent(ctx, agent_id, fault).await),
     };
     match answer.outcome {
-        Outcome::Order(OrderOutcome::Orders(orders)) => {
-            let page = page::Page::cut(orders, limit, |order| order.id.to_string());
-            let reply = Reply::written_list(200, page.data.iter().map(|order| &order.form));
-            Ok(match page.next_cursor {
-                Some(cursor) => reply.with_header("X-Next-Cursor", cursor),
-                None => reply,
-            })
-        }
+        Outcome::Order(OrderOutcome::Orders(orders)) => Ok(answer_list(orders, limit)),
         other => Err(unexpected(&other)),
     }
 }

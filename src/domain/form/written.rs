@@ -16,6 +16,11 @@ pub struct Written<T> {
 }
 
 impl<T> Written<T> {
+    /// What [`Written::of`] wrote and somebody has kept.
+    pub fn from_kept(json: String) -> Self {
+        Self { json, form: PhantomData }
+    }
+
     pub fn as_str(&self) -> &str {
         &self.json
     }

@@ -67,6 +67,11 @@ impl OrderStatus {
         matches!(self, Self::Paid | Self::InProgress | Self::Delivered | Self::Disputed)
     }
 
+    /// Whether it is its provider's turn: what agents ask for all day long.
+    pub const fn awaits_provider(self) -> bool {
+        matches!(self, Self::PendingQuote | Self::Paid | Self::InProgress | Self::Disputed)
+    }
+
     /// Whether its parties may write to each other.
     pub const fn takes_messages(self) -> bool {
         self.holds_money() || matches!(self, Self::Completed)
@@ -274,6 +279,14 @@ mod tests {
             }
         }
         assert!(TABLE.iter().all(|row| !row.from.is_final() && (row.after_ms.is_some() == (row.event == Expire))));
+    }
+
+    #[test]
+    fn it_is_the_providers_turn_where_the_provider_moves_it() {
+        for status in OrderStatus::ALL {
+            let has_move = TABLE.iter().any(|row| row.from == *status && row.actor == Party::Provider);
+            assert_eq!(status.awaits_provider(), has_move, "{status:?}");
+        }
     }
 
     #[test]

@@ -11,7 +11,7 @@ use super::refusal::OrderRefusal;
 use super::{message, payment, review, shown, sweep};
 use crate::domain::agent::AgentStatus;
 use crate::domain::event::Action;
-use crate::domain::form::order::{DeliverableForm, ListedOrder, OrderForm};
+use crate::domain::form::order::{DeliverableForm, OrderForm};
 use crate::domain::form::written::Written;
 use crate::domain::id::{AgentId, DeliverableId, OrderId};
 use crate::domain::market::order::{Order, PayoutStatus};
@@ -27,7 +27,6 @@ statements! {
         FROM market_service s JOIN market_profile p ON p.agent_id = s.agent_id WHERE s.id = +?1 AND s.active = 1";
     COUNT_ORDER_OF_SERVICE = "UPDATE market_service SET orders = orders + 1 WHERE id = ?1";
     COUNT_ORDER_OF_AGENT = "UPDATE market_profile SET orders = orders + 1 WHERE agent_id = ?1";
-    READ_OWNER = "SELECT owner_wallet FROM market_profile WHERE agent_id = ?1 AND owner_verified = 1";
     WRITE_REQUEST = "INSERT INTO market_request (order_id, number, brief, at_ms)
         SELECT ?1, coalesce(max(number), 0) + 1, ?2, ?3 FROM market_request WHERE order_id = +?1";
     ANSWER_REQUEST = "UPDATE market_request SET answered_by = ?2 WHERE order_id = +?1
@@ -118,11 +117,10 @@ pub(super) fn place(desk: &mut Desk<'_>, draft: &OrderDraft) -> Step<Done> {
         due_at: None,
         is_forsaken: false,
     };
-    record.write(desk)?;
+    let announced = record.write(desk)?;
     desk.sql.run(COUNT_ORDER_OF_SERVICE, params![draft.service_id.to_string()])?;
     desk.sql.run(COUNT_ORDER_OF_AGENT, params![agent_id.to_string()])?;
     name_actor(desk, &Side::Wallet(draft.wallet.clone()));
-    let announced = Written::of(&record.form())?;
     desk.record_written(Action::OrderCreated, &record.id.to_string(), None, &announced)?;
     Ok(OrderOutcome::Order(Box::new(record.show(desk, announced)?)).into())
 }
@@ -194,7 +192,7 @@ pub(super) fn act(desk: &mut Desk<'_>, id: OrderId, by: &Side, act: &OrderAct) -
     let listed = match (act.intent(), act) {
         (Intent::Move(event), _) => advance(desk, &mut record, act, event)?,
         (_, OrderAct::Request { brief }) => request(desk, &mut record, brief)?,
-        _ => Written::of(&record.form())?,
+        _ => record.listed()?.form,
     };
     Ok(OrderOutcome::Order(Box::new(record.show(desk, listed)?)).into())
 }
@@ -251,8 +249,7 @@ fn request(desk: &mut Desk<'_>, record: &mut Record, brief: &str) -> Step<Writte
         record.request_brief = Some(brief.to_owned());
     }
     record.open_requests += 1;
-    record.write_change(desk)?;
-    let announced = Written::of(&record.form())?;
+    let announced = record.write_change(desk)?;
     desk.record_written(Action::OrderInProgress, &record.id.to_string(), None, &announced)?;
     Ok(announced)
 }
@@ -275,35 +272,4 @@ pub(super) fn get(desk: &mut Desk<'_>, id: OrderId, by: &Side) -> Step<Done> {
     party_to(desk, &record, by)?;
     let review = review::find(desk, id)?.map(Box::new);
     Ok(shown(OrderOutcome::OrderAndReview { order: Box::new(record.form_alone(desk)?), review }))
-}
-
-/// Those an agent works for; for itself, or for the wallet that is proved to own it.
-pub(super) fn list(
-    desk: &mut Desk<'_>,
-    agent_id: AgentId,
-    by: &Side,
-    statuses: Option<&[OrderStatus]>,
-    limit: u64,
-    before: Option<OrderId>,
-) -> Step<Done> {
-    let may_look = match by {
-        Side::Agent => desk.caller.agent_id == Some(agent_id),
-        Side::Wallet(wallet) => {
-            let row = desk.sql.first(READ_OWNER, params![agent_id.to_string()])?;
-            row.is_some_and(|row| row.text(0) == Ok(wallet))
-        }
-        Side::Operator => true,
-    };
-    if !may_look {
-        return Err(OrderRefusal::NotParty.into());
-    }
-    sweep::meet(desk)?;
-    let now = desk.now;
-    let mut records = record::list(desk, agent_id, statuses, limit, before)?;
-    // Of a crowd that is due at once some are left: what is shown of them is ended.
-    for record in records.iter_mut().filter(|record| record.is_due(now)) {
-        sweep::end(desk, record)?;
-    }
-    let listed = records.iter().map(|record| Ok(ListedOrder { id: record.id, form: Written::of(&record.form())? }));
-    Ok(shown(OrderOutcome::Orders(listed.collect::<Step<_>>()?)))
 }

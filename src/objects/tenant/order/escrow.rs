@@ -80,8 +80,7 @@ pub(super) fn settle(desk: &mut Desk<'_>, record: &mut Record, event: OrderEvent
         desk.record(Action::OrderDelivered, &id, None, &record.form())?;
     }
     let paid = payout::prepare(desk, record)?;
-    record.write_change(desk)?;
-    let announced = Written::of(&record.form())?;
+    let announced = record.write_change(desk)?;
     desk.record_written(action_of(event, to), &id, first, &announced)?;
     if let (OrderStatus::Completed, Escrow::Resolved { cut, refund }) = (to, escrow) {
         for (action, account, amount) in [(Action::OrderFeeTaken, Account::MarketFee, cut.fee), (Action::OrderRefunded, refunds, refund)] {

@@ -7,6 +7,7 @@
 mod act;
 pub mod command;
 mod escrow;
+mod list;
 mod look;
 mod message;
 pub mod outcome;
@@ -26,9 +27,10 @@ use super::desk::{Desk, Done, Keep, Step};
 use super::outcome::Outcome;
 
 /// Every statement about them.
-pub(super) const ALL_STATEMENTS: [&[&str]; 10] = [
+pub(super) const ALL_STATEMENTS: [&[&str]; 11] = [
     act::STATEMENTS,
     escrow::STATEMENTS,
+    list::STATEMENTS,
     look::STATEMENTS,
     message::STATEMENTS,
     payment::STATEMENTS,
@@ -57,7 +59,7 @@ pub(super) fn execute(desk: &mut Desk<'_>, command: &OrderCommand) -> Step<Done>
         OrderCommand::Probe { order_id, by, intent } => act::probe(desk, *order_id, by, *intent),
         OrderCommand::Get { order_id, by } => act::get(desk, *order_id, by),
         OrderCommand::List { agent_id, by, statuses, limit, before } => {
-            act::list(desk, *agent_id, by, statuses.as_deref(), *limit, *before)
+            list::list(desk, *agent_id, by, statuses.as_deref(), *limit, *before)
         }
         OrderCommand::PostMessage { order_id, by, content } => message::post(desk, *order_id, by, content),
         OrderCommand::ListMessages { order_id, by, after, limit } => message::list(desk, *order_id, by, *after, *limit),

@@ -112,9 +112,9 @@ pub(in super::super) fn settle_waiting(desk: &mut Desk<'_>, batch: u64) -> Step<
         let mut record = record::read(desk, id)?;
         record.payout_status = PayoutStatus::Pending;
         let payout = prepare(desk, &mut record)?;
-        record.write_change(desk)?;
+        let announced = record.write_change(desk)?;
         if matches!(payout, Payout::Transfer(_)) {
-            transfer::tell(desk, &record)?;
+            transfer::tell(desk, id, &announced)?;
         }
         pay(desk, &record, &payout)?;
     }

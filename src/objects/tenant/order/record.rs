@@ -1,11 +1,9 @@
 //! Orders as they stand in their table, and how they are shown.
 
-use std::cmp::Reverse;
-
 use super::super::desk::{Desk, Step};
 use super::super::money::column::Columns;
 use super::refusal::OrderRefusal;
-use crate::domain::form::order::{DeliverableForm, OrderForm, ShownOrder};
+use crate::domain::form::order::{DeliverableForm, ListedOrder, OrderForm, ShownOrder};
 use crate::domain::form::written::Written;
 use crate::domain::id::{AgentId, DeliverableId, OrderId, ServiceId};
 use crate::domain::market::order::{DELIVERIES_LISTED, MediaType, Order, PayoutStatus};
@@ -33,24 +31,14 @@ pub(super) use columns;
 
 statements! {
     READ = concat!("SELECT ", columns!(), " FROM market_order o WHERE o.id = ?1");
-    /// No id is after '~'. What is due stands there no more.
-    LIST_OF_STATUS = concat!("SELECT ", columns!(), " FROM market_order o WHERE o.agent_id = +?1 AND o.status = +?5
-        AND o.id < coalesce(?3, '~') AND (o.due_at_ms IS NULL OR o.due_at_ms > +?4)
-        ORDER BY o.id DESC LIMIT +?2");
-    /// Those in progress in which something is asked for. SQLite, left to itself, takes the index with more columns to compare.
-    LIST_ASKED_FOR = concat!("SELECT ", columns!(), " FROM market_order o INDEXED BY market_order_asked_for WHERE o.agent_id = +?1
-        AND o.status = 'in_progress' AND (o.workspace_ends_at_ms IS NULL OR o.open_requests > 0)
-        AND o.id < coalesce(?3, '~') AND (o.due_at_ms IS NULL OR o.due_at_ms > +?4)
-        ORDER BY o.id DESC LIMIT +?2");
-    LIST_ALL = concat!("SELECT ", columns!(), " FROM market_order o WHERE o.agent_id = +?1 AND o.id < coalesce(?3, '~')
-        ORDER BY o.id DESC LIMIT +?2");
     WRITE = "INSERT INTO market_order (id, version, agent_id, provider_name, service_id, service_title, client_wallet, brief, reference_urls,
-            reference_images, status, since_ms, due_at_ms, price_type, price_minor, turnaround_hours, quota_total, created_at_ms)
-        VALUES (?1, 1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?11)";
+            reference_images, status, since_ms, due_at_ms, price_type, price_minor, turnaround_hours, quota_total, created_at_ms, form)
+        VALUES (?1, 1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?11, ?17)";
     CHANGE = "UPDATE market_order SET version = version + 1, status = ?2, since_ms = ?3, due_at_ms = ?4, price_minor = ?5, deliveries = ?6,
             disputes = ?7, open_requests = ?8, payment_method = ?9, escrow_tx_hash = ?10, payout_tx_hash = ?11, payout_status = ?12,
             payout_minor = ?13, recent_deliveries = ?14, request_brief = ?15, paid_at_ms = ?16, workspace_ends_at_ms = ?17,
-            delivered_at_ms = ?18, completed_at_ms = ?19, dispute_reason = ?20, rail = ?21, refund_tx_hash = ?22, refund_status = ?23
+            delivered_at_ms = ?18, completed_at_ms = ?19, dispute_reason = ?20, rail = ?21, refund_tx_hash = ?22, refund_status = ?23,
+            form = ?24
         WHERE id = ?1";
     LIST_DELIVERIES = "SELECT id, url, media_type, sha256, at_ms FROM market_delivery WHERE order_id = +?1 ORDER BY id DESC LIMIT +?2";
     WRITE_DELIVERY = "INSERT INTO market_delivery (id, order_id, url, media_type, sha256, at_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
@@ -102,36 +90,6 @@ pub(super) fn find(desk: &Desk<'_>, id: OrderId) -> Step<Option<Record>> {
 /// The order of that id.
 pub(super) fn read(desk: &Desk<'_>, id: OrderId) -> Step<Record> {
     Ok(find(desk, id)?.ok_or(OrderRefusal::UnknownOrder)?)
-}
-
-/// Those of an agent, newest first; if states are named, those that stand in one of them and are not due.
-pub(super) fn list(
-    desk: &Desk<'_>,
-    agent_id: AgentId,
-    statuses: Option<&[OrderStatus]>,
-    limit: u64,
-    before: Option<OrderId>,
-) -> Step<Vec<Record>> {
-    let (agent, before) = (agent_id.to_string(), before.map(|id| id.to_string()));
-    let Some(statuses) = statuses else {
-        let rows = desk.sql.run(LIST_ALL, params![agent, limit, before])?;
-        return Ok(rows.iter().map(read_row).collect::<Result<_, SqlError>>()?);
-    };
-    // Each state is a stretch of an index, in order: nothing is read but what may be shown, however much an agent has done.
-    let mut records = Vec::new();
-    for status in OrderStatus::ALL.iter().filter(|status| statuses.contains(status)) {
-        let (agent, before, now) = (agent.clone(), before.clone(), desk.now.as_ms());
-        let rows = match status {
-            OrderStatus::InProgress => desk.sql.run(LIST_ASKED_FOR, params![agent, limit, before, now])?,
-            _ => desk.sql.run(LIST_OF_STATUS, params![agent, limit, before, now, status.as_str()])?,
-        };
-        for row in &rows {
-            records.push(read_row(row)?);
-        }
-    }
-    records.sort_unstable_by_key(|record| Reverse(record.id));
-    records.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
-    Ok(records)
 }
 
 fn price_of(minor: Option<u64>) -> Result<Option<Price>, SqlError> {
@@ -199,9 +157,10 @@ pub(super) fn read_row(row: &Row) -> Result<Record, SqlError> {
 }
 
 impl Record {
-    /// Writes a new one.
-    pub(super) fn write(&mut self, desk: &mut Desk<'_>) -> Step<()> {
+    /// Writes a new one. Answers how lists show it.
+    pub(super) fn write(&mut self, desk: &mut Desk<'_>) -> Step<Written<OrderForm>> {
         self.due_at = self.order.due_at();
+        let listed = self.listed()?.form;
         desk.sql.run(
             WRITE,
             params![
@@ -221,16 +180,19 @@ impl Record {
                 self.order.price.map(Price::minor),
                 self.order.turnaround_hours,
                 self.order.quota,
+                self.kept(&listed),
             ],
         )?;
         self.plan(desk);
-        Ok(())
+        Ok(listed)
     }
 
-    /// Writes what has changed of it.
-    pub(super) fn write_change(&mut self, desk: &mut Desk<'_>) -> Step<()> {
+    /// Writes what has changed of it. Answers how lists show it now.
+    pub(super) fn write_change(&mut self, desk: &mut Desk<'_>) -> Step<Written<OrderForm>> {
         let is_let_go = self.is_forsaken && self.order.check(OrderEvent::ProviderRevoked).is_ok();
         self.due_at = if is_let_go { Some(desk.now) } else { self.order.due_at() };
+        self.version += 1;
+        let listed = self.listed()?.form;
         let order = &self.order;
         desk.sql.run(
             CHANGE,
@@ -258,11 +220,21 @@ impl Record {
                 self.rail.map(Rail::as_str),
                 self.refund_tx_hash.as_deref(),
                 self.refund_status.as_str(),
+                self.kept(&listed),
             ],
         )?;
-        self.version += 1;
         self.plan(desk);
-        Ok(())
+        Ok(listed)
+    }
+
+    /// What its row keeps of how it is listed.
+    fn kept<'a>(&self, listed: &'a Written<OrderForm>) -> Option<&'a str> {
+        self.order.status.awaits_provider().then(|| listed.as_str())
+    }
+
+    /// As lists show it.
+    pub(super) fn listed(&self) -> Step<ListedOrder> {
+        Ok(ListedOrder { id: self.id, form: Written::of(&self.form())? })
     }
 
     fn plan(&self, desk: &mut Desk<'_>) {

@@ -16,6 +16,8 @@ use super::record::{self, Record};
 use super::{payment, payout, shown};
 use crate::domain::delivery::{LEASE_MS, next_try};
 use crate::domain::event::Action;
+use crate::domain::form::order::OrderForm;
+use crate::domain::form::written::Written;
 use crate::domain::id::OrderId;
 use crate::domain::market::order::PayoutStatus;
 use crate::domain::market::price::Price;
@@ -219,13 +221,13 @@ pub(super) fn set_status(desk: &mut Desk<'_>, order_id: OrderId, purpose: Purpos
         return Ok(());
     }
     *status = to;
-    record.write_change(desk)?;
-    tell(desk, &record)
+    let announced = record.write_change(desk)?;
+    tell(desk, order_id, &announced)
 }
 
 /// Tells that an order's settlement has come further.
-pub(super) fn tell(desk: &mut Desk<'_>, record: &Record) -> Step<()> {
-    desk.record(Action::OrderSettling, &record.id.to_string(), None, &record.form())?;
+pub(super) fn tell(desk: &mut Desk<'_>, order_id: OrderId, announced: &Written<OrderForm>) -> Step<()> {
+    desk.record_written(Action::OrderSettling, &order_id.to_string(), None, announced)?;
     Ok(())
 }
 
