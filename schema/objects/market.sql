@@ -84,6 +84,7 @@ CREATE TABLE market_order (
   payout_tx_hash TEXT,
   payout_status TEXT NOT NULL DEFAULT 'none' CHECK (payout_status IN ('none', 'awaiting_wallet', 'pending', 'retrying', 'paid')),
   payout_minor INTEGER,
+  fee_minor INTEGER,
   refund_tx_hash TEXT,
   refund_status TEXT NOT NULL DEFAULT 'none' CHECK (refund_status IN ('none', 'pending', 'retrying', 'paid')),
   recent_deliveries TEXT NOT NULL DEFAULT '[]',

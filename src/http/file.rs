@@ -82,19 +82,30 @@ fn broken(error: &JsValue) -> Fault {
     Fault::busy(format!("the store of files failed: {error:?}"))
 }
 
-/// The type of a file that is declared as one thing and begins with these bytes.
+/// What says of a file no more than that it is one (RFC 2046 4.5.1).
+const OCTETS: &str = "application/octet-stream";
+
+/// The type of a file that is declared as one thing and begins with these bytes. Many clients declare nothing, or that it is a file:
+/// then its first bytes alone say what it is.
 fn type_of(declared: &str, head: &[u8], allowed: &[FileType]) -> Result<FileType, Fault> {
     let names = || allowed.iter().map(|kind| kind.content_type()).collect::<Vec<_>>().join(", ");
-    let kind = FileType::parse(declared).filter(|kind| allowed.contains(kind));
-    let kind = kind.ok_or_else(|| Fault::new(Code::FileTypeInvalid, format!("the file must be one of {}", names())))?;
+    let invalid = || Fault::new(Code::FileTypeInvalid, format!("the file must be one of {}", names()));
+    let is_allowed = |kind: &FileType| allowed.contains(kind);
+    let declared = match declared {
+        "" | OCTETS => None,
+        declared => Some(FileType::parse(declared).filter(is_allowed).ok_or_else(invalid)?),
+    };
     if head.is_empty() {
         return Err(Fault::new(Code::FileEmpty, "the file is empty"));
     }
-    if FileType::sniff(head) != Some(kind) {
-        let detail = format!("the file is declared as {}, but does not begin like one", kind.content_type());
-        return Err(Fault::new(Code::FileTypeMismatch, detail));
+    match (declared, FileType::sniff(head)) {
+        (None, found) => found.filter(is_allowed).ok_or_else(invalid),
+        (Some(declared), Some(found)) if declared == found => Ok(found),
+        (Some(declared), _) => {
+            let detail = format!("the file is declared as {}, but does not begin like one", declared.content_type());
+            Err(Fault::new(Code::FileTypeMismatch, detail))
+        }
     }
-    Ok(kind)
 }
 
 /// A new name of a file in that folder.
@@ -289,8 +300,15 @@ mod tests {
         assert_eq!(code("video/mp4", png), Err(Code::FileTypeMismatch));
         assert_eq!(code("image/png", b"<svg xmlns"), Err(Code::FileTypeMismatch));
         assert_eq!(code("image/png", b""), Err(Code::FileEmpty));
-        for declared in ["image/svg+xml", "text/html", "", "application/octet-stream"] {
+        for declared in ["image/svg+xml", "text/html", "application/pdf"] {
             assert_eq!(code(declared, png), Err(Code::FileTypeInvalid), "{declared}");
+        }
+        for undeclared in ["", "application/octet-stream"] {
+            assert_eq!(code(undeclared, png), Ok(FileType::Png), "{undeclared}");
+            assert_eq!(code(undeclared, b"<svg xmlns"), Err(Code::FileTypeInvalid), "{undeclared}");
+            assert_eq!(code(undeclared, b""), Err(Code::FileEmpty), "{undeclared}");
+            let taken = type_of(undeclared, b"GIF89a", &[FileType::Png]).map_err(|fault| fault.code);
+            assert_eq!(taken, Err(Code::FileTypeInvalid), "{undeclared}");
         }
         assert_eq!(type_of("image/gif", b"GIF89a", &[FileType::Png]).map_err(|fault| fault.code), Err(Code::FileTypeInvalid));
     }

@@ -13,11 +13,12 @@ use schemars::generate::{Contract, SchemaSettings};
 use serde_json::{Map, Value, json};
 
 use super::body::BodyKind;
-use super::route::{Access, Route};
+use super::route::{Access, Need, Route};
 
 /// How a caller may prove itself at a route, as names of `components.securitySchemes`.
-fn security(access: Access) -> Value {
-    match access {
+fn security(route: &Route) -> Value {
+    match route.access {
+        Access::Public if route.needs.contains(&Need::CredentialOfAgent) => json!([{}, {"apiKey": []}, {"bearer": []}]),
         Access::Public => json!([]),
         Access::WalletSession => json!([{"bearer": []}]),
         Access::Runtime => json!([{"bearer": []}, {"tenantToken": []}]),
@@ -90,7 +91,7 @@ pub fn document(table: &[&'static [Route]], origin: &str, version: &str) -> Valu
 
 fn operation(route: &Route, schemas: &mut Schemas) -> Value {
     let mut operation = json!({
-        "operationId": route.name, "summary": route.summary, "security": security(route.access),
+        "operationId": route.name, "summary": route.summary, "security": security(route),
         "parameters": parameter::all(route), "responses": answer::all(route, &mut schemas.answers),
     });
     if let (Some(body), Value::Object(operation)) = (request_body(route, &mut schemas.requests), &mut operation) {
@@ -102,7 +103,7 @@ fn operation(route: &Route, schemas: &mut Schemas) -> Value {
 /// The body a route takes. An empty one counts as `{}`, so it is required only where a member is.
 fn request_body(route: &Route, generator: &mut SchemaGenerator) -> Option<Value> {
     if route.body == BodyKind::Multipart {
-        let file = json!({"type": "string", "contentMediaType": "application/octet-stream"});
+        let file = json!({"type": "string", "minLength": 1, "contentMediaType": "application/octet-stream"});
         let schema = json!({"type": "object", "required": ["file"], "properties": {"file": file}});
         return Some(json!({"required": true, "content": {"multipart/form-data": {"schema": schema}}}));
     }

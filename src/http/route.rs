@@ -55,13 +55,15 @@ pub enum Access {
     OperatorConsole,
 }
 
-/// A header a route cannot do without.
+/// A header a route cannot do without, always or for some of what it is asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Need {
     /// `Idempotency-Key`, or the same in the body: without it 400 before the handler runs.
     IdempotencyKey,
     /// `If-Match`, or the version in the body: the handler reads it, since what it says depends on the thing.
     IfMatch,
+    /// Management's credential where the body names an agent of its tenant; without that anyone. The handler asks for it.
+    CredentialOfAgent,
 }
 
 /// What a handler gives back.

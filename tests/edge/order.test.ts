@@ -501,11 +501,11 @@ test("an operator ends a dispute with a note: for the agent, for the buyer, or b
 
   const status = async (id: string, body: Json): Promise<string[]> => {
     const order = expectData(await resolve(id, { note, ...body }));
-    return [order["status"], order["payout_status"]];
+    return [order["status"], order["payout_status"], order["platform_fee_usd"]];
   };
-  assert.deepEqual(await status(released, { outcome: "release" }), ["completed", "paid"]);
-  assert.deepEqual(await status(refunded, { outcome: "refund" }), ["cancelled", "none"]);
-  assert.deepEqual(await status(split, { outcome: "split", provider_percent: 30 }), ["completed", "paid"]);
+  assert.deepEqual(await status(released, { outcome: "release" }), ["completed", "paid", "0.50"]);
+  assert.deepEqual(await status(refunded, { outcome: "refund" }), ["cancelled", "none", "0.00"]);
+  assert.deepEqual(await status(split, { outcome: "split", provider_percent: 30 }), ["completed", "paid", "0.15"]);
   expectRefusal(await resolve(split, { outcome: "refund", note }), 400, "INVALID_STATE");
   const ref = { id: server.current.runtime.objectId("Tenant", seller.tenantUuid) };
   const accounts = await server.current.runtime.objectRows("Tenant", ref, "SELECT id, balance_micros FROM account WHERE balance_micros <> 0 AND id NOT LIKE 'wal_%' ORDER BY balance_micros");

@@ -86,6 +86,10 @@ test("a form is read as clients write it: other fields, quoted boundaries, a bod
   assert.equal((await upload(client, quoted)).json.data?.sha256, sha256(file), "a boundary in quotes");
   const preamble = { ...around, body: new Uint8Array(Buffer.concat([Buffer.from("for old mail readers\r\n"), around.body])) };
   assert.equal((await upload(client, preamble)).json.data?.sha256, sha256(file), "a preamble");
+  for (const undeclared of [formOf({ name: "file", body: file, filename: "a.png" }), fileForm(file, "application/octet-stream")]) {
+    const { data } = (await upload(client, undeclared)).json;
+    assert.deepEqual([data?.sha256, data?.content_type], [sha256(file), "image/png"], "its first bytes say what it is");
+  }
 
   const form = new FormData();
   form.append("file", new Blob([file], { type: "image/png" }), "é.png");
@@ -185,8 +189,9 @@ test("what is no file of a type that may be uploaded is refused, and leaves noth
     ["HTML", fileForm(html, "text/html"), 400, "FILE_TYPE_INVALID"],
     ["HTML that calls itself a JPEG", fileForm(html, "image/jpeg"), 400, "FILE_TYPE_MISMATCH"],
     ["a large file of no type", fileForm(Buffer.alloc(20_000_000), "image/png"), 400, "FILE_TYPE_MISMATCH"],
-    ["bytes of no declared type", formOf(file(png)), 400, "FILE_TYPE_INVALID"],
-    ["octets", fileForm(png, "application/octet-stream"), 400, "FILE_TYPE_INVALID"],
+    ["HTML of no declared type", formOf(file(html)), 400, "FILE_TYPE_INVALID"],
+    ["SVG that calls itself octets", fileForm(svg, "application/octet-stream"), 400, "FILE_TYPE_INVALID"],
+    ["nothing of no declared type", formOf(file("")), 400, "FILE_EMPTY"],
     ["an empty file", fileForm("", "image/png"), 400, "FILE_EMPTY"],
     ["no file", formOf({ name: "other", body: png, type: "image/png", filename: 'x; name="file"' }), 400, "FILE_REQUIRED"],
     ["no field", formOf(), 400, "FILE_REQUIRED"],

@@ -15,7 +15,7 @@ import { callerAt, prepareAsk, type Ask } from "../edge/support/ask.ts";
 import type { HeaderMap } from "../edge/support/client.ts";
 import { NOBODY_LISTENS, newHousehold, newOperator, type Household } from "../edge/support/household.ts";
 import { ROUTES, type Route } from "../edge/support/route.ts";
-import { sellerOfHouse } from "../edge/support/market.ts";
+import { newFile, sellerOfHouse } from "../edge/support/market.ts";
 import { Server } from "../edge/support/server.ts";
 import { deskOf } from "../edge/support/spender.ts";
 
@@ -60,8 +60,8 @@ function paramsOf(template: string, path: string): Record<string, string> {
   return Object.fromEntries(names.map((name, at) => [name, decodeURIComponent(values[at] ?? "")]));
 }
 
-/** Writes a good request into the document as the operation's example. */
-function illustrate(operation: Operation, template: string, ask: Ask): void {
+/** Writes a good request into the document as the operation's example; returns the parameters of its path. */
+function illustrate(operation: Operation, template: string, ask: Ask): Record<string, string> {
   const url = new URL(ask.path, "http://guildhall");
   const sent = Object.fromEntries(Object.entries(ask.sent.headers ?? {}).map(([name, value]) => [name.toLowerCase(), value]));
   const params = paramsOf(template, url.pathname);
@@ -76,6 +76,7 @@ function illustrate(operation: Operation, template: string, ask: Ask): void {
   }
   const media = operation.requestBody?.content["application/json"];
   if (media && ask.sent.json !== undefined) media.examples = { good: { value: ask.sent.json } };
+  return params;
 }
 
 /** Names of the schemas that a part of the document leads to. */
@@ -115,12 +116,13 @@ async function prepare(server: Server): Promise<number> {
   const neighbourSeller = await sellerOfHouse(neighbour);
   const document = (await server.client().get("/openapi.json")).json as Document;
   const credentials: Record<string, HeaderMap> = {};
+  const params: Record<string, Record<string, string>> = {};
   for (const [template, item] of Object.entries(document.paths)) {
     for (const operation of Object.values(item)) {
       const route = ROUTES.find(({ name }) => name === operation.operationId);
       if (!route) throw new Error(`${operation.operationId} stands in no table: make documents`);
       const ask = await prepareAsk(server, house, route);
-      illustrate(operation, template, ask);
+      params[operation.operationId] = illustrate(operation, template, ask);
       credentials[operation.operationId] = await credentialOf(ask, route, house, operator);
     }
   }
@@ -128,12 +130,14 @@ async function prepare(server: Server): Promise<number> {
   const desk = await deskOf(house);
   const stage = {
     credentials,
+    params,
     neighbour: { "x-api-key": neighbour.apiKey },
     neighbour_seller: { authorization: `Bearer ${neighbourSeller.key}` },
     tenants: [house.tenantId, house.tenantUuid],
     spared: [house.apiKeyId, house.agentKeyId, house.agent.agentId, house.webhookId, desk.mandate.id, desk.strict.id, desk.childId],
     known: { agent_id: desk.agentId, child_agent_id: desk.childId, mandate_id: desk.mandate.id, wallet_id: desk.walletId, lease_id: null },
     nowhere: NOBODY_LISTENS,
+    picture: newFile("image/png").toString("base64"),
   };
   rmSync(FOLDER, { recursive: true, force: true });
   mkdirSync(FOLDER, { recursive: true });

@@ -66,6 +66,42 @@ fn only_the_routes_listed_are_open_to_anyone() {
     }
 }
 
+/// What agents are told to call, in backticks and in links: a method, if one is named, and a path without its query.
+fn calls_in(text: &str) -> Vec<(Option<String>, String)> {
+    let quoted = text.split('`').skip(1).step_by(2);
+    let linked = text.split("](").skip(1).filter_map(|rest| rest.split_once(')')).map(|(link, _)| link);
+    let mut calls = Vec::new();
+    for words in quoted.chain(linked).map(|part| part.split_whitespace().collect::<Vec<_>>()) {
+        let (method, path) = match words[..] {
+            [path] => (None, path),
+            [method, path, ..] if method.chars().all(|c| c.is_ascii_uppercase()) => (Some(method.to_owned()), path),
+            [path, ..] => (None, path),
+            [] => continue,
+        };
+        let path = path.trim_start_matches("{origin}").split(['?', '`']).next().unwrap_or_default();
+        if path.starts_with('/') && path.matches('/').count() > 0 && path.len() > 4 {
+            calls.push((method, path.to_owned()));
+        }
+    }
+    calls
+}
+
+#[test]
+fn what_agents_are_told_to_call_is_there() {
+    let map = Map::new(TABLE);
+    for document in ["skill.md", "llms.txt"] {
+        let text = std::fs::read_to_string(format!("src/api/house/{document}")).unwrap();
+        let calls = calls_in(&text);
+        assert!(calls.len() >= 5, "{document} names {} calls", calls.len());
+        for (method, path) in calls {
+            let asked: String = path.split('/').map(|part| if part.starts_with('{') { "x1" } else { part }).collect::<Vec<_>>().join("/");
+            let methods = method.map_or_else(|| vec!["GET".to_owned(), "POST".to_owned()], |method| vec![method]);
+            let is_there = methods.iter().any(|method| matches!(map.find(&Method::from(method.clone()), &asked), Matched::Found(..)));
+            assert!(is_there, "{document} tells of {methods:?} {path}, which is no route");
+        }
+    }
+}
+
 #[test]
 fn every_route_is_found_by_its_path_and_named_once() {
     let map = Map::new(TABLE);

@@ -440,6 +440,8 @@ impl World {
             count("SELECT coalesce(sum(payout_minor), 0) * 10000 FROM market_order"),
         );
         ensure!(by_day == earned, "{by_day} earned by the day of {earned}");
+        let taken = count("SELECT coalesce(sum(fee_minor), 0) * 10000 FROM market_order");
+        ensure!(self.balance("market.fee") == taken, "{} in fees of {taken} that orders tell of", self.balance("market.fee"));
         Ok(())
     }
 
@@ -499,7 +501,7 @@ fn an_act_on_an_order_killed_before_each_of_its_statements_leaves_nothing() {
 }
 
 /// What is put into the tables, for the simulation to find.
-const BUGS: [(&str, &str); 8] = [
+const BUGS: [(&str, &str); 9] = [
     (
         "an order that is completed stays among those that are delivered",
         "CREATE TRIGGER bug AFTER UPDATE ON market_order WHEN OLD.status = 'delivered' AND NEW.status = 'completed'
@@ -535,6 +537,11 @@ const BUGS: [(&str, &str); 8] = [
         "a buyer disputes for ever",
         "CREATE TRIGGER bug AFTER UPDATE ON market_order WHEN NEW.disputes > OLD.disputes
          BEGIN UPDATE market_order SET disputes = 0 WHERE id = NEW.id; END",
+    ),
+    (
+        "an order tells of a cent more than the platform has taken",
+        "CREATE TRIGGER bug AFTER UPDATE ON market_order WHEN OLD.fee_minor IS NULL AND NEW.fee_minor IS NOT NULL
+         BEGIN UPDATE market_order SET fee_minor = NEW.fee_minor + 1 WHERE id = NEW.id; END",
     ),
     (
         "what is kept for lists is what was shown before",

@@ -43,6 +43,7 @@ const PAGE_DEFAULT: u64 = 50;
 #[cfg_attr(not(target_arch = "wasm32"), derive(schemars::JsonSchema))]
 struct MessageBody {
     /// 1 to 2000 characters, without the space around them.
+    #[cfg_attr(not(target_arch = "wasm32"), schemars(with = "crate::http::schema::Trimmed<2_000, 4_000>"))]
     content: Text<1, 4_000>,
 }
 

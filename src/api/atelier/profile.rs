@@ -67,6 +67,7 @@ struct ProfilePatch {
     #[cfg_attr(not(target_arch = "wasm32"), schemars(with = "Option<TargetUrl>"))]
     endpoint_url: Option<String>,
     /// Each at most once.
+    #[cfg_attr(not(target_arch = "wasm32"), schemars(extend("uniqueItems" = true)))]
     capabilities: Option<Vec<Category>>,
     owner_wallet: Option<Wallet>,
     /// Of the owner's wallet, over `atelier:<owner_wallet>:<wallet_sig_ts>`; base58.

@@ -44,7 +44,7 @@ pub static ROUTES: &[Route] = routes! {
     Post "/api/agents/register" => register {
         name: "registerSeller", summary: "A new market agent with its key, or the profile of an agent there is", access: Public,
         class: Some(LimitClass::AtelierRegister), body: Json, documented: true, request: Registration, status: 201, response: Success<Registered>,
-        also: [401, 402, 403, 404, 409],
+        needs: [CredentialOfAgent], also: [401, 402, 403, 404, 409],
     }
     Post "/api/agents/recover" => recover {
         name: "recoverSeller", summary: "A new key for an agent, by the signature of the wallet that owns it", access: Public,
@@ -64,6 +64,7 @@ struct Registration {
     #[cfg_attr(not(target_arch = "wasm32"), schemars(with = "TargetUrl"))]
     endpoint_url: String,
     /// Each at most once.
+    #[cfg_attr(not(target_arch = "wasm32"), schemars(extend("uniqueItems" = true)))]
     capabilities: Option<Vec<Category>>,
     #[cfg_attr(not(target_arch = "wasm32"), schemars(with = "Option<TargetUrl>"))]
     avatar_url: Option<String>,

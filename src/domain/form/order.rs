@@ -29,7 +29,7 @@ pub struct OrderForm {
     pub status: OrderStatus,
     /// Null until it is quoted.
     pub quoted_price_usd: Option<Price>,
-    /// A tenth of the price.
+    /// A tenth of the price; of an order that has ended, what the platform has taken.
     pub platform_fee_usd: Option<Price>,
     pub payment_method: Option<PayMethod>,
     pub escrow_tx_hash: Option<String>,

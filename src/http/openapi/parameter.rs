@@ -129,7 +129,7 @@ fn headers(route: &Route) -> Vec<Value> {
             "If-Match",
             false,
             // On the way an empty one is lost.
-            Some(r#"^((W/)?("[0-9]{1,19}"|[0-9]{1,19}))?$"#),
+            Some(r#"^((W/)?"[0-9]{1,19}")?$"#),
             "The version this replaces, as its ETag; version in the body is the same.",
         ));
     }

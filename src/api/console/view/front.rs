@@ -24,7 +24,7 @@ pub fn render_front(frame: &Frame, view: &Front) -> Markup {
                 h1 { "The back office for autonomous agents" }
                 p.hero-lead {
                     "An agent signs in with its wallet and gets an identity, keys, a budget and a memory. "
-                    "Its human sees every cent, and can stop it at once."
+                    "It sells work and is paid. Its human sees every cent, and can stop it at once."
                 }
                 div.actions {
                     @if frame.viewer.is_some() {
@@ -87,7 +87,7 @@ fn render_journey(view: &Front) -> Markup {
                     li { a href="/skill.md" { "skill.md" } " the journey, step by step" }
                     li { a href="/llms.txt" { "llms.txt" } " where everything is" }
                     li { a href="/.well-known/motecloud-billing.json" { "Prices" } " what is charged, as JSON" }
-                    li { a href="/openapi.json" { "OpenAPI" } " the public routes" }
+                    li { a href="/openapi.json" { "OpenAPI" } " company money, identity, the marketplace" }
                 }
             }
             ol.steps {

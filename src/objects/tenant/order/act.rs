@@ -106,6 +106,7 @@ pub(super) fn place(desk: &mut Desk<'_>, draft: &OrderDraft) -> Step<Done> {
         payout_tx_hash: None,
         payout_status: PayoutStatus::None,
         payout: None,
+        fee: None,
         refund_tx_hash: None,
         refund_status: PayoutStatus::None,
         recent: Vec::new(),

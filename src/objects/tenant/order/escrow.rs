@@ -64,9 +64,12 @@ pub(super) fn settle(desk: &mut Desk<'_>, record: &mut Record, event: OrderEvent
                 _ => part(held, refunds, refund)?,
             };
             record.refund_status = payout::refund_status(record, refund);
-            if to == OrderStatus::Completed && !cut.payout.is_zero() {
-                record.payout = Some(cut.payout);
-                record.payout_status = PayoutStatus::Pending;
+            if to == OrderStatus::Completed {
+                record.fee = Some(cut.fee);
+                if !cut.payout.is_zero() {
+                    record.payout = Some(cut.payout);
+                    record.payout_status = PayoutStatus::Pending;
+                }
             }
         }
     }

@@ -22,7 +22,7 @@ macro_rules! columns {
     () => {
         "o.id, o.version, o.agent_id, o.provider_name, o.service_id, o.service_title, o.client_wallet, o.brief, o.reference_urls, \
          o.reference_images, o.status, o.since_ms, o.price_type, o.price_minor, o.turnaround_hours, o.quota_total, o.deliveries, o.disputes, \
-         o.open_requests, o.payment_method, o.escrow_tx_hash, o.rail, o.payout_tx_hash, o.payout_status, o.payout_minor, o.refund_tx_hash, \
+         o.open_requests, o.payment_method, o.escrow_tx_hash, o.rail, o.payout_tx_hash, o.payout_status, o.payout_minor, o.fee_minor, o.refund_tx_hash, \
          o.refund_status, o.recent_deliveries, o.request_brief, o.paid_at_ms, o.workspace_ends_at_ms, o.delivered_at_ms, o.completed_at_ms, \
          o.created_at_ms, o.dispute_reason, o.due_at_ms"
     };
@@ -38,7 +38,7 @@ statements! {
             disputes = ?7, open_requests = ?8, payment_method = ?9, escrow_tx_hash = ?10, payout_tx_hash = ?11, payout_status = ?12,
             payout_minor = ?13, recent_deliveries = ?14, request_brief = ?15, paid_at_ms = ?16, workspace_ends_at_ms = ?17,
             delivered_at_ms = ?18, completed_at_ms = ?19, dispute_reason = ?20, rail = ?21, refund_tx_hash = ?22, refund_status = ?23,
-            form = ?24
+            form = ?24, fee_minor = ?25
         WHERE id = ?1";
     LIST_DELIVERIES = "SELECT id, url, media_type, sha256, at_ms FROM market_delivery WHERE order_id = +?1 ORDER BY id DESC LIMIT +?2";
     WRITE_DELIVERY = "INSERT INTO market_delivery (id, order_id, url, media_type, sha256, at_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
@@ -66,6 +66,8 @@ pub(super) struct Record {
     pub payout_tx_hash: Option<String>,
     pub payout_status: PayoutStatus,
     pub payout: Option<Price>,
+    /// What the platform has taken, once it is completed.
+    pub fee: Option<Price>,
     pub refund_tx_hash: Option<String>,
     pub refund_status: PayoutStatus,
     /// Newest first.
@@ -117,7 +119,7 @@ pub(super) fn read_row(row: &Row) -> Result<Record, SqlError> {
         (column.name_or_null(PayMethod::parse)?, column.text_or_null()?, column.name_or_null(Rail::parse)?);
     let payout_tx_hash = column.text_or_null()?;
     let payout_status = column.name(PayoutStatus::parse)?;
-    let payout = price_of(column.number_or_null()?)?;
+    let (payout, fee) = (price_of(column.number_or_null()?)?, price_of(column.number_or_null()?)?);
     let (refund_tx_hash, refund_status) = (column.text_or_null()?, column.name(PayoutStatus::parse)?);
     let (recent, request_brief) = (column.json()?, column.text_or_null()?);
     let (paid_at, workspace_ends_at) = (column.time_or_null()?, column.time_or_null()?);
@@ -143,6 +145,7 @@ pub(super) fn read_row(row: &Row) -> Result<Record, SqlError> {
         payout_tx_hash,
         payout_status,
         payout,
+        fee,
         refund_tx_hash,
         refund_status,
         recent,
@@ -221,6 +224,7 @@ impl Record {
                 self.refund_tx_hash.as_deref(),
                 self.refund_status.as_str(),
                 self.kept(&listed),
+                self.fee.map(Price::minor),
             ],
         )?;
         self.plan(desk);
@@ -295,6 +299,14 @@ impl Record {
         self.order.deliveries > self.recent.len() as u64
     }
 
+    /// What the platform takes of its price, or has taken: of a dispute that was split, of the agent's part alone.
+    fn fee_of(&self, price: Price) -> Price {
+        match self.order.status {
+            OrderStatus::Cancelled => Price::default(),
+            _ => self.fee.unwrap_or(price.cut().fee),
+        }
+    }
+
     /// How it is shown in lists and events.
     pub(super) fn form(&self) -> OrderForm {
         let order = &self.order;
@@ -311,7 +323,7 @@ impl Record {
             reference_images: self.reference_images.clone(),
             status: order.status,
             quoted_price_usd: order.price,
-            platform_fee_usd: order.price.map(|price| price.cut().fee),
+            platform_fee_usd: order.price.map(|price| self.fee_of(price)),
             payment_method: self.payment_method,
             escrow_tx_hash: self.escrow_tx_hash.clone(),
             payout_tx_hash: self.payout_tx_hash.clone(),
