@@ -14,6 +14,8 @@ const READ_BYTES = 256 * 1024;
 const FIELD_HEAD_BYTES = 8192;
 /** The fields of a form. */
 const FIELDS_MAX = 100;
+/** What is kept of a field before the file: all, or, of a longer one, nothing. */
+const FIELD_BYTES = 2048;
 
 /** Where the bytes lie of a file that was stored in parts. */
 const bodyKey = (key) => `data/${key}`;
@@ -104,17 +106,23 @@ class Upload {
     return head.text;
   }
 
-  /** Goes to the field of that name: its type, as declared, and its first bytes. */
+  /** Goes to the field of that name: its type, as declared, its first bytes, and the short fields before it with their names, as JSON. */
   async open(name, headBytes) {
+    const fields = [];
     await this.skipToDelimiter();
     for (;;) {
       const head = await this.nextField();
       if (head === undefined) throw new Unreadable(NO_FILE);
-      if (nameOfField(head) === name) {
+      const field = nameOfField(head);
+      if (field === name) {
         this.name = name;
-        return [/^content-type:(.*)$/im.exec(head)?.[1].trim() ?? "", await this.peek(headBytes)];
+        const declared = /^content-type:(.*)$/im.exec(head)?.[1].trim() ?? "";
+        return [declared, await this.peek(headBytes), JSON.stringify(fields)];
       }
+      const start = this.from;
       await this.skipToDelimiter();
+      const bytes = this.bytes.subarray(start, this.from - this.needle.length);
+      if (field !== undefined && bytes.length <= FIELD_BYTES) fields.push([field, utf8.decode(bytes)]);
     }
   }
 
@@ -243,6 +251,7 @@ function find(bytes, filled, from, needle, steps) {
 
 /** Reads bytes as text, one character each. */
 const latin1 = new TextDecoder("latin1");
+const utf8 = new TextDecoder();
 
 function toHex(bytes) {
   return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
@@ -268,7 +277,7 @@ async function reading(upload, work) {
   }
 }
 
-/** Goes to the file of a form: an array of the form that is being read, the file's declared type and its first bytes. */
+/** Goes to the file of a form: an array of the form that is being read, the file's declared type, its first bytes and the fields before it. */
 export function openUpload(request, boundary, name, fileBytesMax, headBytes, slot) {
   ask(slot, async () => {
     if (request.body === null) return NO_FILE;

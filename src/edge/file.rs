@@ -5,8 +5,8 @@ use worker::web_sys::Request;
 
 #[wasm_bindgen(module = "/src/edge/file.js")]
 extern "C" {
-    /// Goes to the file of that name in a form; an array of the form that is being read, the type declared and the first
-    /// bytes comes to `slot`, or a text that says why there is none.
+    /// Goes to the file of that name in a form; an array of the form that is being read, the type declared, the first bytes and
+    /// the short fields before it (pairs of name and value, as JSON) comes to `slot`, or a text that says why there is none.
     #[wasm_bindgen(js_name = openUpload)]
     pub fn open_upload(request: &Request, boundary: &str, name: &str, file_bytes_max: u32, head_bytes: u32, slot: u32);
 

@@ -51,7 +51,7 @@ pub async fn dispatch(request: Request, edge: Edge, map: &Map, fault_page: Fault
             incoming.read_body(&request, route.body).await;
             let ctx = Ctx::new(edge, now, incoming, request_id, route, params);
             let result = run(&ctx, route).await;
-            if route.body == BodyKind::Multipart && result.is_err() {
+            if route.body == BodyKind::Multipart && result.as_ref().map_or(true, |reply| reply.status >= 400) {
                 body::drain_whole(&request).await;
             }
             (result, Some(ctx), Some(route))

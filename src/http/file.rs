@@ -40,12 +40,48 @@ pub enum Folder<'a> {
     Buyer(&'a SolanaAddress),
 }
 
+/// A form that was read up to the first bytes of its file.
+#[derive(Debug)]
+pub struct OpenForm {
+    form: JsValue,
+    declared: String,
+    head: Vec<u8>,
+    fields: Vec<(String, String)>,
+}
+
+impl OpenForm {
+    /// What stood in a field before the file; nothing when it was not sent, or too long to be kept.
+    pub fn value(&self, name: &str) -> &str {
+        self.fields.iter().find(|(known, _)| known == name).map_or("", |(_, value)| value)
+    }
+
+    /// Its file, if that is of one of these types.
+    pub fn into_upload(self, allowed: &[FileType]) -> Result<Upload, Fault> {
+        match type_of(&self.declared, &self.head, allowed) {
+            Ok(kind) => Ok(Upload { form: self.form, kind }),
+            Err(fault) => {
+                self.leave();
+                Err(fault)
+            }
+        }
+    }
+
+    /// Reads no further in it.
+    pub fn leave(&self) {
+        file::leave_upload(&self.form);
+    }
+}
+
 /// A file that stands in a form, its type known and the rest of it still to come.
 #[derive(Debug)]
 pub struct Upload {
     form: JsValue,
     kind: FileType,
 }
+
+/// What a buyer may show with a brief.
+const BRIEF_TYPES: [FileType; 2] = [FileType::Jpeg, FileType::Png];
+const BRIEF_BYTES_MAX: usize = 5_242_880;
 
 /// A file that was stored.
 #[derive(Debug)]
@@ -141,13 +177,18 @@ pub fn name_in_url<'a>(public_origin: &str, url: &'a str) -> Option<&'a str> {
     url.strip_prefix(public_origin)?.strip_prefix(FOLDER)
 }
 
+/// The URL a name is shown at.
+pub fn url_of_name(public_origin: &str, name: &str) -> String {
+    format!("{public_origin}{FOLDER}{name}")
+}
+
 impl Ctx {
     fn files(&self) -> Result<JsValue, Fault> {
         self.edge.files().map_err(|error| Fault::internal(error.to_string()))
     }
 
     /// Reads a form up to the first bytes of its file, of at most `bytes_max` bytes.
-    pub async fn open_upload(&self, allowed: &[FileType], bytes_max: usize) -> Result<Upload, Fault> {
+    async fn open_form(&self, bytes_max: usize) -> Result<OpenForm, Fault> {
         let body = self.incoming.multipart()?;
         let limit = u32::try_from(bytes_max.min(FILE_BYTES_MAX)).unwrap_or(u32::MAX);
         let head_bytes = u32::try_from(HEAD_BYTES).unwrap_or(u32::MAX);
@@ -157,15 +198,25 @@ impl Ctx {
             return Err(unreadable(&word, bytes_max));
         }
         let opened: Array = opened.unchecked_into();
-        let (form, declared) = (opened.get(0), opened.get(1).as_string().unwrap_or_default());
+        let text = |at: u32| opened.get(at).as_string().unwrap_or_default();
         let head = worker::js_sys::Uint8Array::new(&opened.get(2)).to_vec();
-        match type_of(&declared, &head, allowed) {
-            Ok(kind) => Ok(Upload { form, kind }),
-            Err(fault) => {
-                file::leave_upload(&form);
-                Err(fault)
-            }
-        }
+        let fields = serde_json::from_str(&text(3)).map_err(|error| Fault::internal(error.to_string()))?;
+        Ok(OpenForm { form: opened.get(0), declared: text(1), head, fields })
+    }
+
+    /// The file of a form, of one of these types and at most `bytes_max` bytes.
+    pub async fn open_upload(&self, allowed: &[FileType], bytes_max: usize) -> Result<Upload, Fault> {
+        self.open_form(bytes_max).await?.into_upload(allowed)
+    }
+
+    /// The form of an image for a brief.
+    pub async fn open_brief_image(&self) -> Result<OpenForm, Fault> {
+        self.open_form(BRIEF_BYTES_MAX).await
+    }
+
+    /// Stores that image in the folder of the wallet that buys.
+    pub async fn keep_brief_image(&self, form: OpenForm, wallet: &SolanaAddress) -> Result<Stored, Fault> {
+        self.keep_upload(&form.into_upload(&BRIEF_TYPES)?, Folder::Buyer(wallet), BRIEF_BYTES_MAX).await
     }
 
     /// Stores the file in that folder under a name of its own. One that does not come whole is not stored.
@@ -182,7 +233,7 @@ impl Ctx {
         let mut hash = [0; 32];
         let bytes = as_count(&kept.get(0)).ok_or_else(|| Fault::internal("a file has no size"))?;
         hex::decode_to_slice(kept.get(1).as_string().unwrap_or_default(), &mut hash).map_err(|_| Fault::internal("a file has no hash"))?;
-        let url = format!("{}{FOLDER}{name}", self.edge.settings.public_origin);
+        let url = url_of_name(&self.edge.settings.public_origin, &name);
         Ok(Stored { name, url, kind, bytes, sha256: Digest::from_bytes(hash) })
     }
 

@@ -253,6 +253,7 @@ const BUDGET: Record<string, Cost> = {
   accountBought: [1, 1, 3],
   accountServices: [1, 1, 3],
   accountNewOrder: [1, 1, 4],
+  accountUploadImage: [1, 1, 3],
   accountPlaceOrder: [2, 10, 5],
   accountBuyerWallets: [1, 1, 3],
   accountProveWallet: [1, 1, 4],

@@ -13,6 +13,7 @@ import { fileForm, makeSeller, makeService, sellerOfHouse, type Seller } from ".
 import { newPerson, type Person } from "./support/person.ts";
 import { booksOf, officeOf } from "./support/spender.ts";
 import { useServer } from "./support/server.ts";
+import { Shopper } from "./support/shopper.ts";
 
 const server = useServer({ vars: { RATE_LIMIT_SCALE: "1000" }, pushesToNobody: true });
 const browser = useBrowser();
@@ -21,63 +22,6 @@ const DAY_S = 24 * HOUR_S;
 const PAYOUT_WALLET = "So11111111111111111111111111111111111111112";
 const DELIVERY = { deliverable_url: "https://storage.example.com/result.png", deliverable_media_type: "image" };
 const BRIEF = "A cyberpunk avatar with neon accents";
-
-/** Somebody at the console, with a wallet of their own. */
-class Shopper {
-  readonly person: Person;
-  readonly hand: Hand;
-  readonly buyer: Buyer;
-
-  constructor(person: Person) {
-    this.person = person;
-    this.hand = Hand.of(server.client(), person);
-    this.buyer = new Buyer(server.current);
-  }
-
-  static async open(): Promise<Shopper> {
-    const shopper = new Shopper(await newPerson(server.client()));
-    await shopper.prove();
-    return shopper;
-  }
-
-  see(path: string): Promise<Reply> {
-    return this.hand.open(`/account/orders${path}`);
-  }
-
-  /** Sends a form of an opened page; the page it leads to. */
-  async press(page: Reply, action: string, fields: Record<string, string> = {}): Promise<Reply> {
-    return this.hand.follow(await this.hand.submit(page, `/account/orders${action}`, fields));
-  }
-
-  async proofForm(): Promise<Reply> {
-    return this.see(`/wallets?wallet=${this.buyer.wallet}`);
-  }
-
-  async prove(): Promise<Reply> {
-    const page = await this.proofForm();
-    return this.press(page, "/wallets", await this.signed(page));
-  }
-
-  /** What the wallet signs of the text that a page shows. */
-  async signed(page: Reply): Promise<Record<string, string>> {
-    const [, at = ""] = /id="text-to-sign">atelier:\w+:(\d+)</.exec(page.text) ?? assert.fail(wordsOf(page));
-    return { wallet_sig: this.buyer.prove(Number(at))["wallet_sig"] };
-  }
-
-  /** Orders a service by the form of its page; the order's id, and its page. */
-  async order(service: string, fields: Record<string, string> = {}): Promise<[string, Reply]> {
-    const page = await this.press(await this.see(`/new?service=${service}`), "", { brief: BRIEF, ...fields });
-    return [/ord_[0-9A-Z]{26}/.exec(page.text)?.[0] ?? assert.fail(wordsOf(page)), page];
-  }
-
-  async pay(id: string): Promise<Reply> {
-    return this.press(await this.see(`/${id}`), `/${id}/pay`, { escrow_tx_hash: `tx-${id}` });
-  }
-
-  async status(id: string): Promise<string> {
-    return expectData(await this.buyer.get(`/api/orders/${id}`)).order.status;
-  }
-}
 
 /** The order's id as a path. */
 const deliver = async (seller: Seller, id: string, body: Json = DELIVERY): Promise<void> => void expectData(await seller.client.post(`/api/orders/${id}/deliver`, body));
@@ -97,7 +41,7 @@ const offeredOn = (page: Reply, id: string): string[] =>
   [...new Set([...page.text.matchAll(new RegExp(`(?:action|href)="/account/orders/${id}/(\\w+)`, "g"))].map(([, verb = ""]) => verb))].sort();
 
 test("a wallet is whose signature is the newest, and nothing else proves it", async () => {
-  const [mine, theirs] = [new Shopper(await newPerson(server.client())), new Shopper(await newPerson(server.client()))];
+  const [mine, theirs] = [new Shopper(server.current, await newPerson(server.client())), new Shopper(server.current, await newPerson(server.client()))];
   assert.match(wordsOf(await mine.see("/wallets")), /No wallet is proved yet\./);
   const wrong = await mine.hand.send("GET", "/account/orders/wallets?wallet=0xabc");
   assert.deepEqual([wrong.status, errorsOn(wrong)], [400, { wallet: "must be a Solana address: 32 bytes in base58" }]);
@@ -158,7 +102,7 @@ test("a human orders, accepts, pays, writes, approves and reviews with the forms
   const { seller } = shop;
   expectData(await seller.client.patch("/api/agents/me", { payout_wallet: PAYOUT_WALLET }));
   const service = await makeService(seller, { price_usd: "5.00", title: "Avatars & more" });
-  const shopper = await Shopper.open();
+  const shopper = await Shopper.open(server.current);
   assert.ok((await shopper.see("/services?search=Avatars&category=image_gen&sort=newest")).text.includes(service["id"]));
 
   const form = await shopper.see(`/new?service=${service["id"]}`);
@@ -218,7 +162,7 @@ test("a human orders, accepts, pays, writes, approves and reviews with the forms
 test("what is wrong is said at its field, what was typed stands there still, and nothing has happened", async () => {
   const seller = await makeSeller(server.client());
   const service = await makeService(seller);
-  const shopper = await Shopper.open();
+  const shopper = await Shopper.open(server.current);
   const blank = await shopper.see(`/new?service=${service["id"]}`);
   const good: Record<string, string> = { brief: BRIEF };
   const file = `${server.current.url}/files/atelier/x.png`;
@@ -280,7 +224,7 @@ test("what is wrong is said at its field, what was typed stands there still, and
 test("a page offers its buyer what the table of states lets happen there, in every state", async () => {
   const seller = await makeSeller(server.client());
   const [fixed, quote, weekly] = [await makeService(seller), await makeService(seller, { price_type: "quote" }), await makeService(seller, { price_type: "weekly", quota_limit: 2 })];
-  const shopper = await Shopper.open();
+  const shopper = await Shopper.open(server.current);
   const { transitions } = expectData(await server.client().get("/api/orders/lifecycle"));
   const seen = new Set<string>();
   const check = async (id: string, isWorkspace = false): Promise<void> => {
@@ -336,7 +280,7 @@ test("a page offers its buyer what the table of states lets happen there, in eve
 
 test("what is free is begun without a payment, and a form for it sent twice begins it once", async () => {
   const seller = await makeSeller(server.client());
-  const shopper = await Shopper.open();
+  const shopper = await Shopper.open(server.current);
   const [id, page] = await shopper.order((await makeService(seller, { price_usd: "0" }))["id"]);
   assert.match(wordsOf(page), /free .* It is free: nothing has to be paid for the work to begin\. Begin/);
   for (const _ of ["once", "again"]) assert.equal(noticeOf(await shopper.press(page, `/${id}/pay`))[0], "done");
@@ -345,7 +289,7 @@ test("what is free is begun without a payment, and a form for it sent twice begi
 
 test("an order is its parties' alone: to every other human it is not there", async () => {
   const [shop, other] = [await openShop(), await openShop()];
-  const [shopper, stranger] = [await Shopper.open(), await Shopper.open()];
+  const [shopper, stranger] = [await Shopper.open(server.current), await Shopper.open(server.current)];
   const [id, page] = await shopper.order((await makeService(shop.seller))["id"]);
   const at = `/account/orders/${id}`;
   const statuses = async (hand: Hand, tenant: string): Promise<number[]> => {
@@ -413,8 +357,8 @@ test("a seller's orders are read page by page and by state and agent, and what t
 test("what two wallets have bought stands in one list, newest first, each order once", async () => {
   const seller = await makeSeller(server.client());
   const service = await makeService(seller);
-  const shopper = await Shopper.open();
-  const second = new Shopper(shopper.person);
+  const shopper = await Shopper.open(server.current);
+  const second = new Shopper(server.current, shopper.person);
   await second.prove();
   const ids: string[] = [];
   for (let at = 0; at < 5; at += 1) ids.unshift((await [shopper, second][at % 2]!.buyer.order(service["id"], false))["id"]);
@@ -431,7 +375,7 @@ test("what two wallets have bought stands in one list, newest first, each order 
 
 test("an operator finds what is disputed, those first that end first, sees what an end comes to, and ends it once", async () => {
   const shop = await openShop();
-  const shopper = await Shopper.open();
+  const shopper = await Shopper.open(server.current);
   const service = await makeService(shop.seller, { price_usd: "12.50" });
   const dispute = async (): Promise<string> => {
     const [id] = await shopper.order(service["id"]);
@@ -504,8 +448,8 @@ async function upload(seller: Seller): Promise<string> {
 test("every page is whole in Chromium, wide and narrow, light and dark, empty and full, and nothing is blocked", async () => {
   const shop = await openShop();
   const { seller, house } = shop;
-  const shopper = await Shopper.open();
-  const fresh = new Shopper(await newPerson(server.client()));
+  const shopper = await Shopper.open(server.current);
+  const fresh = new Shopper(server.current, await newPerson(server.client()));
   const [fixed, weekly] = [await makeService(seller, { price_usd: "125.00" }), await makeService(seller, { price_type: "weekly", price_usd: "40", quota_limit: 8, title: "A week of reels, as many as eight, cut and captioned for every platform there is" })];
   for (const title of ["Product photographs", "A quoted thing"]) await makeService(seller, { title, price_type: title.startsWith("A") ? "quote" : "fixed" });
   const url = await upload(seller);
@@ -559,6 +503,7 @@ test("every page is whole in Chromium, wide and narrow, light and dark, empty an
   await signIn(shopper.person);
   await look("services", "/account/orders/services");
   await look("service", `/account/orders/new?service=${weekly["id"]}`);
+  await look("service-picture", `/account/orders/new?service=${weekly["id"]}&images=${new URL(url).pathname.slice("/files/".length)}`);
   await look("wallets", `/account/orders/wallets?wallet=${PAYOUT_WALLET}`);
   await look("bought", "/account/orders/bought");
   for (const [name, id] of Object.entries({ quoted, delivered, disputed, space, completed })) await look(`order-${name}`, `/account/orders/${id}`);

@@ -36,10 +36,6 @@ pub static ROUTES: &[Route] = routes! {
     }
 };
 
-/// What a buyer may show with a brief.
-const BRIEF_TYPES: [FileType; 2] = [FileType::Jpeg, FileType::Png];
-const BRIEF_BYTES_MAX: usize = 5_242_880;
-
 #[derive(Serialize)]
 #[cfg_attr(not(target_arch = "wasm32"), derive(schemars::JsonSchema))]
 struct Uploaded {
@@ -83,8 +79,8 @@ async fn upload(ctx: &Ctx) -> Result<Reply, Fault> {
 /// 1. The signature: 401. 2. The body's type: 415. 3. What the file is: 400. 4. Store it: 400. 5. Answer: 200.
 async fn upload_brief_image(ctx: &Ctx) -> Result<Reply, Fault> {
     let wallet = ctx.buyer()?;
-    let upload = ctx.open_upload(&BRIEF_TYPES, BRIEF_BYTES_MAX).await?;
-    let stored = ctx.keep_upload(&upload, Folder::Buyer(&wallet), BRIEF_BYTES_MAX).await?;
+    let form = ctx.open_brief_image().await?;
+    let stored = ctx.keep_brief_image(form, &wallet).await?;
     Reply::success(200, &BriefImage { url: stored.url })
 }
 

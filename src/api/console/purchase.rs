@@ -1,4 +1,4 @@
-//! `/account/orders/bought`, `/services` and `/new`: what a human has bought, what there is to buy, and ordering it.
+//! `/account/orders/bought`, `/services`, `/new` and `/images`: what a human has bought, what there is to buy, and ordering it.
 
 use serde::Deserialize;
 
@@ -11,20 +11,24 @@ use super::view::notice::Notice;
 use super::view::order::{Bought, order_href, render_bought};
 use super::view::part::{Pager, build_href};
 use super::visit::{Visit, check_tenant, redirect_with, signed_in};
+use crate::crypto::solana::SolanaAddress;
 use crate::domain::form::order::ShownOrder;
 use crate::domain::form::service::ServiceForm;
 use crate::domain::id::{OrderId, ServiceId};
 use crate::domain::limit::LimitClass;
+use crate::domain::market::order::REFERENCE_IMAGES_MAX;
 use crate::domain::market::service::Category;
 use crate::http::context::Ctx;
 use crate::http::credential::Human;
 use crate::http::fault::Fault;
 use crate::http::field::Text;
+use crate::http::file::{is_name, name_in_url, url_of_name};
 use crate::http::order::{Reference, check_references, note, order_of, read_all};
 use crate::http::page::Page;
 use crate::http::query::{Query, QueryKind};
 use crate::http::reply::Reply;
 use crate::http::route::Route;
+use crate::http::session;
 use crate::objects::tenant::command::Command;
 use crate::objects::tenant::order::command::{OrderCommand, OrderDraft};
 use crate::routes;
@@ -35,6 +39,7 @@ pub static ROUTES: &[Route] = routes! {
     Get "/account/orders/bought" => show_bought { name: "accountBought", summary: "Orders of one's own wallets", access: Console, class: Some(LimitClass::Public), body: None, status: 200 }
     Get "/account/orders/services" => show_services { name: "accountServices", summary: "What there is to buy", access: Console, class: Some(LimitClass::Public), body: None, status: 200, query: [SEARCH, OFFSET] }
     Get "/account/orders/new" => show_new_order { name: "accountNewOrder", summary: "A service, and the form that orders it", access: Console, class: Some(LimitClass::Public), body: None, status: 200 }
+    Post "/account/orders/images" => upload_image { name: "accountUploadImage", summary: "Upload a picture for a brief", access: Console, class: Some(LimitClass::AtelierUpload), body: Multipart, status: 303 }
     Post "/account/orders" => place_order { name: "accountPlaceOrder", summary: "Order a service", access: Console, class: Some(LimitClass::AtelierBuy), body: Form, status: 303 }
 };
 
@@ -126,17 +131,32 @@ async fn find_service(ctx: &Ctx, named: &str) -> Result<ServiceForm, Fault> {
     found.ok_or_else(Fault::not_found)
 }
 
+/// The names of uploaded pictures among the addresses in a field.
+fn images_in(ctx: &Ctx, lines: &str) -> Vec<String> {
+    let origin = &ctx.edge.settings.public_origin;
+    let names = lines.lines().filter_map(|line| name_in_url(origin, line.trim())).filter(|name| is_name(name));
+    names.take(REFERENCE_IMAGES_MAX).map(str::to_owned).collect()
+}
+
+/// Fields with the pictures that were uploaded so far: their names, with commas between them.
+fn with_images(ctx: &Ctx, names: &str) -> OrderFields {
+    let names = names.split(',').filter(|name| is_name(name)).take(REFERENCE_IMAGES_MAX);
+    let urls: Vec<_> = names.map(|name| url_of_name(&ctx.edge.settings.public_origin, name)).collect();
+    OrderFields { reference_images: Entry::filled(&urls.join("\n")), ..OrderFields::default() }
+}
+
 async fn render_new(
     ctx: &Ctx,
     human: &Human,
     (tenant, service): (Option<&str>, &str),
     status: u16,
-    form: OrderFields,
+    (form, image_error): (OrderFields, Option<String>),
 ) -> Result<Reply, Fault> {
     let visit = Visit::of(ctx, human, tenant).await?;
     let tenant = visit.tenant()?.slug.to_string();
     let service = find_service(ctx, service).await?;
-    let view = NewOrder { tenant, service, wallets: list_wallets(ctx, human).await?, form };
+    let images = images_in(ctx, &form.reference_images.value);
+    let view = NewOrder { tenant, service, wallets: list_wallets(ctx, human).await?, images, image_error, form };
     let page = render_new_order(&visit.frame, &view);
     Ok(visit.answer(status, page))
 }
@@ -144,8 +164,52 @@ async fn render_new(
 /// 1. The service: 404. 2. The page: 200.
 async fn show_new_order(ctx: &Ctx) -> Result<Reply, Fault> {
     let value = |name| ctx.incoming.query_value(name);
-    render_new(ctx, &signed_in(ctx)?, (value("tenant"), value("service").unwrap_or_default()), 200, OrderFields::default()).await
+    let form = with_images(ctx, value("images").unwrap_or_default());
+    render_new(ctx, &signed_in(ctx)?, (value("tenant"), value("service").unwrap_or_default()), 200, (form, None)).await
 }
+
+/// 1. The form up to its file: 400, 415. 2. Its token: 403. 3. The tenant one is at; a wallet of one's own, the picture: 400.
+/// 4. Back to the order with it: 303.
+async fn upload_image(ctx: &Ctx) -> Result<Reply, Fault> {
+    let human = signed_in(ctx)?;
+    let form = ctx.open_brief_image().await?;
+    let [csrf, tenant, service, images, wallet] =
+        ["csrf", "tenant", "service_id", "images", "wallet"].map(|name| form.value(name).to_owned());
+    let admitted = admit_image(ctx, &human, &csrf, &tenant, &wallet).await;
+    let stored = match admitted {
+        Ok(wallet) => ctx.keep_brief_image(form, &wallet).await,
+        Err(fault) => {
+            form.leave();
+            Err(fault)
+        }
+    };
+    match stored {
+        Ok(stored) => {
+            let images = images.split(',').filter(|name| is_name(name)).chain([stored.name.as_str()]).collect::<Vec<_>>().join(",");
+            let query = [("tenant", tenant.as_str()), ("service", service.as_str()), ("images", images.as_str())];
+            let href = build_href("/account/orders/new", &query);
+            let notice = Notice::Done("The picture is uploaded. Now say what you want.".to_owned());
+            redirect_with(ctx, human.session_hash.as_deref().unwrap_or_default(), &href, notice)
+        }
+        Err(fault) => {
+            let trouble = Trouble::of(fault)?;
+            let fields = OrderFields { wallet: Entry::filled(&wallet), ..with_images(ctx, &images) };
+            let error = trouble.at("file").or_else(|| trouble.beside(&[]));
+            render_new(ctx, &human, (Some(&tenant), &service), trouble.status, (fields, error)).await
+        }
+    }
+}
+
+async fn admit_image(ctx: &Ctx, human: &Human, csrf: &str, tenant: &str, wallet: &str) -> Result<SolanaAddress, Fault> {
+    session::check_form(ctx, Some(human), csrf)?;
+    check_tenant(ctx, human, tenant).await?;
+    if !list_wallets(ctx, human).await?.iter().any(|own| own == wallet) {
+        return Err(Fault::field("$.wallet", NOT_OWN_WALLET));
+    }
+    SolanaAddress::parse(wallet).map_err(|_| Fault::field("$.wallet", NOT_OWN_WALLET))
+}
+
+const NOT_OWN_WALLET: &str = "must be a wallet that you have proved";
 
 #[derive(Deserialize)]
 struct PlaceFields {
@@ -173,7 +237,7 @@ fn read_references(ctx: &Ctx, lines: Option<&str>, kind: Reference) -> Result<Ve
 async fn place(ctx: &Ctx, human: &Human, posted: &Posted) -> Result<ShownOrder, Fault> {
     let fields: PlaceFields = Posted::parse(ctx)?;
     if !list_wallets(ctx, human).await?.contains(&fields.wallet) {
-        return Err(Fault::field("$.wallet", "must be a wallet that you have proved"));
+        return Err(Fault::field("$.wallet", NOT_OWN_WALLET));
     }
     let service_id = ServiceId::parse(posted.value("service_id")).map_err(|_| Fault::not_found())?;
     let draft = OrderDraft {
@@ -210,7 +274,7 @@ async fn place_order(ctx: &Ctx) -> Result<Reply, Fault> {
             let trouble = Trouble::of(fault)?;
             let [wallet, brief, reference_urls, reference_images] = SHOWN.map(|name| posted.entry(name, &trouble));
             let form = OrderFields { wallet, brief, reference_urls, reference_images, error: trouble.beside(&SHOWN) };
-            render_new(ctx, &human, (Some(tenant), posted.value("service_id")), trouble.status, form).await
+            render_new(ctx, &human, (Some(tenant), posted.value("service_id")), trouble.status, (form, None)).await
         }
     }
 }

@@ -6,7 +6,7 @@ import { newSlug, newWallet, signIn, signUp } from "./agent.ts";
 import { Buyer, expectData } from "./buyer.ts";
 import type { Client, HeaderMap, Sent } from "./client.ts";
 import { openSession, register } from "./company.ts";
-import { Wallet, fileForm, makeSeller, makeService, newFile, newRegistration, newService, proofOf, sellerOfHouse } from "./market.ts";
+import { Wallet, fileForm, formOf as fileFormOf, makeSeller, makeService, newFile, newRegistration, newService, proofOf, sellerOfHouse } from "./market.ts";
 import { PASSWORD, newEmail, newPerson, openForms, type Person } from "./person.ts";
 import { fillPath, type Access, type Route } from "./route.ts";
 import { deskOf, freshPayer, newLease, newMandate, newReservation, officeOf, packetOf, type Desk } from "./spender.ts";
@@ -369,6 +369,13 @@ const WISHES: Record<string, (world: World) => Wish | Promise<Wish>> = {
     asBuyer(world, async () => {
       const { buyer, service } = await marketOf(world);
       return formOfTenant({ wallet: buyer.wallet, service_id: service, brief: "something nice to look at" })(world);
+    }),
+  accountUploadImage: (world) =>
+    asBuyer(world, async ({ house }) => {
+      const { buyer, service } = await marketOf(world);
+      const fields = { csrf: house.owner.csrf, tenant: house.tenantId, service_id: service, images: "", wallet: buyer.wallet };
+      const parts = Object.entries(fields).map(([name, body]) => ({ name, body }));
+      return { body: fileFormOf(...parts, { name: "file", body: newFile("image/png"), type: "image/png", filename: "a.png" }) };
     }),
   accountBuyerWallets: (world) => asBuyer(world, ofTenant),
   accountProveWallet: async (world) => newcomersForm(world, await freshProof(world)),

@@ -1,7 +1,8 @@
 // A browser made by hand: it keeps cookies, follows where it is sent, and sends the forms of a page as they stand there.
 
 import assert from "node:assert/strict";
-import type { Client, Reply } from "./client.ts";
+import type { Client, Reply, Sent } from "./client.ts";
+import { formOf } from "./market.ts";
 import { newEmail, PASSWORD, type Person } from "./person.ts";
 
 const FORM = { "content-type": "application/x-www-form-urlencoded" };
@@ -14,7 +15,7 @@ export function readText(html: string): string {
 
 /** What a browser would send of the form with this action: its fields with their values, first to last. */
 export function formOn(page: Reply, action: string): Record<string, string> {
-  const found = [...page.text.matchAll(/<form method="post" action="([^"]*)">(.*?)<\/form>/gs)].find(([, at = ""]) => readText(at) === action);
+  const found = [...page.text.matchAll(/<form method="post" action="([^"]*)"[^>]*>(.*?)<\/form>/gs)].find(([, at = ""]) => readText(at) === action);
   const body = found?.[2] ?? assert.fail(`no form to ${action}: ${page.status} ${page.text.slice(0, 300)}`);
   const fields: Record<string, string> = {};
   for (const [tag, kind] of body.matchAll(/<(input|select|textarea)\b[^>]*>/g)) {
@@ -59,10 +60,13 @@ export class Hand {
     return new Hand(client, [person.cookie]);
   }
 
-  async send(method: string, path: string, fields?: Record<string, string>): Promise<Reply> {
+  send(method: string, path: string, fields?: Record<string, string>): Promise<Reply> {
+    return this.#exchange(method, path, fields === undefined ? {} : { body: new URLSearchParams(fields).toString(), headers: FORM });
+  }
+
+  async #exchange(method: string, path: string, { headers, ...sent }: Sent): Promise<Reply> {
     const cookie = [...this.#jar].map(([name, value]) => `${name}=${value}`).join("; ");
-    const sent = fields === undefined ? {} : { body: new URLSearchParams(fields).toString() };
-    const reply = await this.#client.send(method, path, { headers: { ...(cookie ? { cookie } : {}), ...(fields ? FORM : {}) }, ...sent });
+    const reply = await this.#client.send(method, path, { headers: { ...(cookie ? { cookie } : {}), ...headers }, ...sent });
     for (const set of reply.headers.getSetCookie()) {
       const [, name = "", value = ""] = /^([^=]+)=([^;]*)/.exec(set) ?? [];
       if (/Max-Age=0/.test(set)) this.#jar.delete(name);
@@ -90,6 +94,13 @@ export class Hand {
   /** Fills a form of an opened page and sends it. */
   submit(page: Reply, action: string, fields: Record<string, string> = {}): Promise<Reply> {
     return this.send("POST", action, { ...formOn(page, action), ...fields });
+  }
+
+  /** The same of a form with a file, which stands last in it. */
+  upload(page: Reply, action: string, body: Buffer, type: string, fields: Record<string, string> = {}): Promise<Reply> {
+    const { file: _, ...others } = formOn(page, action);
+    const parts = Object.entries({ ...others, ...fields }).map(([name, value]) => ({ name, body: value }));
+    return this.#exchange("POST", action, formOf(...parts, { name: "file", body, type, filename: "picture" }));
   }
 
   /** The page that a form led to. */

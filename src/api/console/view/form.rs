@@ -20,12 +20,18 @@ impl Entry {
 
 /// A form that posts `body` with the CSRF token in front. `tenant`, when there is one, says whose things it changes.
 pub fn render_form(action: &str, csrf: &str, tenant: Option<&str>, body: &Markup) -> Markup {
+    html! { form method="post" action=(action) { (render_bond(csrf, tenant)) (body) } }
+}
+
+/// The same with a file, which stands last in it: what stands before it is read first.
+pub fn render_file_form(action: &str, csrf: &str, tenant: &str, body: &Markup) -> Markup {
+    html! { form method="post" action=(action) enctype="multipart/form-data" { (render_bond(csrf, Some(tenant))) (body) } }
+}
+
+fn render_bond(csrf: &str, tenant: Option<&str>) -> Markup {
     html! {
-        form method="post" action=(action) {
-            input type="hidden" name="csrf" value=(csrf);
-            @if let Some(tenant) = tenant { input type="hidden" name="tenant" value=(tenant); }
-            (body)
-        }
+        input type="hidden" name="csrf" value=(csrf);
+        @if let Some(tenant) = tenant { input type="hidden" name="tenant" value=(tenant); }
     }
 }
 
@@ -137,6 +143,26 @@ impl Render for Field<'_> {
                 autofocus[self.has_focus || self.error.is_some()];
         };
         render_labelled(self.id, self.label, self.hint, self.error, self.is_required, &input)
+    }
+}
+
+/// A file to choose, of these types.
+#[derive(Debug, Clone, Copy)]
+pub struct FileField<'a> {
+    pub id: &'a str,
+    pub label: &'a str,
+    pub types: &'a str,
+    pub hint: &'a str,
+    pub error: Option<&'a str>,
+}
+
+impl Render for FileField<'_> {
+    fn render(&self) -> Markup {
+        let input = html! {
+            input id=(self.id) name="file" type="file" accept=(self.types) required aria-invalid=[self.error.map(|_| "true")]
+                aria-describedby=[describe(self.id, Some(self.hint), self.error)] autofocus[self.error.is_some()];
+        };
+        render_labelled(self.id, self.label, Some(self.hint), self.error, true, &input)
     }
 }
 

@@ -2,13 +2,15 @@
 
 use maud::{Markup, html};
 
-use super::form::{Choice, Entry, Field, Lines, render_form_error, render_form_once, render_submit};
+use super::form::{Choice, Entry, Field, FileField, Lines, render_file_form, render_form_error, render_form_once, render_submit};
 use super::layout::{Frame, Section, render_console};
 use super::order::{Tab, render_first_wallet, render_tabs, write_price};
+use super::order_sheet::render_own_picture;
 use super::part::{
     Pager, Tone, build_href, render_badge, render_empty, render_heading, render_pager, write_count, write_number, write_words,
 };
 use crate::domain::form::service::ServiceForm;
+use crate::domain::market::order::REFERENCE_IMAGES_MAX;
 use crate::domain::market::service::PriceType;
 
 /// What is offered, as it was looked through.
@@ -43,6 +45,10 @@ pub struct NewOrder {
     pub service: ServiceForm,
     /// The buyer's wallets.
     pub wallets: Vec<String>,
+    /// Names of the pictures that were uploaded for it.
+    pub images: Vec<String>,
+    /// What is wrong with the one that was sent last.
+    pub image_error: Option<String>,
     pub form: OrderFields,
 }
 
@@ -156,11 +162,42 @@ pub fn render_new_order(frame: &Frame, view: &NewOrder) -> Markup {
                 @if view.wallets.is_empty() {
                     (render_first_wallet(&view.tenant))
                 } @else {
+                    (render_images(frame, view))
                     (render_form_once("/account/orders", frame, "", &view.tenant, &render_fields(view)))
                 }
             }
         },
     )
+}
+
+/// Pictures that show what is wanted, and the form that uploads another.
+fn render_images(frame: &Frame, view: &NewOrder) -> Markup {
+    let wallets: Vec<_> = view.wallets.iter().map(|wallet| (wallet.as_str(), wallet.as_str())).collect();
+    let chosen = Entry::filled(&view.form.wallet.value);
+    let fields = html! {
+        input type="hidden" name="service_id" value=(view.service.id);
+        input type="hidden" name="images" value=(view.images.join(","));
+        (Choice::new("image-wallet", "wallet", "Your wallet", &chosen, &wallets))
+        (FileField {
+            id: "image",
+            label: "Picture",
+            types: "image/jpeg,image/png",
+            hint: "JPEG or PNG, 5 MB at most. Upload before you write: what you have typed below is not kept.",
+            error: view.image_error.as_deref(),
+        })
+        div.actions { button.button type="submit" { "Upload the picture" } }
+    };
+    html! {
+        @if !view.images.is_empty() {
+            ul.pictures { @for (at, name) in (1..).zip(&view.images) { li { (render_own_picture(&format!("/files/{name}"), &format!("Reference image {at}"))) } } }
+        }
+        @if view.images.len() < REFERENCE_IMAGES_MAX {
+            details.more open[view.image_error.is_some()] {
+                summary { "Show what you mean with a picture" }
+                (render_file_form("/account/orders/images", &frame.csrf, &view.tenant, &fields))
+            }
+        }
+    }
 }
 
 fn render_fields(view: &NewOrder) -> Markup {

@@ -199,9 +199,14 @@ fn render_url(origin: &str, url: &str) -> Markup {
 /// A picture of ours, in its place; any other stays where it is, behind a link.
 fn render_picture(origin: &str, url: &str, words: &str) -> Markup {
     match own_file(origin, url) {
-        Some(path) => html! { a.picture href=(path) { img src=(path) alt=(words) loading="lazy"; } },
+        Some(path) => render_own_picture(&path, words),
         None => render_url(origin, url),
     }
+}
+
+/// A picture of ours by its path.
+pub fn render_own_picture(path: &str, words: &str) -> Markup {
+    html! { a.picture href=(path) { img src=(path) alt=(words) loading="lazy"; } }
 }
 
 /// What was delivered, and what was asked for within a workspace.

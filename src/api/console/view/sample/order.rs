@@ -228,7 +228,8 @@ fn new_order(w: Words, wallets: Vec<String>) -> NewOrder {
         reference_images: w.entry(""),
         error: w.some("This form was sent before with other values."),
     };
-    NewOrder { tenant: w.say("agent-alpha"), service: service(w, PriceType::Weekly), wallets, form }
+    let (images, image_error) = (vec![w.say("atelier/briefs/b/1.png")], w.some("The file must be one of image/jpeg, image/png."));
+    NewOrder { tenant: w.say("agent-alpha"), service: service(w, PriceType::Weekly), wallets, images, image_error, form }
 }
 
 fn buyer_wallets(w: Words) -> BuyerWallets {
