@@ -164,7 +164,8 @@ impl schemars::JsonSchema for SignedAt {
     }
 
     fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
-        schemars::json_schema!({"anyOf": [{"type": "integer", "minimum": 0}, {"type": "string", "pattern": "^[0-9]{1,16}$"}]})
+        const MAX: u64 = 9_999_999_999_999_999;
+        schemars::json_schema!({"anyOf": [{"type": "integer", "minimum": 0, "maximum": MAX}, {"type": "string", "pattern": "^[0-9]{1,16}$"}]})
     }
 }
 

@@ -199,7 +199,7 @@ fn render_url(origin: &str, url: &str) -> Markup {
 /// A picture of ours, in its place; any other stays where it is, behind a link.
 fn render_picture(origin: &str, url: &str, words: &str) -> Markup {
     match own_file(origin, url) {
-        Some(path) => render_own_picture(&path, words),
+        Some(path) => render_own_picture(path, words),
         None => render_url(origin, url),
     }
 }
