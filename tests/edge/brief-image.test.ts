@@ -15,9 +15,17 @@ const browser = useBrowser();
 const UPLOAD = "/account/orders/images";
 const BRIEF = "A fox like the one in the picture";
 
-async function open(): Promise<{ shopper: Shopper; service: string }> {
-  const [shopper, house] = [await Shopper.open(server.current), await newHousehold(server.current)];
-  return { shopper, service: (await makeService(await sellerOfHouse(house)))["id"] };
+type Shop = { tenant: string; service: string };
+let shop: Promise<Shop> | undefined;
+
+async function openShop(): Promise<Shop> {
+  const house = await newHousehold(server.current);
+  return { tenant: house.tenantId, service: (await makeService(await sellerOfHouse(house)))["id"] };
+}
+
+/** Somebody who buys, and what there is to buy. */
+async function open(): Promise<Shop & { shopper: Shopper }> {
+  return { ...(await (shop ??= openShop())), shopper: await Shopper.open(server.current) };
 }
 
 /** The files a wallet's folder holds. */
@@ -63,7 +71,7 @@ test("what is no picture is said at its field, and nothing is kept", async () =>
 });
 
 test("a picture is taken from our own page, for a wallet of one's own, and from nobody else", async () => {
-  const { shopper, service } = await open();
+  const { shopper, service, tenant } = await open();
   const other = await Shopper.open(server.current);
   const page = await shopper.see(`/new?service=${service}`);
   const send = (fields: Record<string, string>) => shopper.hand.upload(page, UPLOAD, newFile("image/png"), "image/png", fields);
@@ -71,7 +79,7 @@ test("a picture is taken from our own page, for a wallet of one's own, and from 
   assert.equal((await send({ csrf: formOn(await other.see(`/new?service=${service}`), UPLOAD)["csrf"]! })).status, 403);
   const foreign = await send({ wallet: other.buyer.wallet });
   assert.deepEqual([foreign.status, errorsOn(foreign)["image"]], [400, "Wallet must be a wallet that you have proved."]);
-  assert.equal((await send({ tenant: (await newHousehold(server.current)).tenantId })).status, 404);
+  assert.equal((await send({ tenant })).status, 404);
   // What is no name of a file of ours is left out of those that were uploaded before.
   const mixed = await shopper.hand.follow(await send({ images: `x,../secret,${"y".repeat(1_000)}` }));
   assert.equal(formOn(mixed, "/account/orders")["reference_images"]!.split("\n").length, 1);
