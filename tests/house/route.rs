@@ -78,8 +78,9 @@ fn calls_in(text: &str) -> Vec<(Option<String>, String)> {
             [path, ..] => (None, path),
             [] => continue,
         };
-        let path = path.trim_start_matches("{origin}").split(['?', '`']).next().unwrap_or_default();
-        if path.starts_with('/') && path.matches('/').count() > 0 && path.len() > 4 {
+        let path = path.trim_start_matches("{origin}").split('?').next().unwrap_or_default();
+        // Shorter ones are the roots: `/v1`, `/api`.
+        if path.starts_with('/') && path.len() > 4 {
             calls.push((method, path.to_owned()));
         }
     }
